@@ -1,0 +1,228 @@
+// Package plan defines the Plan: everything a sandbox is made of, as plain data.
+//
+// A plan is what a script evaluates to and what the engine checks, compiles and
+// runs. Each operation carries the script position it came from, so that a
+// failure at any later stage can name the line that asked for it.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// Version is the version of the JSON form.
+const Version = 1
+
+// MaxOps is the number of file system operations a plan may hold. The kernel's
+// own limit on mounts in a namespace is 100000 (/proc/sys/fs/mount-max).
+const MaxOps = 100_000
+
+// Kind names a file system operation; it is the name of its built-in.
+type Kind string
+
+// The file system operations.
+const (
+	Bind      Kind = "bind"
+	Tmpfs     Kind = "tmpfs"
+	Mkdir     Kind = "mkdir"
+	Mqueue    Kind = "mqueue"
+	Dev       Kind = "dev"
+	Proc      Kind = "proc"
+	Symlink   Kind = "symlink"
+	Write     Kind = "write"
+	Copy      Kind = "copy"
+	Overlay   Kind = "overlay"
+	Mask      Kind = "mask"
+	RemountRO Kind = "remount_ro"
+	Chmod     Kind = "chmod"
+)
+
+// Op is one file system operation. Which fields count depends on Kind.
+type Op struct {
+	Kind Kind `json:"op"`
+	Dst  Str  `json:"dst"` // absolute path in the sandbox
+
+	Src      Str   `json:"src,omitempty"`      // Bind, Copy: absolute path on the host
+	Inside   bool  `json:"inside,omitempty"`   // Bind: Src is a path of the sandbox
+	NoFollow bool  `json:"nofollow,omitempty"` // Bind: bind a symlink itself
+	Optional bool  `json:"optional,omitempty"` // Bind: skip when Src is missing. Mask: when Dst is
+	RO       bool  `json:"ro,omitempty"`       // Bind: read-only, with all mounts below it
+	Devices  *bool `json:"dev,omitempty"`      // Bind: device nodes work; nil: only if Src is /, /dev or below /dev
+	Create   bool  `json:"create,omitempty"`   // make Dst on the host where it is missing in a writable bind
+
+	Target Str `json:"target,omitempty"` // Symlink: text of the link
+	Data   Str `json:"data,omitempty"`   // Write: content
+
+	Size uint64 `json:"size,omitempty"` // Tmpfs: limit in bytes; 0: half of memory, tmpfs(5)
+	Mode *Mode  `json:"mode,omitempty"` // Tmpfs, Mkdir, Write, Copy, Chmod
+
+	Lower      []Str `json:"lower,omitempty"`       // Overlay: absolute host paths, bottom first
+	Upper      Str   `json:"upper,omitempty"`       // Overlay: absolute host path; empty: see UpperTmpfs
+	UpperTmpfs bool  `json:"upper_tmpfs,omitempty"` // Overlay: changes go to memory; with no Upper either: read-only
+	Work       Str   `json:"work,omitempty"`        // Overlay: absolute host path; empty: Upper + ".work"
+
+	At Origin `json:"at,omitzero"`
+}
+
+// EnvKind says what an EnvOp does.
+type EnvKind string
+
+// The changes to the environment.
+const (
+	SetEnv   EnvKind = "setenv"
+	UnsetEnv EnvKind = "unsetenv"
+	ClearEnv EnvKind = "clearenv"
+)
+
+// EnvOp is one change to the environment the command starts with, which is
+// otherwise the caller's. Changes are made in order.
+type EnvOp struct {
+	Kind  EnvKind `json:"op"`
+	Name  Str     `json:"name,omitempty"`  // SetEnv, UnsetEnv
+	Value Str     `json:"value,omitempty"` // SetEnv
+	Keep  []Str   `json:"keep,omitempty"`  // ClearEnv: names that stay
+	At    Origin  `json:"at,omitzero"`
+}
+
+// Identity is who the command is. The zero value keeps the caller's ids.
+type Identity struct {
+	Root bool    `json:"root,omitempty"` // become_root: uid and gid 0
+	UID  *uint32 `json:"uid,omitempty"`  // map_user
+	GID  *uint32 `json:"gid,omitempty"`
+}
+
+// Caps says which capabilities the command has.
+type Caps struct {
+	Set  string   `json:"set,omitempty"`  // "": none, or the build set under Identity.Root; "none", "all", "keep"
+	Keep []string `json:"keep,omitempty"` // with Set "keep": names as in capabilities(7), CAP_SYS_ADMIN
+}
+
+// Namespaces are the namespaces besides mount (always new) and user (new unless
+// the caller is root) that the sandbox gets of its own, namespaces(7).
+type Namespaces struct {
+	Net    bool `json:"net,omitempty"`
+	IPC    bool `json:"ipc,omitempty"`
+	PID    bool `json:"pid,omitempty"`
+	UTS    bool `json:"uts,omitempty"`
+	Cgroup bool `json:"cgroup,omitempty"`
+	Time   bool `json:"time,omitempty"`
+}
+
+// Rlimit is one resource limit, setrlimit(2). Unlimited is RlimInfinity.
+type Rlimit struct {
+	Name string `json:"name"` // as in setrlimit(2), RLIMIT_NOFILE
+	Soft uint64 `json:"soft"`
+	Hard uint64 `json:"hard"`
+	At   Origin `json:"at,omitzero"`
+}
+
+// RlimInfinity means no limit, RLIM_INFINITY.
+const RlimInfinity = ^uint64(0)
+
+// Param is a parameter that the script declared.
+type Param struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"` // "string", "int", "bool", "list"
+	Help     string `json:"help,omitempty"`
+	Default  any    `json:"default,omitempty"`
+	Choices  []any  `json:"choices,omitempty"`
+	Required bool   `json:"required,omitempty"`
+	Value    any    `json:"value,omitempty"`
+	At       Origin `json:"at,omitzero"`
+}
+
+// Input is something of the host that the script looked at, so that a plan
+// tells what it depends on.
+type Input struct {
+	Kind  string `json:"kind"` // "env", "path", "file", "glob", "host"
+	Name  Str    `json:"name"`
+	Value Str    `json:"value,omitempty"` // what was found; of files the SHA-256
+}
+
+// Plan is a whole sandbox. Make one with New.
+type Plan struct {
+	Version int `json:"version"`
+
+	Ops []Op    `json:"ops"`
+	Env []EnvOp `json:"env,omitempty"`
+
+	Command []Str `json:"command,omitempty"` // empty: $SHELL, then bash
+	Dir     Str   `json:"chdir,omitempty"`   // working directory in the sandbox; empty: /
+	SameDir bool  `json:"same_dir,omitempty"`
+
+	Hostname string `json:"hostname,omitempty"` // needs Unshare.UTS, which the built-in sets
+	Umask    *Mode  `json:"umask,omitempty"`
+
+	Identity   Identity   `json:"identity,omitzero"`
+	Caps       Caps       `json:"capabilities,omitzero"`
+	NoNewPrivs bool       `json:"no_new_privs"`
+	Unshare    Namespaces `json:"unshare,omitzero"`
+
+	Init          bool `json:"init"`            // with Unshare.PID: pid 1 is ours and reaps
+	DieWithParent bool `json:"die_with_parent"` // everything in the sandbox ends when sbx does
+	NewSession    bool `json:"new_session,omitempty"`
+
+	SuppressChown bool     `json:"suppress_chown,omitempty"`
+	SuppressSync  bool     `json:"suppress_sync,omitempty"`
+	Rlimits       []Rlimit `json:"rlimits,omitempty"`
+
+	CloseFDs []int `json:"close_fds,omitempty"`
+	PassFDs  []int `json:"pass_fds,omitempty"`
+	PackFDs  bool  `json:"pack_fds,omitempty"`
+
+	Params []Param `json:"params,omitempty"`
+	Inputs []Input `json:"inputs,omitempty"`
+
+	// Where holds the positions of settings that are not operations, by the
+	// name of the built-in ("become_root") or of its argument ("unshare.net").
+	Where map[string]Origin `json:"where,omitempty"`
+}
+
+// New returns an empty plan with the safe defaults.
+func New() *Plan {
+	return &Plan{Version: Version, Ops: []Op{}, NoNewPrivs: true, Init: true, DieWithParent: true}
+}
+
+// SetWhere records the position of the setting key.
+func (p *Plan) SetWhere(key string, at Origin) {
+	if p.Where == nil {
+		p.Where = map[string]Origin{}
+	}
+	p.Where[key] = at
+}
+
+// JSON returns the canonical JSON form, indented, with a final newline. Equal
+// plans give equal bytes.
+func (p *Plan) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// Digest returns the SHA-256, in hexadecimal, of what the plan does: its
+// canonical form without positions, declared parameters and inputs.
+func (p *Plan) Digest() string {
+	q := *p
+	q.Params, q.Inputs, q.Where = nil, nil, nil
+	q.Ops = append([]Op{}, p.Ops...)
+	for i := range q.Ops {
+		q.Ops[i].At = Origin{}
+	}
+	q.Env = append([]EnvOp(nil), p.Env...)
+	for i := range q.Env {
+		q.Env[i].At = Origin{}
+	}
+	q.Rlimits = append([]Rlimit(nil), p.Rlimits...)
+	for i := range q.Rlimits {
+		q.Rlimits[i].At = Origin{}
+	}
+	b, err := json.Marshal(&q)
+	if err != nil {
+		panic("sbx bug: plan does not marshal: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,66 @@
+package plan
+
+// Read: the JSON form back into a Plan, strictly.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+func strictUnmarshal(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the end of the JSON value")
+	}
+	return nil
+}
+
+// Read reads the JSON form of a plan, as JSON writes it. Unknown fields, and
+// any version but this one, are errors. Whether the plan makes sense is for
+// package validate to say.
+func Read(b []byte) (*Plan, error) {
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("not a plan: %w", jsonError(b, err))
+	}
+	if v.Version != Version {
+		return nil, fmt.Errorf("plan version is %d, this sbx reads version %d", v.Version, Version)
+	}
+	p := New()
+	if err := strictUnmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("not a plan: %w", jsonError(b, err))
+	}
+	if p.Ops == nil {
+		p.Ops = []Op{}
+	}
+	if len(p.Ops) > MaxOps {
+		return nil, fmt.Errorf("plan has %d operations, at most %d are allowed", len(p.Ops), MaxOps)
+	}
+	return p, nil
+}
+
+// jsonError adds the line of a JSON error where it is known.
+func jsonError(b []byte, err error) error {
+	var off int64 = -1
+	var syn *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syn):
+		off = syn.Offset
+	case errors.As(err, &typ):
+		off = typ.Offset
+	}
+	if off < 0 || off > int64(len(b)) {
+		return err
+	}
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(b[:off], []byte("\n")), err)
+}

@@ -1,0 +1,10 @@
+module sbx
+
+go 1.26.0
+
+require (
+	github.com/alecthomas/kong v1.17.0 // command line of every verb
+	github.com/rogpeppe/go-internal v1.16.0 // testscript, in tests only
+	go.starlark.net v0.0.0-20260908191801-89a6a09411d5 // the script language
+	golang.org/x/sys v0.49.0 // Linux system calls
+)
