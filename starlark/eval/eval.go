@@ -1,0 +1,351 @@
+// Package eval runs sandbox scripts: Starlark in, a plan out.
+//
+// A script is one entry file and the modules it loads. Its calls of the
+// built-ins in Builtins add up to a plan.Plan, each part with the position and
+// call stack it came from. Evaluation reads of the host only what the script
+// asks for, writes nothing, and is bounded in steps, time and memory. What the
+// values mean (is a path absolute, does it exist) is checked later, by
+// engine/validate; here only their types are.
+package eval
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+
+	"sbx/engine/plan"
+)
+
+// MaxSource is the size in bytes of the largest script file.
+const MaxSource = 8 << 20
+
+// Options say what to evaluate and with what.
+type Options struct {
+	File   string // path of the entry script; "-" is standard input
+	Source []byte // its text; nil: File is read
+
+	Set  [][2]string // --set name=value, in order
+	Args []string    // what the script sees as args
+
+	Host Host                              // nil: OS
+	Lib  func(name string) ([]byte, error) // text of @sbx//NAME.star; nil: there are none
+
+	Print func(at plan.Pos, msg string) // takes what print() writes; nil: dropped
+
+	MaxSteps  uint64          // 0: DefaultMaxSteps
+	MaxTime   time.Duration   // 0: DefaultMaxTime
+	MaxMemory uint64          // of the whole process, in bytes; 0: DefaultMaxMemory
+	Cancel    <-chan struct{} // closed to interrupt; may be nil
+
+	// Abort, where not nil, is called from another goroutine when one operation
+	// goes beyond the limits and cannot be stopped. It should report and exit.
+	Abort func(plan.Diagnostic)
+
+	// Sources, where not nil, takes the text of each file read by its name in
+	// positions, so that diagnostics can show lines.
+	Sources map[string][]byte
+}
+
+// Eval evaluates a script. Where the script is at fault, and that is nearly
+// always, the error is a plan.Diagnostics with all the faults found.
+func Eval(opt Options) (*plan.Plan, error) {
+	ev := newEvaluator(&opt)
+	ds := ev.run()
+	if !ds.HasErrors() {
+		ds = append(ds, ev.unknownParams()...)
+	}
+	if ds.HasErrors() {
+		ds.Sort()
+		return nil, ds
+	}
+	return ev.plan, nil
+}
+
+// module is one script file.
+type module struct {
+	name    string // as in positions
+	key     string // what load calls it, cleaned
+	lib     bool   // of the standard library
+	text    []byte
+	tree    *syntax.File
+	prog    *starlark.Program
+	predef  starlark.StringDict
+	globals starlark.StringDict // once evaluated
+	parent  *module             // that loads it, while it is evaluated
+}
+
+// evaluator is the state of one evaluation.
+type evaluator struct {
+	opt    *Options
+	plan   *plan.Plan
+	thread *starlark.Thread
+	entry  *module
+	cur    *module // whose top level runs
+	call   call
+
+	loading int // modules being evaluated
+	modules map[string]*module
+	values  map[string]starlark.Value // built-ins in use
+
+	collect bool // only parameters are wanted
+	guess   bool // a parameter has an invented value
+	used    []bool
+	strings int
+
+	inputs map[plan.Input]struct{}
+	diags  plan.Diagnostics
+	stack  []plan.Frame // of the last origin
+}
+
+var fileOptions = syntax.FileOptions{Set: true, TopLevelControl: true, GlobalReassign: true}
+
+func newEvaluator(opt *Options) *evaluator {
+	if opt.Host == nil {
+		opt.Host = OS{}
+	}
+	if opt.MaxSteps == 0 {
+		opt.MaxSteps = DefaultMaxSteps
+	}
+	if opt.MaxTime == 0 {
+		opt.MaxTime = DefaultMaxTime
+	}
+	if opt.MaxMemory == 0 {
+		opt.MaxMemory = DefaultMaxMemory
+	}
+	ev := &evaluator{opt: opt, plan: plan.New()}
+	ev.thread = &starlark.Thread{
+		Print:      ev.print,
+		Load:       ev.load,
+		OnMaxSteps: func(t *starlark.Thread) { t.Cancel(stopSteps) },
+	}
+	ev.thread.SetMaxExecutionSteps(opt.MaxSteps)
+	ev.entry = &module{name: opt.File, key: filepath.Clean(opt.File), text: opt.Source}
+	if opt.File == "-" {
+		ev.entry.name, ev.entry.key = "<stdin>", "<stdin>"
+	}
+	return ev
+}
+
+// run evaluates the entry script and returns what is wrong with it.
+func (ev *evaluator) run() (ds plan.Diagnostics) {
+	defer func() {
+		if e := recover(); e != nil {
+			ds = append(ev.diags, plan.Diagnostic{Msg: fmt.Sprintf("sbx bug: %v", e)})
+		}
+	}()
+	if ev.entry.text == nil {
+		var err error
+		if ev.opt.File == "-" {
+			ev.entry.text, err = readAll(0, 0, MaxSource)
+		} else {
+			ev.entry.text, err = ev.opt.Host.ReadFile(ev.opt.File, MaxSource)
+		}
+		if err != nil {
+			return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errText(err)}}
+		}
+	} else if len(ev.entry.text) > MaxSource {
+		return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errTooLarge(MaxSource).Error()}}
+	}
+
+	w := watch{opt: ev.opt, thread: ev.thread}
+	w.begin()
+	defer w.end()
+	if ev.opt.Cancel != nil {
+		done := make(chan struct{})
+		defer close(done)
+		go func() {
+			select {
+			case <-ev.opt.Cancel:
+				ev.thread.Cancel(stopUser)
+			case <-done:
+			}
+		}()
+	}
+
+	if ds := ev.compile(ev.entry); ds != nil {
+		return ds
+	}
+	ev.cur = ev.entry
+	_, err := ev.entry.prog.Init(ev.thread, ev.entry.predef)
+	if err != nil && !ev.guess {
+		ev.diags = append(ev.diags, ev.diagnose(err)...)
+	}
+	return unique(ev.diags)
+}
+
+// compile parses and resolves a module whose text is there.
+func (ev *evaluator) compile(m *module) plan.Diagnostics {
+	if ev.opt.Sources != nil {
+		ev.opt.Sources[m.name] = m.text
+	}
+	if d := checkText(m); d != nil {
+		return plan.Diagnostics{*d}
+	}
+	tree, err := fileOptions.Parse(m.name, m.text, 0)
+	if err != nil {
+		return ev.diagnose(err)
+	}
+	var r rewriter
+	r.stmts(tree.Stmts)
+	if r.deep.IsValid() {
+		return plan.Diagnostics{{At: plan.Origin{Pos: toPos(r.deep)}, Msg: "the nesting is too deep"}}
+	}
+	m.tree, m.predef = tree, make(starlark.StringDict, 16)
+	m.prog, err = starlark.FileProgram(tree, func(name string) bool { return ev.predeclare(m, name) })
+	if err != nil {
+		return ev.diagnose(err)
+	}
+	return nil
+}
+
+// predeclare puts the built-in of that name into the module's environment, if
+// there is one. Only what a script names is made.
+func (ev *evaluator) predeclare(m *module, name string) bool {
+	if _, ok := m.predef[name]; ok {
+		return true
+	}
+	if v, ok := ev.values[name]; ok {
+		m.predef[name] = v
+		return true
+	}
+	b := Lookup(name)
+	var v starlark.Value
+	switch {
+	case b == nil:
+		if v = findGuard(name); v == nil {
+			return false
+		}
+	case b.value != nil:
+		v = b.value(ev, m)
+	default:
+		v = &builtin{ev, b}
+	}
+	if name != "script" { // each module has its own
+		if ev.values == nil {
+			ev.values = make(map[string]starlark.Value, 16)
+		}
+		ev.values[name] = v
+	}
+	m.predef[name] = v
+	return true
+}
+
+// load implements the load statement.
+func (ev *evaluator) load(_ *starlark.Thread, name string) (starlark.StringDict, error) {
+	m, err := ev.locate(name)
+	if err != nil {
+		return nil, err
+	}
+	if old := ev.modules[m.key]; old != nil {
+		if old.globals != nil {
+			return old.globals, nil
+		}
+		return nil, ev.cycle(old)
+	}
+	if m.key == ev.entry.key && !m.lib {
+		return nil, ev.cycle(ev.entry)
+	}
+	if ev.loading >= 100 {
+		return nil, &Fault{Op: "load", Msg: "modules are loaded from one another too deeply"}
+	}
+	if m.lib {
+		if ev.opt.Lib == nil {
+			return nil, &Fault{Op: "load", Msg: "there is no standard module " + quote(name)}
+		}
+		m.text, err = ev.opt.Lib(strings.TrimPrefix(name, libPrefix))
+		if err != nil {
+			return nil, &Fault{Op: "load", Msg: "there is no standard module " + quote(name)}
+		}
+	} else {
+		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
+			return nil, &Fault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err), Hint: "modules are looked for beside the file that loads them"}
+		}
+		ev.record("file", m.key, digest(m.text))
+	}
+	if ev.modules == nil {
+		ev.modules = map[string]*module{}
+	}
+	ev.modules[m.key] = m
+	if ds := ev.compile(m); ds != nil {
+		return nil, ds
+	}
+	m.parent, ev.cur = ev.cur, m
+	ev.loading++
+	globals, err := m.prog.Init(ev.thread, m.predef)
+	ev.loading--
+	ev.cur = m.parent
+	if err != nil {
+		return nil, err
+	}
+	globals.Freeze()
+	m.globals = globals
+	return globals, nil
+}
+
+const libPrefix = "@sbx//"
+
+// locate finds out which file a load statement of the current module means.
+func (ev *evaluator) locate(name string) (*module, error) {
+	bad := func(why, hint string) (*module, error) {
+		return nil, &Fault{Op: "load", Msg: "module name " + quote(name) + " " + why, Hint: hint}
+	}
+	switch {
+	case name == "":
+		return bad("is empty", "")
+	case strings.IndexByte(name, 0) >= 0:
+		return bad("holds a NUL byte", "")
+	case strings.HasPrefix(name, libPrefix):
+		if rest := name[len(libPrefix):]; rest == "" || rest != filepath.Clean(rest) || strings.HasPrefix(rest, "..") {
+			return bad("is not clean", "")
+		}
+		return &module{name: name, key: name, lib: true}, nil
+	case name[0] == '@':
+		return bad("has an unknown root", `the standard library is "@sbx//NAME.star"`)
+	case strings.HasPrefix(name, "//"), name[0] == ':':
+		return bad("is not a path", "modules are named relative to the file that loads them")
+	case strings.HasPrefix(name, "~"):
+		return bad("is not a path", "a ~ is not expanded")
+	case ev.cur.lib:
+		return bad("is relative", `standard modules load each other as "@sbx//NAME.star"`)
+	}
+	key := filepath.Clean(name)
+	if !filepath.IsAbs(key) {
+		key = filepath.Join(filepath.Dir(ev.cur.key), key)
+	}
+	return &module{name: key, key: key}, nil
+}
+
+// cycle returns the fault of loading again what is being loaded.
+func (ev *evaluator) cycle(m *module) error {
+	names := []string{quote(m.name)}
+	for c := ev.cur; c != nil && c != m; c = c.parent {
+		names = append(names, quote(c.name))
+	}
+	names = append(names, quote(m.name))
+	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
+		names[i], names[j] = names[j], names[i]
+	}
+	return &Fault{Op: "load", Msg: "modules load each other in a circle: " + strings.Join(names, " loads "), Hint: "move what both need into a third file"}
+}
+
+// absolute returns the absolute path of a module's file.
+func (ev *evaluator) absolute(m *module) (string, error) {
+	if filepath.IsAbs(m.key) {
+		return m.key, nil
+	}
+	cwd, err := ev.opt.Host.Cwd()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cwd, m.key), nil
+}
+
+func (ev *evaluator) print(t *starlark.Thread, msg string) {
+	if ev.opt.Print != nil && !ev.collect && !ev.guess {
+		ev.opt.Print(ev.caller(t), msg)
+	}
+}

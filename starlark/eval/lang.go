@@ -1,0 +1,60 @@
+package eval
+
+// Values and functions that come with the language.
+
+import (
+	"strings"
+
+	"go.starlark.net/lib/json"
+	"go.starlark.net/lib/math"
+	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
+)
+
+func valArgs(ev *evaluator, _ *module) starlark.Value {
+	l := stringList(ev.opt.Args)
+	l.Freeze() // modules share it
+	return l
+}
+
+func valStruct(*evaluator, *module) starlark.Value {
+	return starlark.NewBuiltin("struct", starlarkstruct.Make)
+}
+
+func valJSON(*evaluator, *module) starlark.Value { return json.Module }
+func valMath(*evaluator, *module) starlark.Value { return math.Module }
+
+func fnFail(c *call) (starlark.Value, error) {
+	sep := " "
+	for _, kv := range c.kw {
+		s, ok := kv[1].(starlark.String)
+		if kv[0] != starlark.String("sep") || !ok {
+			return nil, faultf("takes values, and sep, a string", "")
+		}
+		sep = string(s)
+	}
+	var b strings.Builder
+	for i, v := range c.pos {
+		if i > 0 {
+			b.WriteString(sep)
+		}
+		if s, ok := starlark.AsString(v); ok {
+			b.WriteString(s)
+		} else {
+			b.WriteString(v.String())
+		}
+	}
+	if b.Len() == 0 {
+		b.WriteString("the script failed without saying why")
+	}
+	return nil, faultf(b.String(), "")
+}
+
+func fnDir(c *call) (starlark.Value, error) {
+	if len(c.pos) > 0 {
+		if s, ok := c.pos[0].(starlark.String); ok && (len(c.pos)+len(c.kw) > 1 || strings.HasPrefix(string(s), "/")) {
+			return nil, faultf("it lists the attributes of a value", "mkdir() makes directories")
+		}
+	}
+	return starlark.Universe["dir"].(*starlark.Builtin).CallInternal(c.thread, c.pos, c.kw)
+}

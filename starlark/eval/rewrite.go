@@ -1,0 +1,239 @@
+package eval
+
+// One pass over the syntax tree before it is compiled. It moves the position
+// of each call from its parenthesis to its callee, so that every position the
+// interpreter tells is where a person looks; it bounds the depth of the tree,
+// since the compiler is recursive and a Go stack overflow cannot be caught; and
+// it puts a check before the operations that can allocate any amount at once.
+
+import (
+	"go.starlark.net/syntax"
+)
+
+// maxDepth is how deeply statements and expressions may nest. The parser stops
+// at 1000 itself, but not in chains: a.b.c…, x + y + z…, elif….
+const maxDepth = 10_000
+
+// Names of the checks; no script can spell them.
+const (
+	guardMul     = "*"
+	guardReplace = ".replace"
+)
+
+type rewriter struct {
+	depth int
+	deep  syntax.Position // where the tree is too deep
+}
+
+func (r *rewriter) enter(n syntax.Node) bool {
+	if r.depth++; r.depth <= maxDepth {
+		return true
+	}
+	if !r.deep.IsValid() {
+		r.deep = where(n)
+	}
+	return false
+}
+
+// where is a position within n that is found without recursion.
+func where(n syntax.Node) syntax.Position {
+	switch n := n.(type) {
+	case *syntax.BinaryExpr:
+		return n.OpPos
+	case *syntax.CallExpr:
+		return n.Lparen
+	case *syntax.DotExpr:
+		return n.Dot
+	case *syntax.IndexExpr:
+		return n.Lbrack
+	case *syntax.SliceExpr:
+		return n.Lbrack
+	case *syntax.IfStmt:
+		return n.If
+	case *syntax.CondExpr:
+		return n.If
+	case *syntax.UnaryExpr:
+		return n.OpPos
+	case *syntax.Ident:
+		return n.NamePos
+	case *syntax.Literal:
+		return n.TokenPos
+	case *syntax.ParenExpr:
+		return n.Lparen
+	}
+	return syntax.Start(n)
+}
+
+func (r *rewriter) stmts(list []syntax.Stmt) {
+	for _, s := range list {
+		r.stmt(s)
+	}
+}
+
+func (r *rewriter) stmt(s syntax.Stmt) {
+	if !r.enter(s) {
+		r.depth--
+		return
+	}
+	switch s := s.(type) {
+	case *syntax.ExprStmt:
+		r.expr(&s.X)
+	case *syntax.AssignStmt:
+		r.expr(&s.LHS)
+		r.expr(&s.RHS)
+		if name, ok := s.LHS.(*syntax.Ident); ok && s.Op == syntax.STAR_EQ {
+			s.Op = syntax.EQ
+			s.RHS = guarded(guardMul, s.OpPos, &syntax.Ident{NamePos: name.NamePos, Name: name.Name}, s.RHS)
+		}
+	case *syntax.DefStmt:
+		r.exprs(s.Params)
+		r.stmts(s.Body)
+	case *syntax.ForStmt:
+		r.expr(&s.Vars)
+		r.expr(&s.X)
+		r.stmts(s.Body)
+	case *syntax.WhileStmt:
+		r.expr(&s.Cond)
+		r.stmts(s.Body)
+	case *syntax.IfStmt:
+		r.expr(&s.Cond)
+		r.stmts(s.True)
+		r.stmts(s.False)
+	case *syntax.ReturnStmt:
+		if s.Result != nil {
+			r.expr(&s.Result)
+		}
+	}
+	r.depth--
+}
+
+func (r *rewriter) exprs(list []syntax.Expr) {
+	for i := range list {
+		r.expr(&list[i])
+	}
+}
+
+// expr goes through *e and replaces it where it needs a check.
+func (r *rewriter) expr(e *syntax.Expr) {
+	switch x := (*e).(type) {
+	case nil, *syntax.Ident, *syntax.Literal:
+		return
+	case *syntax.CallExpr:
+		if r.enter(x) {
+			r.expr(&x.Fn)
+			r.exprs(x.Args)
+			x.Lparen = calleePos(x)
+			if dot, ok := x.Fn.(*syntax.DotExpr); ok && dot.Name.Name == "replace" {
+				x.Fn = &syntax.Ident{NamePos: x.Lparen, Name: guardReplace}
+				x.Args = append([]syntax.Expr{dot.X}, x.Args...)
+			}
+		}
+	case *syntax.BinaryExpr:
+		if r.enter(x) {
+			if x.Op != syntax.EQ { // the name of a keyword argument
+				r.expr(&x.X)
+			}
+			r.expr(&x.Y)
+			if x.Op == syntax.STAR && !(isNumber(x.X) && isNumber(x.Y)) {
+				*e = guarded(guardMul, x.OpPos, x.X, x.Y)
+			}
+		}
+	case *syntax.DotExpr:
+		if r.enter(x) {
+			r.expr(&x.X)
+		}
+	case *syntax.IndexExpr:
+		if r.enter(x) {
+			r.expr(&x.X)
+			r.expr(&x.Y)
+		}
+	case *syntax.SliceExpr:
+		if r.enter(x) {
+			r.expr(&x.X)
+			r.expr(&x.Lo)
+			r.expr(&x.Hi)
+			r.expr(&x.Step)
+		}
+	case *syntax.Comprehension:
+		if r.enter(x) {
+			r.expr(&x.Body)
+			for _, c := range x.Clauses {
+				switch c := c.(type) {
+				case *syntax.ForClause:
+					r.expr(&c.Vars)
+					r.expr(&c.X)
+				case *syntax.IfClause:
+					r.expr(&c.Cond)
+				}
+			}
+		}
+	case *syntax.CondExpr:
+		if r.enter(x) {
+			r.expr(&x.Cond)
+			r.expr(&x.True)
+			r.expr(&x.False)
+		}
+	case *syntax.DictEntry:
+		if r.enter(x) {
+			r.expr(&x.Key)
+			r.expr(&x.Value)
+		}
+	case *syntax.DictExpr:
+		if r.enter(x) {
+			r.exprs(x.List)
+		}
+	case *syntax.LambdaExpr:
+		if r.enter(x) {
+			r.exprs(x.Params)
+			r.expr(&x.Body)
+		}
+	case *syntax.ListExpr:
+		if r.enter(x) {
+			r.exprs(x.List)
+		}
+	case *syntax.ParenExpr:
+		if r.enter(x) {
+			r.expr(&x.X)
+		}
+	case *syntax.TupleExpr:
+		if r.enter(x) {
+			r.exprs(x.List)
+		}
+	case *syntax.UnaryExpr:
+		if r.enter(x) {
+			r.expr(&x.X)
+		}
+	}
+	r.depth--
+}
+
+// calleePos is where a call is shown: the start of a plain callee (bind,
+// lib.setup), else its last name.
+func calleePos(call *syntax.CallExpr) syntax.Position {
+	switch fn := call.Fn.(type) {
+	case *syntax.Ident:
+		return fn.NamePos
+	case *syntax.DotExpr:
+		if x, ok := fn.X.(*syntax.Ident); ok {
+			return x.NamePos
+		}
+		return fn.Name.NamePos // DotExpr.NamePos is not filled in
+	}
+	return call.Lparen
+}
+
+func isNumber(e syntax.Expr) bool {
+	switch e := e.(type) {
+	case *syntax.Literal:
+		return e.Token == syntax.INT || e.Token == syntax.FLOAT
+	case *syntax.BinaryExpr:
+		return e.Op == syntax.STAR // left as it was: a product of numbers
+	case *syntax.ParenExpr:
+		return isNumber(e.X)
+	}
+	return false
+}
+
+func guarded(name string, pos syntax.Position, args ...syntax.Expr) syntax.Expr {
+	return &syntax.CallExpr{Fn: &syntax.Ident{NamePos: pos, Name: name}, Lparen: pos, Args: args, Rparen: pos}
+}

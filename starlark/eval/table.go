@@ -1,0 +1,237 @@
+package eval
+
+// The table of built-ins: what scripts, the reference and `sbx help` know.
+
+import (
+	"strings"
+
+	"go.starlark.net/starlark"
+)
+
+// Builtin is one name that scripts can use without load.
+type Builtin struct {
+	Name  string
+	Group string // heading in the reference
+	Doc   string // sentences, the first one a summary
+
+	spec    spec
+	fn      func(*call) (starlark.Value, error)
+	value   func(*evaluator, *module) starlark.Value // in place of fn
+	planned bool                                     // changes the plan: not at a module's top level
+	soft    bool                                     // returns None, so a bad call need not end the script
+}
+
+// IsFunc reports whether the name is a function, not a value.
+func (b *Builtin) IsFunc() bool { return b.fn != nil }
+
+// Signature returns the built-in's form as a reference shows it.
+func (b *Builtin) Signature() string {
+	if b.fn == nil {
+		return b.Name
+	}
+	var s strings.Builder
+	s.WriteString(b.Name)
+	s.WriteByte('(')
+	sep := ""
+	star := b.spec.pos < len(b.spec.args)
+	if b.spec.rest.name != "" {
+		s.WriteString("*" + b.spec.rest.name)
+		sep, star = ", ", false
+	}
+	for i, a := range b.spec.args {
+		s.WriteString(sep)
+		sep = ", "
+		if i == b.spec.pos && star {
+			s.WriteString("*, ")
+		}
+		s.WriteString(a.name)
+		if a.def != "" {
+			s.WriteString(" = " + a.def)
+		}
+	}
+	s.WriteByte(')')
+	return s.String()
+}
+
+// Lookup returns the built-in of that name, or nil.
+func Lookup(name string) *Builtin {
+	for i := range Builtins {
+		if b := &Builtins[i]; b.Name == name {
+			return b
+		}
+	}
+	return nil
+}
+
+// Groups of built-ins, in the order of the reference.
+const (
+	groupFiles    = "Files and mounts"
+	groupEnv      = "Environment and command"
+	groupIdentity = "Identity and namespaces"
+	groupProcess  = "Limits and file descriptors"
+	groupParams   = "Parameters"
+	groupHost     = "The host"
+	groupLang     = "Language"
+)
+
+// Builtins is every built-in beside Starlark's own. Its literals are constants
+// and functions only, so that it costs nothing at the start of the program.
+var Builtins = []Builtin{
+	{Name: "bind", Group: groupFiles, planned: true, soft: true, fn: fnBind,
+		Doc: "Shows a file or directory of the host in the sandbox, with all mounts below it. " +
+			"`ro` makes it read-only; `optional` skips it when src is missing; `follow = False` binds a symlink itself; " +
+			"`inside` takes src from the sandbox; `dev` says whether device nodes work, else only for / and /dev; " +
+			"`create` makes a missing dst on the host.",
+		spec: spec{pos: 2, args: []arg{{"src", kPath, ""}, {"dst", kPath | kNone, "src"}, {"ro", kBool, "False"}, {"optional", kBool, "False"},
+			{"follow", kBool, "True"}, {"inside", kBool, "False"}, {"dev", kBool | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "tmpfs", Group: groupFiles, planned: true, soft: true, fn: fnTmpfs,
+		Doc: "Mounts an empty file system in memory. `size` is in bytes or a string such as \"64M\"; 0 leaves the kernel's own limit. " +
+			"`mode` is 0o755, and 0o1777 for …/tmp and …/var/tmp.",
+		spec: spec{pos: 1, args: []arg{{"dst", kPath, ""}, {"size", kInt | kString, "0"}, {"mode", kInt | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "mkdir", Group: groupFiles, planned: true, soft: true, fn: fnMkdir,
+		Doc:  "Makes a directory, and its parents as needed. `mode` is 0o755, and 0o1777 for …/tmp and …/var/tmp.",
+		spec: spec{pos: 1, args: []arg{{"dst", kPath, ""}, {"mode", kInt | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "mqueue", Group: groupFiles, planned: true, soft: true, fn: fnMqueue,
+		Doc:  "Mounts the POSIX message queues of the sandbox.",
+		spec: spec{pos: 1, args: []arg{{"dst", kPath, `"/dev/mqueue"`}, {"create", kBool, "False"}}}},
+	{Name: "dev", Group: groupFiles, planned: true, soft: true, fn: fnDev,
+		Doc: "Makes a private /dev: null, zero, full, random, urandom, tty, fuse where present, pts, shm and the links to file descriptors, " +
+			"and console when sbx is on a terminal.",
+		spec: spec{pos: 1, args: []arg{{"dst", kPath, `"/dev"`}, {"create", kBool, "False"}}}},
+	{Name: "proc", Group: groupFiles, planned: true, soft: true, fn: fnProc,
+		Doc:  "Mounts /proc: a fresh one in a new pid namespace, else the host's.",
+		spec: spec{pos: 1, args: []arg{{"dst", kPath, `"/proc"`}, {"create", kBool, "False"}}}},
+	{Name: "symlink", Group: groupFiles, planned: true, soft: true, fn: fnSymlink,
+		Doc:  "Makes a symbolic link at dst. The same link there already is no fault; another file is mounted over.",
+		spec: spec{pos: 2, args: []arg{{"target", kPath, ""}, {"dst", kPath, ""}, {"create", kBool, "False"}}}},
+	{Name: "write", Group: groupFiles, planned: true, soft: true, fn: fnWrite,
+		Doc:  "Makes a file of the sandbox's own with that content.",
+		spec: spec{pos: 2, args: []arg{{"dst", kPath, ""}, {"data", kPath, ""}, {"mode", kInt | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "copy", Group: groupFiles, planned: true, soft: true, fn: fnCopy,
+		Doc:  "Makes a file of the sandbox's own with the content of a file of the host.",
+		spec: spec{pos: 2, args: []arg{{"src", kPath, ""}, {"dst", kPath, ""}, {"mode", kInt | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "overlay", Group: groupFiles, planned: true, soft: true, fn: fnOverlay,
+		Doc: "Stacks directories of the host. `lower` is one directory or a list, bottom first; `upper` is the directory that takes the changes, " +
+			"\"tmpfs\" to keep them in memory, or None for a read-only stack; `work` is an empty directory on the file system of upper.",
+		spec: spec{pos: 2, args: []arg{{"dst", kPath, ""}, {"lower", kPaths, ""}, {"upper", kPath | kNone, "None"}, {"work", kPath | kNone, "None"}, {"create", kBool, "False"}}}},
+	{Name: "mask", Group: groupFiles, planned: true, soft: true, fn: fnMask,
+		Doc:  "Makes files and directories unreadable: they are there, and empty. `optional` skips those that are missing.",
+		spec: spec{args: []arg{{"optional", kBool, "False"}}, rest: arg{"paths", kPath, ""}}},
+	{Name: "remount_ro", Group: groupFiles, planned: true, soft: true, fn: fnRemountRO,
+		Doc:  "Makes a path of the sandbox read-only, with all mounts below it.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
+	{Name: "chmod", Group: groupFiles, planned: true, soft: true, fn: fnChmod,
+		Doc:  "Sets the mode of a path of the sandbox.",
+		spec: spec{pos: 2, args: []arg{{"path", kPath, ""}, {"mode", kInt, ""}}}},
+
+	{Name: "setenv", Group: groupEnv, planned: true, soft: true, fn: fnSetenv,
+		Doc:  "Sets a variable of the command's environment.",
+		spec: spec{pos: 2, args: []arg{{"name", kPath, ""}, {"value", kPath, ""}}}},
+	{Name: "unsetenv", Group: groupEnv, planned: true, soft: true, fn: fnUnsetenv,
+		Doc:  "Removes variables from the command's environment.",
+		spec: spec{rest: arg{"names", kPath, ""}}},
+	{Name: "clearenv", Group: groupEnv, planned: true, soft: true, fn: fnClearenv,
+		Doc:  "Empties the command's environment, except for the names in `keep`.",
+		spec: spec{args: []arg{{"keep", kList, "[]"}}}},
+	{Name: "chdir", Group: groupEnv, planned: true, soft: true, fn: fnChdir,
+		Doc:  "Sets the command's working directory.",
+		spec: spec{pos: 1, args: []arg{{"dir", kPath, ""}}}},
+	{Name: "same_dir", Group: groupEnv, planned: true, soft: true, fn: fnSameDir,
+		Doc: "Starts the command in the caller's working directory, by its path in the sandbox."},
+	{Name: "command", Group: groupEnv, planned: true, soft: true, fn: fnCommand,
+		Doc:  "Sets the command that runs when the command line names none.",
+		spec: spec{pos: 1, args: []arg{{"argv", kList, ""}}}},
+	{Name: "hostname", Group: groupEnv, planned: true, soft: true, fn: fnHostname,
+		Doc:  "Gives the sandbox a host name of its own, in a new UTS namespace.",
+		spec: spec{pos: 1, args: []arg{{"name", kString, ""}}}},
+	{Name: "umask", Group: groupEnv, planned: true, soft: true, fn: fnUmask,
+		Doc:  "Sets the command's file mode creation mask.",
+		spec: spec{pos: 1, args: []arg{{"mode", kInt, ""}}}},
+
+	{Name: "become_root", Group: groupIdentity, planned: true, soft: true, fn: fnBecomeRoot,
+		Doc: "Runs the command as uid and gid 0 of the sandbox, with the capabilities that builds need."},
+	{Name: "map_user", Group: groupIdentity, planned: true, soft: true, fn: fnMapUser,
+		Doc:  "Runs the command under that uid and gid of the sandbox.",
+		spec: spec{pos: 2, args: []arg{{"uid", kInt, ""}, {"gid", kInt | kNone, "uid"}}}},
+	{Name: "capabilities", Group: groupIdentity, planned: true, soft: true, fn: fnCapabilities,
+		Doc:  "Says which capabilities the command has: \"none\", \"all\", or those named in `keep`, with or without CAP_.",
+		spec: spec{pos: 1, args: []arg{{"set", kString | kNone, "None"}, {"keep", kList | kNone, "None"}}}},
+	{Name: "no_new_privs", Group: groupIdentity, planned: true, soft: true, fn: fnNoNewPrivs,
+		Doc:  "Says whether set-id programs and file capabilities are without effect, as they are by default.",
+		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
+	{Name: "unshare", Group: groupIdentity, planned: true, soft: true, fn: fnUnshare,
+		Doc: "Gives the sandbox namespaces of its own beside mount and user. `net` has only a loopback interface; `pid` comes with an init unless init(False).",
+		spec: spec{args: []arg{{"net", kBool, "False"}, {"ipc", kBool, "False"}, {"pid", kBool, "False"},
+			{"uts", kBool, "False"}, {"cgroup", kBool, "False"}, {"time", kBool, "False"}}}},
+	{Name: "init", Group: groupIdentity, planned: true, soft: true, fn: fnInit,
+		Doc:  "Says whether pid 1 of a new pid namespace is a small init that reaps, as it is by default, or the command.",
+		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
+	{Name: "die_with_parent", Group: groupIdentity, planned: true, soft: true, fn: fnDieWithParent,
+		Doc:  "Says whether everything in the sandbox ends when sbx does, as it does by default.",
+		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
+	{Name: "new_session", Group: groupIdentity, planned: true, soft: true, fn: fnNewSession,
+		Doc: "Runs the command in a new session, without the caller's terminal."},
+
+	{Name: "suppress_chown", Group: groupProcess, planned: true, soft: true, fn: fnSuppressChown,
+		Doc: "Makes the chown calls succeed without doing anything."},
+	{Name: "suppress_sync", Group: groupProcess, planned: true, soft: true, fn: fnSuppressSync,
+		Doc: "Makes the sync calls succeed without doing anything."},
+	{Name: "rlimit", Group: groupProcess, planned: true, soft: true, fn: fnRlimit,
+		Doc:  "Sets a resource limit of setrlimit(2), \"nofile\" or \"RLIMIT_NOFILE\"; a value is an int or \"unlimited\".",
+		spec: spec{pos: 3, args: []arg{{"name", kString, ""}, {"soft", kInt | kString, ""}, {"hard", kInt | kString | kNone, "soft"}}}},
+	{Name: "close_fd", Group: groupProcess, planned: true, soft: true, fn: fnCloseFD,
+		Doc:  "Keeps a file descriptor open while the sandbox is made and closes it as the command starts, for a caller who waits on it.",
+		spec: spec{pos: 1, args: []arg{{"fd", kInt, ""}}}},
+	{Name: "pass_fd", Group: groupProcess, planned: true, soft: true, fn: fnPassFD,
+		Doc:  "Passes an open file descriptor of the caller on to the command.",
+		spec: spec{pos: 1, args: []arg{{"fd", kInt, ""}}}},
+	{Name: "pack_fds", Group: groupProcess, planned: true, soft: true, fn: fnPackFDs,
+		Doc: "Numbers the passed file descriptors from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
+
+	{Name: "param", Group: groupParams, planned: true, fn: fnParam,
+		Doc: "Declares a parameter and returns its value, which `--set name=value` gives. Without `default` it is required. " +
+			"`type` is \"string\", \"int\", \"bool\" or \"list\", taken from default where not given; `choices` lists the values allowed.",
+		spec: spec{pos: 1, args: []arg{{"name", kString, ""}, {"default", kAny, "None"}, {"help", kString, `""`}, {"choices", kList | kNone, "None"}, {"type", kString | kNone, "None"}}}},
+	{Name: "args", Group: groupParams, value: valArgs,
+		Doc: "The command line arguments after the script, a list of strings."},
+	{Name: "script", Group: groupParams, value: valScript,
+		Doc: "The file this code is in: `script.dir`, its absolute directory (on standard input the working directory), and `script.file`, its absolute path. " +
+			"A module has its own; modules of the standard library have the entry script's."},
+
+	{Name: "host", Group: groupHost, value: valHost,
+		Doc: "What sbx runs on: `env` (read like a dict), `cwd`, `home`, `user`, `uid`, `gid`, `arch` and `kernel` as uname(1) tells them, `os_release` (a dict)."},
+	{Name: "exists", Group: groupHost, fn: fnExists,
+		Doc:  "Reports whether a path of the host exists, following symlinks.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
+	{Name: "is_dir", Group: groupHost, fn: fnIsDir,
+		Doc:  "Reports whether a path of the host is a directory, following symlinks.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
+	{Name: "glob", Group: groupHost, fn: fnGlob,
+		Doc:  "Returns the paths of the host that match a pattern with *, ? and […], sorted.",
+		spec: spec{pos: 1, args: []arg{{"pattern", kPath, ""}}}},
+	{Name: "read", Group: groupHost, fn: fnRead,
+		Doc:  "Returns the content of a regular file of the host, at most 16 MiB.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
+	{Name: "realpath", Group: groupHost, fn: fnRealpath,
+		Doc:  "Returns a path of the host with all symlinks resolved.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
+	{Name: "which", Group: groupHost, fn: fnWhich,
+		Doc:  "Returns the path of a program on the host's PATH, or None.",
+		spec: spec{pos: 1, args: []arg{{"name", kPath, ""}}}},
+
+	{Name: "fail", Group: groupLang, fn: fnFail,
+		Doc:  "Ends the script with an error made of its arguments.",
+		spec: spec{doc: true, args: []arg{{"sep", kString, `" "`}}, rest: arg{"args", kAny, ""}}},
+	{Name: "struct", Group: groupLang, value: valStruct,
+		Doc: "struct(**fields) returns an immutable value with those fields."},
+	{Name: "json", Group: groupLang, value: valJSON,
+		Doc: "json.encode, json.decode and json.indent."},
+	{Name: "math", Group: groupLang, value: valMath,
+		Doc: "Mathematical functions and constants: math.ceil, math.sqrt, math.pi …"},
+	{Name: "range", Group: groupLang, fn: fnRange,
+		Doc:  "Starlark's own range, with a bound on its length.",
+		spec: spec{doc: true, pos: 3, args: []arg{{"start_or_stop", kInt, ""}, {"stop", kInt, "None"}, {"step", kInt, "1"}}}},
+	{Name: "dir", Group: groupLang, fn: fnDir,
+		Doc:  "Starlark's own dir: the attributes of a value. Directories are made by mkdir.",
+		spec: spec{doc: true, pos: 1, args: []arg{{"x", kAny, ""}}}},
+}
