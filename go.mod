@@ -8,3 +8,5 @@ require (
 	go.starlark.net v0.0.0-20260908191801-89a6a09411d5 // the script language
 	golang.org/x/sys v0.49.0 // Linux system calls
 )
+
+require golang.org/x/tools v0.26.0 // indirect

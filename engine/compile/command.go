@@ -1,0 +1,316 @@
+package compile
+
+// The command: who it is, what it may do, and how it starts.
+
+import (
+	"strconv"
+	"strings"
+
+	"sbx/engine/plan"
+	"sbx/engine/program"
+	"sbx/engine/seccomp"
+)
+
+// command compiles what happens between the finished sandbox and the execve.
+func (c *compiler) command() error {
+	p := c.plan
+	if c.prog.Guard {
+		c.key("", "guard", "")
+		// Whatever has a capability over the sandbox's processes must not reach
+		// the guard, whose memory is a copy of ours.
+		c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
+		c.add(program.ForkCommand)
+	}
+	if p.NewSession {
+		c.key("new_session", "setsid", "")
+		c.add(program.Setsid).Errs = [2]uint8{ePERM} // a session leader already
+	}
+	for i := range p.Rlimits {
+		r := &p.Rlimits[i]
+		c.key("rlimit."+r.Name, "rlimit", r.Name)
+		c.add(program.Prlimit64, program.Imm(0), program.Imm(plan.RlimitNumber(r.Name)), c.prog.Words(r.Soft, r.Hard), program.Imm(0))
+	}
+	c.key("umask", "umask", "")
+	if p.Umask != nil {
+		c.add(program.Umask, program.Imm(uint32(*p.Umask)))
+	} else {
+		c.add(program.Umask, c.oldMask.Arg())
+	}
+	if p.DieWithParent && c.prog.Guard {
+		c.key("die_with_parent", "prctl", "")
+		c.add(program.Prctl, program.Imm(prSetPdeathsig), program.Imm(sigKill))
+	}
+	if p.NoNewPrivs {
+		c.key("no_new_privs", "prctl", "")
+		c.add(program.Prctl, program.Imm(prSetNoNewPrivs), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
+	}
+	if err := c.filter(); err != nil {
+		return err
+	}
+	c.capabilities()
+	env := c.fds(c.environment())
+	c.exec(env)
+	return nil
+}
+
+func (c *compiler) filter() error {
+	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: true}
+	code, err := f.Program(c.facts.Arch)
+	if err != nil {
+		return err
+	}
+	if len(code) == 0 {
+		return nil
+	}
+	c.key("suppress_chown", "seccomp", "")
+	if !c.plan.SuppressChown {
+		c.prog.Refs[c.ref].Key = "suppress_sync"
+	}
+	prog := c.prog.Words(words(code)...)
+	c.add(program.Seccomp, program.Imm(seccompSetFilter), program.Imm(0), c.prog.CountAndPointer(len(code)/8, prog))
+	return nil
+}
+
+// capabilities leaves the command those it shall have, in all its sets.
+func (c *compiler) capabilities() {
+	keep, all := Keep(c.plan, c.privileged(), c.facts.Caps)
+	if all {
+		return
+	}
+	key := ""
+	if c.plan.Caps.Set != "" {
+		key = "capabilities"
+	} else if c.plan.Identity.Root {
+		key = "become_root"
+	}
+	c.key(key, "capabilities", "")
+	var drops []int
+	for n := range 64 {
+		if keep&(1<<n) == 0 {
+			drops = append(drops, n)
+		}
+	}
+	for i, n := range drops {
+		// Beyond the last capability of this kernel all the others fail as well.
+		in := c.add(program.Prctl, program.Imm(prCapbsetDrop), program.Imm(n), program.Imm(0), program.Imm(0), program.Imm(0))
+		in.Errs, in.Skip = [2]uint8{eINVAL, ePERM}, int16(len(drops)-1-i)
+	}
+	lo, hi := uint32(keep), uint32(keep>>32)
+	c.add(program.Capset, c.prog.Words32(capVersion3, 0), c.prog.Words32(lo, lo, lo, hi, hi, hi))
+	for n := range 64 {
+		if keep&(1<<n) != 0 {
+			c.add(program.Prctl, program.Imm(prCapAmbient), program.Imm(capAmbientRaise), program.Imm(n), program.Imm(0), program.Imm(0))
+		}
+	}
+}
+
+// Keep returns the capabilities that the command keeps, or all: as they are.
+func Keep(p *plan.Plan, privileged bool, have uint64) (keep uint64, all bool) {
+	switch p.Caps.Set {
+	case "none":
+		return 0, false
+	case "keep":
+		return plan.CapSet(p.Caps.Keep), false
+	case "all":
+		if privileged {
+			return have, true
+		}
+		return plan.AllCaps, false
+	}
+	switch {
+	case p.Identity.Root && privileged:
+		return have, true // root already: nothing to do
+	case p.Identity.Root:
+		keep = plan.CapSet(plan.BuildCaps)
+		if p.Unshare.Net {
+			keep |= plan.CapSet(plan.BuildNetCaps)
+		}
+		return keep, false
+	}
+	return 0, false
+}
+
+// fds has the descriptors that the command inherits survive the execve.
+func (c *compiler) fds(env []string) []string {
+	p := c.plan
+	c.key("", "close_range", "")
+	c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
+	skip := map[int]bool{}
+	for _, fd := range p.CloseFDs {
+		skip[fd] = true
+		c.prog.CloseFDs = append(c.prog.CloseFDs, fd)
+	}
+	pass := func(fd int) {
+		c.add(program.Fcntl, program.Imm(fd), program.Imm(fSetFD), program.Imm(0))
+	}
+	for _, fd := range p.PassFDs {
+		c.prog.CloseFDs = append(c.prog.CloseFDs, fd)
+		if !p.PackFDs && !skip[fd] {
+			c.key("pass_fd", "file descriptor", "")
+			pass(fd)
+		}
+	}
+	if !p.PackFDs {
+		return env
+	}
+	c.key("pack_fds", "file descriptors", "")
+	n := 0
+	for _, fd := range c.facts.FDs { // sorted: a number is free when its turn comes
+		if skip[fd] {
+			continue
+		}
+		if to := 3 + n; to == fd {
+			pass(fd)
+		} else {
+			c.add(program.Dup3, program.Imm(fd), program.Imm(to), program.Imm(0))
+		}
+		c.prog.CloseFDs = append(c.prog.CloseFDs, fd)
+		n++
+	}
+	if n == 0 {
+		return env
+	}
+	return setEnv(setEnv(env, "LISTEN_FDS", strconv.Itoa(n)), "LISTEN_PID", pidSpace)
+}
+
+// pidSpace stands for the command's pid, which is not known before it exists.
+const pidSpace = "\x00pid"
+
+// exec compiles the environment, the arguments and the tries of execve.
+func (c *compiler) exec(env []string) {
+	c.key("command", "exec", "")
+	envp := make([]program.Arg, len(env))
+	for i, kv := range env {
+		if name, ok := strings.CutSuffix(kv, pidSpace); ok {
+			off := len(c.prog.Arena) + len(name)
+			envp[i] = c.prog.Bytes(name + strings.Repeat("\x00", 24))
+			pid := c.slot()
+			c.add(program.Getpid).Out = int16(pid)
+			c.add(program.Decimal, pid.Arg(), program.Imm(off))
+			continue
+		}
+		envp[i] = c.prog.Str(kv)
+	}
+	envv := c.prog.Pointers(envp)
+	kept := program.Slot(c.nslots) // and its neighbour, for the number of the try
+	c.nslots += 2
+	var paths []program.Arg
+	for _, t := range Tries(c.plan, env, c.facts.Getenv("SHELL")) {
+		argv := make([]program.Arg, len(t.Argv))
+		for i, a := range t.Argv {
+			argv[i] = c.prog.Str(a)
+		}
+		argvv := c.prog.Pointers(argv)
+		for _, path := range t.Paths {
+			arg := c.prog.Str(path)
+			in := c.add(program.Execve, arg, argvv, envv)
+			in.Flags, in.Out, in.Args[5] = program.FlagExec, int16(kept), uint64(len(paths))
+			paths = append(paths, arg)
+		}
+	}
+	list := c.prog.Pointers(paths)
+	c.add(program.ExecFailed, program.Imm(int(kept)), program.Imm(list.Offset()))
+}
+
+// Try is a command and the paths at which it may be.
+type Try struct {
+	Argv  []string
+	Paths []string
+}
+
+// defaultPath is searched where the environment has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Tries returns what is executed, in the order of the attempts: the plan's
+// command, or else $SHELL, or else bash.
+func Tries(p *plan.Plan, env []string, shell string) []Try {
+	path := defaultPath
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = v
+		}
+	}
+	search := func(argv []string) Try {
+		if strings.Contains(argv[0], "/") || argv[0] == "" {
+			return Try{argv, argv[:1]}
+		}
+		t := Try{Argv: argv}
+		for dir := range strings.SplitSeq(path, ":") {
+			if dir == "" {
+				dir = "."
+			}
+			t.Paths = append(t.Paths, strings.TrimRight(dir, "/")+"/"+argv[0])
+		}
+		return t
+	}
+	if len(p.Command) > 0 {
+		argv := make([]string, len(p.Command))
+		for i, a := range p.Command {
+			argv[i] = string(a)
+		}
+		return []Try{search(argv)}
+	}
+	var list []Try
+	if shell != "" {
+		list = append(list, search([]string{shell}))
+	}
+	return append(list, search([]string{"bash"}))
+}
+
+// environment returns the command's environment, NAME=value.
+func (c *compiler) environment() []string {
+	return Environment(c.plan, c.facts.Env, func() string { d, _ := c.workDir(); return d }())
+}
+
+// Environment applies the plan's changes to the caller's environment. PWD is
+// made to agree with the working directory dir where it is set.
+func Environment(p *plan.Plan, env []string, dir string) []string {
+	out := make([]string, 0, len(env)+len(p.Env)+2)
+	for _, kv := range env {
+		if strings.HasPrefix(kv, "PWD=") {
+			kv = "PWD=" + dir
+		}
+		if !strings.HasPrefix(kv, "OLDPWD=") {
+			out = append(out, kv)
+		}
+	}
+	for i := range p.Env {
+		switch e := &p.Env[i]; e.Kind {
+		case plan.SetEnv:
+			out = setEnv(out, string(e.Name), string(e.Value))
+		case plan.UnsetEnv:
+			out = dropEnv(out, func(name string) bool { return name == string(e.Name) })
+		case plan.ClearEnv:
+			out = dropEnv(out, func(name string) bool {
+				for _, k := range e.Keep {
+					if string(k) == name {
+						return false
+					}
+				}
+				return true
+			})
+		}
+	}
+	return out
+}
+
+func dropEnv(env []string, drop func(name string) bool) []string {
+	out := env[:0]
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if !drop(name) {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+func setEnv(env []string, name, value string) []string {
+	for i, kv := range env {
+		if strings.HasPrefix(kv, name) && len(kv) > len(name) && kv[len(name)] == '=' {
+			env[i] = name + "=" + value
+			return env
+		}
+	}
+	return append(env, name+"="+value)
+}

@@ -1,0 +1,275 @@
+// Package compile turns a plan that has been laid out into a Program, the flat
+// list of system calls that makes the sandbox. It is pure: the same plan and
+// facts give the same program, and no privilege is needed to see it.
+//
+// The program makes all mounts with the new mount API relative to file
+// descriptors, and resolves every path of the sandbox with openat2(2) below the
+// new root, so that no symlink in the script's tree or in a bound one leads to
+// the host. Making things takes place one component at a time, in a directory
+// that was opened that way.
+package compile
+
+import (
+	"strconv"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+	"sbx/engine/program"
+)
+
+// Options are what a caller may ask for beyond the plan.
+type Options struct {
+	Debug bool // log each operation to stderr before it is done
+}
+
+type compiler struct {
+	prog  *program.Program
+	plan  *plan.Plan
+	facts *host.Facts
+	opts  Options
+
+	root    program.Slot
+	scratch program.Slot // a tmpfs under the root, out of sight; -1: none yet
+	oldMask program.Slot
+	nslots  int
+	free    []program.Slot
+	serial  int // of names in scratch
+
+	dirPath string // what dirSlot is, where dirSlot >= 0
+	dirSlot program.Slot
+
+	ref     int32
+	refStep int // of the step that ref stands for
+
+	empty, dot, how program.Arg
+	strs            map[string]program.Arg
+	attrs           map[attrKey]program.Arg
+}
+
+type attrKey struct{ set, propagation uint64 }
+
+// Compile makes the program. The layout must have no errors.
+func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*program.Program, error) {
+	n := 6*len(l.Steps) + 160
+	c := &compiler{
+		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, n), Arena: make([]byte, 0, 64*len(l.Steps)+8192)},
+		plan: p, facts: f, opts: opts,
+		root: -1, scratch: -1, oldMask: -1, dirSlot: -1, refStep: -1,
+		strs: map[string]program.Arg{}, attrs: map[attrKey]program.Arg{},
+	}
+	c.empty = c.str("")
+	c.dot = c.str(".")
+	c.how = c.prog.Words(oPath|oDirectory(f.Arch)|oCloexec, 0, resolveInRoot|resolveNoMagiclinks)
+
+	c.namespaces()
+	c.identity()
+	c.mountRoot(l)
+	for _, s := range l.Steps {
+		c.step(s)
+	}
+	c.network()
+	c.enter()
+	if err := c.command(); err != nil {
+		return nil, err
+	}
+	c.prog.Slots = c.nslots
+	return c.prog, nil
+}
+
+// privileged reports whether the sandbox needs no user namespace: the caller
+// may mount as it is, and is who the command shall be.
+func (c *compiler) privileged() bool { return Privileged(c.plan, c.facts) }
+
+// Privileged reports whether a sandbox of this plan is made without a user
+// namespace of its own.
+func Privileged(p *plan.Plan, f *host.Facts) bool {
+	id := p.Identity
+	uid, gid := f.UID, f.GID
+	return f.Caps&(1<<capSysAdmin) != 0 &&
+		!(id.Root && (uid != 0 || gid != 0)) &&
+		!(id.UID != nil && *id.UID != uid) && !(id.GID != nil && *id.GID != gid)
+}
+
+const capSysAdmin = 21
+
+func (c *compiler) namespaces() {
+	p := c.plan
+	flags := uint64(newNS)
+	add := func(on bool, flag uint64) {
+		if on {
+			flags |= flag
+		}
+	}
+	add(!c.privileged(), newUser)
+	add(p.Unshare.Net, newNet)
+	add(p.Unshare.IPC, newIPC)
+	add(p.Unshare.PID, newPID)
+	add(p.Unshare.UTS, newUTS)
+	add(p.Unshare.Cgroup, newCgroup)
+	c.prog.Unshare = flags
+	c.prog.DieWithParent = p.DieWithParent
+	c.prog.Guard = p.Unshare.PID && p.Init || !p.Unshare.PID && p.DieWithParent
+	if p.Unshare.Time {
+		// clone(2) has no room for this flag. The command enters at its exec.
+		c.key("unshare.time", "unshare", "")
+		c.add(program.Unshare, program.Imm(newTime))
+	}
+}
+
+// identity maps the ids of the user namespace, user_namespaces(7).
+func (c *compiler) identity() {
+	c.key("umask", "umask", "")
+	c.oldMask = c.slot()
+	c.add(program.Umask, program.Imm(0)).Out = int16(c.oldMask)
+	if c.privileged() {
+		c.key("", "mount", "/")
+		// What is mounted from here on must not appear on the host.
+		c.add(program.MountSetattr, program.Imm(atFDCWD), c.str("/"), program.Imm(atRecursive), c.attr(0, msPrivate), program.Imm(32))
+		return
+	}
+	uid, gid := c.facts.UID, c.facts.GID
+	key := ""
+	if c.plan.Identity.Root {
+		uid, gid, key = 0, 0, "become_root"
+	}
+	if v := c.plan.Identity.UID; v != nil {
+		uid, key = *v, "map_user"
+	}
+	if v := c.plan.Identity.GID; v != nil {
+		gid, key = *v, "map_user"
+	}
+	c.key(key, "user namespace", "")
+	c.file("/proc/self/setgroups", "deny")
+	c.file("/proc/self/gid_map", idLine(gid, c.facts.GID))
+	c.file("/proc/self/uid_map", idLine(uid, c.facts.UID))
+}
+
+func idLine(inside, outside uint32) string {
+	return strconv.FormatUint(uint64(inside), 10) + " " + strconv.FormatUint(uint64(outside), 10) + " 1\n"
+}
+
+// file writes a file of the kernel's, on the host.
+func (c *compiler) file(path, data string) {
+	fd := c.slot()
+	c.add(program.Openat, program.Imm(atFDCWD), c.str(path), program.Imm(oWronly|oCloexec)).Out = int16(fd)
+	c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(data), program.Imm(len(data))).Flags = program.FlagAll
+	c.close(fd)
+}
+
+// network brings the loopback interface of a new network namespace up.
+func (c *compiler) network() {
+	if c.plan.Unshare.UTS && c.plan.Hostname != "" {
+		c.key("hostname", "hostname", c.plan.Hostname)
+		c.add(program.Sethostname, c.prog.Bytes(c.plan.Hostname), program.Imm(len(c.plan.Hostname)))
+	}
+	if !c.plan.Unshare.Net {
+		return
+	}
+	c.key("unshare.net", "loopback interface", "lo")
+	fd := c.slot()
+	c.add(program.Socket, program.Imm(afInet), program.Imm(sockDgram|sockCloexec), program.Imm(0)).Out = int16(fd)
+	c.add(program.Ioctl, fd.Arg(), program.Imm(siocSIFFlags), c.ifreq("lo", iffUp|iffRunning))
+	c.close(fd)
+}
+
+// ifreq is struct ifreq with a name and flags, netdevice(7).
+func (c *compiler) ifreq(name string, flags uint16) program.Arg {
+	var b [40]byte
+	copy(b[:16], name)
+	b[16], b[17] = byte(flags), byte(flags>>8)
+	return c.prog.Words(words(b[:])...)
+}
+
+func words(b []byte) []uint64 {
+	list := make([]uint64, 0, len(b)/8)
+	for ; len(b) >= 8; b = b[8:] {
+		var w uint64
+		for i := range 8 {
+			w |= uint64(b[i]) << (8 * i)
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
+// enter makes the new root the root, and lets go of the old one.
+func (c *compiler) enter() {
+	c.key("", "pivot_root", "/")
+	c.add(program.Fchdir, c.root.Arg())
+	c.add(program.PivotRoot, c.dot, c.dot)
+	c.add(program.Umount2, c.dot, program.Imm(mntDetach))
+	dir, key := c.workDir()
+	c.key(key, "chdir", dir)
+	c.add(program.Chdir, c.str(dir))
+}
+
+// workDir returns the command's working directory and the setting it is from.
+func (c *compiler) workDir() (dir, key string) {
+	switch {
+	case c.plan.SameDir:
+		return c.facts.Cwd, "same_dir"
+	case c.plan.Dir != "":
+		return string(c.plan.Dir), "chdir"
+	}
+	return "/", ""
+}
+
+// The small pieces.
+
+func (c *compiler) add(call program.Call, args ...program.Arg) *program.Inst {
+	return c.prog.Add(c.ref, call, args...)
+}
+
+// key says that what follows is for a setting; the key is empty for what every
+// sandbox needs.
+func (c *compiler) key(key, what, path string) {
+	c.prog.Refs = append(c.prog.Refs, program.Ref{Op: -1, Key: key, What: what, Path: path})
+	c.ref = int32(len(c.prog.Refs) - 1)
+}
+
+// op says that what follows is for a step.
+func (c *compiler) op(s *layout.Step) {
+	c.prog.Refs = append(c.prog.Refs, program.Ref{Op: int32(s.Index), What: string(s.Op.Kind), Path: s.Target.Path})
+	c.ref = int32(len(c.prog.Refs) - 1)
+}
+
+func (c *compiler) slot() program.Slot {
+	if n := len(c.free); n > 0 {
+		s := c.free[n-1]
+		c.free = c.free[:n-1]
+		return s
+	}
+	c.nslots++
+	return program.Slot(c.nslots - 1)
+}
+
+// close closes the descriptor in a slot and frees the slot.
+func (c *compiler) close(s program.Slot) {
+	c.add(program.Close, s.Arg())
+	c.free = append(c.free, s)
+}
+
+// str puts a string into the arena; equal strings are there once, as far as it
+// is cheap to tell.
+func (c *compiler) str(s string) program.Arg {
+	if a, ok := c.strs[s]; ok {
+		return a
+	}
+	a := c.prog.Str(s)
+	if len(c.strs) < 64 {
+		c.strs[s] = a
+	}
+	return a
+}
+
+// attr is struct mount_attr, mount_setattr(2).
+func (c *compiler) attr(set, propagation uint64) program.Arg {
+	k := attrKey{set, propagation}
+	if a, ok := c.attrs[k]; ok {
+		return a
+	}
+	a := c.prog.Words(set, 0, propagation, 0)
+	c.attrs[k] = a
+	return a
+}

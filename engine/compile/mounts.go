@@ -1,0 +1,461 @@
+package compile
+
+// The operations: what each step of the layout becomes.
+
+import (
+	"strconv"
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+	"sbx/engine/program"
+)
+
+// mountRoot makes the root of the sandbox and mounts it over the caller's,
+// where it is out of sight until pivot_root: paths of the host go on meaning
+// what they meant.
+func (c *compiler) mountRoot(l *layout.Layout) {
+	if needsScratch(l) {
+		c.key("", "tmpfs", "/")
+		c.scratch = c.tmpfs("0700", 0)
+		c.moveToRoot(c.scratch)
+	}
+	s := l.Root
+	if s == nil {
+		c.key("", "tmpfs", "/")
+		c.root = c.tmpfs("0755", 0)
+		c.moveToRoot(c.root)
+		return
+	}
+	c.op(s)
+	c.debug(s)
+	rest := s.Skeletons
+	switch {
+	case len(rest) > 0 && rest[0].Path == "/":
+		c.root = c.skeletonMount(s, rest[0])
+		rest = rest[1:]
+	case s.Op.Kind == plan.Tmpfs:
+		c.root = c.tmpfs(tmpfsMode(s), s.Op.Size)
+	case s.Op.Kind == plan.Overlay:
+		c.root = c.overlay(s)
+	default:
+		c.root = c.clone(s)
+	}
+	c.moveToRoot(c.root)
+	if len(s.Skeletons) > len(rest) && s.Skeletons[0].UseMirror() {
+		c.fillMirror(s, s.Skeletons[0], c.root)
+	}
+	for _, sk := range rest {
+		c.skeleton(s, sk)
+	}
+}
+
+func (c *compiler) moveToRoot(s program.Slot) {
+	c.add(program.MoveMount, s.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
+}
+
+// needsScratch reports whether some step needs a place to make a file in that
+// is then mounted elsewhere.
+func needsScratch(l *layout.Layout) bool {
+	steps := l.Steps
+	if l.Root != nil {
+		steps = append([]*layout.Step{l.Root}, steps...)
+	}
+	for _, s := range steps {
+		for _, sk := range s.Skeletons {
+			if !sk.UseMirror() {
+				return true
+			}
+		}
+		switch s.Op.Kind {
+		case plan.Mask, plan.Overlay:
+			return true
+		case plan.Symlink, plan.Write, plan.Copy:
+			if over(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// over reports whether a symlink or file is made aside and mounted over what is
+// at its destination, since that is not the sandbox's own to replace.
+func over(s *layout.Step) bool {
+	return !s.Done && !s.Target.Ready && (s.Target.Exists != host.Missing || s.Target.Place == layout.Writable)
+}
+
+// step compiles one operation.
+func (c *compiler) step(s *layout.Step) {
+	if s.Done && s.Op.Kind != plan.RemountRO || s.Target.Ready {
+		return // there already
+	}
+	c.op(s)
+	c.debug(s)
+	switch s.Op.Kind {
+	case plan.Bind:
+		fd := c.clone(s)
+		c.mount(s, fd)
+		c.close(fd)
+	case plan.Tmpfs:
+		fd := c.tmpfs(tmpfsMode(s), s.Op.Size)
+		c.mount(s, fd)
+		c.close(fd)
+	case plan.Overlay:
+		fd := c.overlay(s)
+		c.mount(s, fd)
+		c.close(fd)
+	case plan.Mqueue:
+		fd := c.newfs("mqueue", attrNosuid|attrNodev|attrNoexec)
+		c.mount(s, fd)
+		c.close(fd)
+	case plan.Proc:
+		c.proc(s)
+	case plan.Dev:
+		c.dev(s)
+	case plan.Mkdir:
+		c.makeDirs(s)
+		c.add(program.Mkdirat, c.dir(s.Target.Path), c.name(s.Target.Path), program.Imm(dirMode(s))).Errs = created(s)
+	case plan.Symlink, plan.Write, plan.Copy:
+		c.content(s)
+	case plan.Mask:
+		c.mask(s)
+	case plan.Chmod:
+		c.chmod(s)
+	case plan.RemountRO:
+		c.remount(s)
+	}
+	for _, sk := range s.Skeletons {
+		c.skeleton(s, sk)
+	}
+}
+
+// debug logs the operation, before it is done, from the child itself.
+func (c *compiler) debug(s *layout.Step) {
+	if c.opts.Debug {
+		line := plan.Printable("+ "+s.Op.String()) + "\n"
+		c.add(program.WriteCall, program.Imm(2), c.prog.Bytes(line), program.Imm(len(line))).Flags = program.FlagAnyErr
+	}
+}
+
+// dir returns the directory of a canonical path of the sandbox, opened below
+// the root.
+func (c *compiler) dir(path string) program.Arg {
+	i := strings.LastIndexByte(path, '/')
+	if i <= 0 {
+		return c.root.Arg()
+	}
+	d := path[:i]
+	if c.dirSlot >= 0 && c.dirPath == d {
+		return c.dirSlot.Arg()
+	}
+	if c.dirSlot >= 0 {
+		c.close(c.dirSlot)
+	}
+	c.dirSlot, c.dirPath = c.slot(), d
+	c.add(program.Openat2, c.root.Arg(), c.prog.Str(d[1:]), c.how, program.Imm(24)).Out = int16(c.dirSlot)
+	return c.dirSlot.Arg()
+}
+
+// covered forgets the opened directory if a mount at path hides it.
+func (c *compiler) covered(path string) {
+	if c.dirSlot >= 0 && (c.dirPath == path || strings.HasPrefix(c.dirPath, path+"/") || path == "/") {
+		c.close(c.dirSlot)
+		c.dirSlot = -1
+	}
+}
+
+// name is the last component of a canonical path.
+func (c *compiler) name(path string) program.Arg {
+	return c.prog.Str(path[strings.LastIndexByte(path, '/')+1:])
+}
+
+// created are the errnos to expect where a thing is made: on the host somebody
+// else may have made it meanwhile.
+func created(s *layout.Step) [2]uint8 {
+	if s.Target.Place == layout.Writable {
+		return [2]uint8{eEXIST}
+	}
+	return [2]uint8{}
+}
+
+func (c *compiler) makeDirs(s *layout.Step) {
+	for _, m := range s.Target.Make {
+		c.add(program.Mkdirat, c.dir(m), c.name(m), program.Imm(0o755)).Errs = created(s)
+	}
+}
+
+// mountPoint makes what a mount goes onto, where it is missing.
+func (c *compiler) mountPoint(s *layout.Step) (dir, name program.Arg) {
+	c.makeDirs(s)
+	path := s.Target.Path
+	dir, name = c.dir(path), c.name(path)
+	if s.Target.Exists == host.Missing && s.Target.Place != layout.ReadOnly {
+		if s.Dir {
+			c.add(program.Mkdirat, dir, name, program.Imm(0o755)).Errs = created(s)
+		} else {
+			c.add(program.Mknodat, dir, name, program.Imm(modeReg|0o644), program.Imm(0)).Errs = created(s)
+		}
+	}
+	return dir, name
+}
+
+// mount moves a mount to the step's target.
+func (c *compiler) mount(s *layout.Step, fd program.Slot) {
+	dir, name := c.mountPoint(s)
+	c.add(program.MoveMount, fd.Arg(), c.empty, dir, name, program.Imm(moveEmptyPath))
+	c.covered(s.Target.Path)
+}
+
+// clone makes the detached copy of a tree that a bind mounts.
+func (c *compiler) clone(s *layout.Step) program.Slot {
+	op := s.Op
+	fd := c.slot()
+	flags := uint64(openTreeClone | oCloexec | atRecursive)
+	if op.NoFollow {
+		flags |= atSymlinkNofollow
+	}
+	if op.Inside {
+		flags |= atSymlinkNofollow
+		if s.Source == "/" {
+			c.add(program.OpenTree, c.root.Arg(), c.empty, program.Imm(flags|atEmptyPath)).Out = int16(fd)
+		} else {
+			c.add(program.OpenTree, c.dir(s.Source), c.name(s.Source), program.Imm(flags)).Out = int16(fd)
+		}
+	} else {
+		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(flags)).Out = int16(fd)
+	}
+	c.setattr(fd, bindAttrs(op), atRecursive)
+	return fd
+}
+
+// setattr sets attributes of a detached mount, and cuts it off from what is
+// mounted or unmounted on the host later.
+func (c *compiler) setattr(fd program.Slot, attrs, recursive uint64) {
+	c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath|recursive), c.attr(attrs, msPrivate), program.Imm(32))
+}
+
+// bindAttrs are the mount attributes of a bind.
+func bindAttrs(op *plan.Op) uint64 {
+	attrs := uint64(attrNosuid)
+	if op.RO {
+		attrs |= attrRdonly
+	}
+	if !devices(op) {
+		attrs |= attrNodev
+	}
+	return attrs
+}
+
+// devices reports whether device nodes work below a bind.
+func devices(op *plan.Op) bool {
+	if op.Devices != nil {
+		return *op.Devices
+	}
+	src := string(op.Src)
+	return src == "/" || src == "/dev" || strings.HasPrefix(src, "/dev/")
+}
+
+// newfs mounts a fresh file system, detached. Options are pairs of key and
+// value; a value "" makes a flag.
+func (c *compiler) newfs(kind string, attrs uint64, options ...string) program.Slot {
+	fs := c.slot()
+	c.add(program.Fsopen, c.str(kind), program.Imm(fsopenCloexec)).Out = int16(fs)
+	for i := 0; i < len(options); i += 2 {
+		c.config(fs, options[i], options[i+1])
+	}
+	return c.fsmount(fs, attrs)
+}
+
+func (c *compiler) config(fs program.Slot, key, value string) *program.Inst {
+	if value == "" {
+		return c.add(program.Fsconfig, fs.Arg(), program.Imm(setFlag), c.str(key), program.Imm(0), program.Imm(0))
+	}
+	return c.add(program.Fsconfig, fs.Arg(), program.Imm(setString), c.str(key), c.str(value), program.Imm(0))
+}
+
+func (c *compiler) fsmount(fs program.Slot, attrs uint64) program.Slot {
+	fd := c.slot()
+	c.add(program.Fsconfig, fs.Arg(), program.Imm(cmdCreate), program.Imm(0), program.Imm(0), program.Imm(0))
+	c.add(program.Fsmount, fs.Arg(), program.Imm(fsmountCloexec), program.Imm(attrs)).Out = int16(fd)
+	c.close(fs)
+	return fd
+}
+
+func (c *compiler) tmpfs(mode string, size uint64) program.Slot {
+	var o []string
+	if mode != "1777" { // tmpfs(5)'s default
+		o = append(o, "mode", mode)
+	}
+	if size > 0 {
+		o = append(o, "size", strconv.FormatUint(size, 10))
+	}
+	return c.newfs("tmpfs", attrNosuid|attrNodev, o...)
+}
+
+func tmpfsMode(s *layout.Step) string { return strconv.FormatUint(dirMode(s), 8) }
+
+// dirMode is the mode of a directory that a step makes.
+func dirMode(s *layout.Step) uint64 {
+	if s.Op.Mode != nil {
+		return uint64(*s.Op.Mode)
+	}
+	if d := strings.TrimRight(string(s.Op.Dst), "/"); strings.HasSuffix(d, "/tmp") {
+		return 0o1777
+	}
+	return 0o755
+}
+
+func (c *compiler) proc(s *layout.Step) {
+	var fd program.Slot
+	if c.plan.Unshare.PID {
+		fd = c.newfs("proc", attrNosuid|attrNodev|attrNoexec)
+	} else {
+		fd = c.slot()
+		c.add(program.OpenTree, program.Imm(atFDCWD), c.str("/proc"), program.Imm(openTreeClone|oCloexec|atRecursive)).Out = int16(fd)
+		c.setattr(fd, attrNosuid|attrNodev|attrNoexec, atRecursive)
+	}
+	c.mount(s, fd)
+	if c.privileged() && c.plan.Unshare.PID {
+		// Root may write here without any capability, by owning the files.
+		for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus"} {
+			sub := c.slot()
+			c.add(program.OpenTree, fd.Arg(), c.str(name), program.Imm(openTreeClone|oCloexec|atRecursive)).Out = int16(sub)
+			in := &c.prog.Insts[len(c.prog.Insts)-1]
+			in.Errs, in.Skip = [2]uint8{eNOENT}, 3
+			c.setattr(sub, attrRdonly|attrNosuid|attrNodev|attrNoexec, atRecursive)
+			c.add(program.MoveMount, sub.Arg(), c.empty, fd.Arg(), c.str(name), program.Imm(moveEmptyPath))
+			c.close(sub)
+		}
+	}
+	c.close(fd)
+}
+
+func (c *compiler) dev(s *layout.Step) {
+	t := c.newfs("tmpfs", attrNosuid|attrNodev, "mode", "0755")
+	c.mount(s, t)
+	node := func(name, src string) {
+		c.add(program.Mknodat, t.Arg(), c.str(name), program.Imm(modeReg|0o666), program.Imm(0))
+		fd := c.slot()
+		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(src), program.Imm(openTreeClone|oCloexec)).Out = int16(fd)
+		c.add(program.MoveMount, fd.Arg(), c.empty, t.Arg(), c.str(name), program.Imm(moveEmptyPath))
+		c.close(fd)
+	}
+	for _, name := range layout.DevNodes {
+		node(name, "/dev/"+name)
+	}
+	if c.facts.Lstat("/dev/fuse").Type == host.Device {
+		node("fuse", "/dev/fuse")
+	}
+	if c.facts.TTY != "" {
+		node("console", c.facts.TTY)
+	}
+	for _, l := range layout.DevLinks {
+		c.add(program.Symlinkat, c.str(l.Target), t.Arg(), c.str(l.Name))
+	}
+	c.add(program.Mkdirat, t.Arg(), c.str("shm"), program.Imm(0o1777))
+	c.add(program.Mkdirat, t.Arg(), c.str("pts"), program.Imm(0o755))
+	pts := c.newfs("devpts", attrNosuid|attrNoexec, "newinstance", "", "ptmxmode", "0666", "mode", "0620")
+	c.add(program.MoveMount, pts.Arg(), c.empty, t.Arg(), c.str("pts"), program.Imm(moveEmptyPath))
+	c.close(pts)
+	c.close(t)
+}
+
+// content makes a symlink, or a file of the sandbox's own.
+func (c *compiler) content(s *layout.Step) {
+	if !over(s) {
+		c.makeDirs(s)
+		c.make(s, c.dir(s.Target.Path), c.name(s.Target.Path))
+		return
+	}
+	name := c.str(c.aside())
+	c.make(s, c.scratch.Arg(), name)
+	c.mountAside(s, name, 0)
+}
+
+// aside returns a new name in scratch.
+func (c *compiler) aside() string {
+	c.serial++
+	return strconv.Itoa(c.serial)
+}
+
+// mountAside mounts the thing at name in scratch over the step's target.
+func (c *compiler) mountAside(s *layout.Step, name program.Arg, attrs uint64) {
+	fd := c.slot()
+	c.add(program.OpenTree, c.scratch.Arg(), name, program.Imm(openTreeClone|oCloexec|atSymlinkNofollow)).Out = int16(fd)
+	if attrs != 0 {
+		c.setattr(fd, attrs, 0)
+	}
+	c.mount(s, fd)
+	c.close(fd)
+}
+
+// make makes the step's symlink, file or directory as name in dir.
+func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
+	op := s.Op
+	switch op.Kind {
+	case plan.Symlink:
+		c.add(program.Symlinkat, c.prog.Str(string(op.Target)), dir, name)
+		return
+	case plan.Mkdir:
+		c.add(program.Mkdirat, dir, name, program.Imm(dirMode(s)))
+		return
+	}
+	fd := c.slot()
+	mode := uint64(0o644)
+	if op.Mode != nil {
+		mode = uint64(*op.Mode)
+	} else if op.Kind == plan.Copy {
+		mode = uint64(c.facts.Stat(string(op.Src)).Mode & 0o777)
+	}
+	c.add(program.Openat, dir, name, program.Imm(oWronly|oCreat|oExcl|oCloexec|oNofollow(c.facts.Arch)), program.Imm(mode)).Out = int16(fd)
+	if op.Kind == plan.Write {
+		if n := len(op.Data); n > 0 {
+			c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(string(op.Data)), program.Imm(n)).Flags = program.FlagAll
+		}
+	} else {
+		src := c.slot()
+		c.add(program.Openat, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(oCloexec)).Out = int16(src)
+		c.add(program.Sendfile, fd.Arg(), src.Arg(), program.Imm(0), program.Imm(0x7ffff000)).Flags = program.FlagLoop
+		c.close(src)
+	}
+	c.close(fd)
+}
+
+// mask mounts something empty and unreadable over the target.
+func (c *compiler) mask(s *layout.Step) {
+	name := c.str(c.aside())
+	if s.Dir {
+		c.add(program.Mkdirat, c.scratch.Arg(), name, program.Imm(0))
+	} else {
+		c.add(program.Mknodat, c.scratch.Arg(), name, program.Imm(modeReg), program.Imm(0))
+	}
+	c.mountAside(s, name, attrRdonly|attrNosuid|attrNodev|attrNoexec)
+}
+
+func (c *compiler) chmod(s *layout.Step) {
+	dir, name := c.root.Arg(), c.dot
+	if s.Target.Path != "/" {
+		dir, name = c.dir(s.Target.Path), c.name(s.Target.Path)
+	}
+	c.add(program.Fchmodat, dir, name, program.Imm(uint32(*s.Op.Mode)))
+}
+
+func (c *compiler) remount(s *layout.Step) {
+	ro := c.attr(attrRdonly, 0)
+	path := s.Target.Path
+	switch {
+	case path == "/":
+		c.add(program.MountSetattr, c.root.Arg(), c.empty, program.Imm(atEmptyPath), ro, program.Imm(32))
+	case s.Done:
+		c.add(program.MountSetattr, c.dir(path), c.name(path), program.Imm(atSymlinkNofollow), ro, program.Imm(32))
+	default:
+		fd := c.slot()
+		c.add(program.OpenTree, c.dir(path), c.name(path), program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow)).Out = int16(fd)
+		c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath), ro, program.Imm(32))
+		c.add(program.MoveMount, fd.Arg(), c.empty, c.dir(path), c.name(path), program.Imm(moveEmptyPath))
+		c.covered(path)
+		c.close(fd)
+	}
+}

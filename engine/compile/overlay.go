@@ -1,0 +1,244 @@
+package compile
+
+// Overlays: those that a plan asks for, and the skeletons that add mount points
+// to read-only trees.
+
+import (
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/program"
+)
+
+// layer is one directory of an overlay: an absolute path on the host, or a name
+// in scratch, which is the working directory while the overlay is made.
+type layer string
+
+// maxString is the longest value fsconfig(2) takes, without its NUL.
+const maxString = 255
+
+// maxOptions is the longest option string mount(2) takes; beyond it the kernel
+// cuts without a word.
+const maxOptions = 4095
+
+// overlayOptions make layers safe to stack again in another order or elsewhere:
+// nothing in an upper directory may depend on which layers lay below it.
+// userxattr keeps the marks in attributes that an ordinary user can write too.
+var overlayOptions = [...][2]string{{"userxattr", ""}, {"index", "off"}, {"metacopy", "off"}, {"xino", "off"}}
+
+// overlay makes the overlay mount of a step and returns it, detached.
+func (c *compiler) overlay(s *layout.Step) program.Slot {
+	op := s.Op
+	var top []layer
+	if len(s.Extra) > 0 {
+		top = append(top, c.entries(s.Extra))
+	}
+	for i := len(op.Lower) - 1; i >= 0; i-- {
+		top = append(top, layer(op.Lower[i]))
+	}
+	attrs := uint64(attrNosuid | attrNodev)
+	var upper, work layer
+	switch {
+	case op.UpperTmpfs:
+		name := c.aside()
+		c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
+		upper, work = layer(name+"/upper"), layer(name+"/work")
+		c.add(program.Mkdirat, c.scratch.Arg(), c.str(string(upper)), program.Imm(dirMode(s)))
+		c.add(program.Mkdirat, c.scratch.Arg(), c.str(string(work)), program.Imm(0o700))
+	case op.Upper != "":
+		upper, work = layer(op.Upper), layer(op.Work)
+		if work == "" {
+			work = layer(DefaultWork(string(op.Upper)))
+			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(string(work)), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+			c.prog.Cleanup = append(c.prog.Cleanup, string(work))
+		}
+		c.prog.Locks = append(c.prog.Locks, program.Lock{Path: string(op.Upper), Ref: c.ref})
+	default:
+		attrs |= attrRdonly
+		if len(top) == 1 { // the kernel wants two where nothing is writable
+			name := c.aside()
+			c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
+			top = append([]layer{layer(name)}, top...)
+		}
+	}
+	return c.overlayMount(top, upper, work, attrs)
+}
+
+// DefaultWork is the work directory of an upper directory for which none is named.
+func DefaultWork(upper string) string { return strings.TrimRight(upper, "/") + ".work" }
+
+// overlayMount makes an overlay of layers, top first.
+func (c *compiler) overlayMount(layers []layer, upper, work layer, attrs uint64) program.Slot {
+	c.add(program.Fchdir, c.scratch.Arg())
+	fs, fd := c.slot(), c.slot()
+	c.add(program.Fsopen, c.str("overlay"), program.Imm(fsopenCloexec)).Out = int16(fs)
+	first := len(c.prog.Insts)
+	for _, l := range layers {
+		c.layer(fs, "lowerdir+", l)
+	}
+	for _, o := range overlayOptions {
+		c.config(fs, o[0], o[1])
+	}
+	if upper != "" {
+		c.layer(fs, "upperdir", upper)
+		c.layer(fs, "workdir", work)
+	}
+	c.add(program.Fsconfig, fs.Arg(), program.Imm(cmdCreate), program.Imm(0), program.Imm(0), program.Imm(0))
+	c.add(program.Fsmount, fs.Arg(), program.Imm(fsmountCloexec), program.Imm(attrs)).Out = int16(fd)
+	c.add(program.Close, fs.Arg())
+
+	// Before Linux 6.5 there is no lowerdir+, and one string holds all layers.
+	if options, ok := overlayString(layers, upper, work); ok {
+		skip := c.add(program.Getpid)
+		skip.Flags = program.FlagSkipOK
+		from := len(c.prog.Insts)
+		c.prog.Insts[first].Errs[0] = eINVAL
+		c.prog.Insts[first].Skip = int16(from - first - 1)
+		c.oldOverlay(fs, fd, options, attrs)
+		c.prog.Insts[from-1].Skip = int16(len(c.prog.Insts) - from)
+	}
+	c.free = append(c.free, fs)
+	return fd
+}
+
+// layer gives the overlay one directory. A path that fsconfig would not take as
+// it is, since it is too long or has backslashes, goes in by file descriptor.
+func (c *compiler) layer(fs program.Slot, key string, l layer) {
+	if len(l) <= maxString && !strings.Contains(string(l), `\`) {
+		c.config(fs, key, string(l))
+		return
+	}
+	fd := c.slot()
+	c.add(program.Openat, program.Imm(atFDCWD), c.str(string(l)), program.Imm(oPath|oCloexec|oDirectory(c.facts.Arch))).Out = int16(fd)
+	const dir = "/proc/self/fd/"
+	off := len(c.prog.Arena)
+	path := c.prog.Bytes(dir + strings.Repeat("\x00", 21))
+	c.add(program.Decimal, fd.Arg(), program.Imm(off+len(dir)))
+	c.add(program.Fsconfig, fs.Arg(), program.Imm(setString), c.str(key), path, program.Imm(0))
+	c.close(fd)
+}
+
+// overlayString is the overlay as options of mount(2); not ok if the kernel
+// would cut it.
+func overlayString(layers []layer, upper, work layer) (string, bool) {
+	esc := strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`)
+	var b strings.Builder
+	for _, o := range overlayOptions {
+		b.WriteString(o[0])
+		if o[1] != "" {
+			b.WriteString("=" + o[1])
+		}
+		b.WriteByte(',')
+	}
+	if upper != "" {
+		b.WriteString("upperdir=" + esc.Replace(string(upper)) + ",workdir=" + esc.Replace(string(work)) + ",")
+	}
+	b.WriteString("lowerdir=")
+	for i, l := range layers {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		b.WriteString(esc.Replace(string(l)))
+		if b.Len() > maxOptions {
+			return "", false
+		}
+	}
+	return b.String(), true
+}
+
+// oldOverlay mounts with mount(2) on a directory in scratch, and takes the mount
+// from there as a detached one.
+func (c *compiler) oldOverlay(fs, fd program.Slot, options string, attrs uint64) {
+	c.add(program.Close, fs.Arg())
+	name := c.str(c.aside())
+	flags := uint64(msNosuid | msNodev)
+	if attrs&attrRdonly != 0 {
+		flags |= msRdonly
+	}
+	c.add(program.Mkdirat, program.Imm(atFDCWD), name, program.Imm(0o755))
+	c.add(program.Mount, c.str("overlay"), name, c.str("overlay"), program.Imm(flags), c.prog.Str(options))
+	c.add(program.OpenTree, program.Imm(atFDCWD), name, program.Imm(openTreeClone|oCloexec)).Out = int16(fd)
+	c.add(program.Umount2, name, program.Imm(mntDetach))
+	c.add(program.Unlinkat, program.Imm(atFDCWD), name, program.Imm(0x200)) // AT_REMOVEDIR
+}
+
+// entries makes what a skeleton adds, as a directory of scratch.
+func (c *compiler) entries(list []*layout.Entry) layer {
+	name := c.aside()
+	c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
+	c.fill(c.scratch.Arg(), name+"/", list)
+	return layer(name)
+}
+
+// fill makes the entries below a directory of the sandbox's own, where nothing
+// but what the program itself made is on the way.
+func (c *compiler) fill(dir program.Arg, prefix string, list []*layout.Entry) {
+	ref := c.ref
+	made := map[string]bool{}
+	for _, e := range list {
+		if made[e.Rel] {
+			continue
+		}
+		made[e.Rel] = true
+		name := c.prog.Str(prefix + e.Rel)
+		switch {
+		case e.Step != nil:
+			c.op(e.Step)
+			c.debug(e.Step)
+			c.make(e.Step, dir, name)
+			c.ref = ref
+		case e.Kind == host.Dir:
+			c.add(program.Mkdirat, dir, name, program.Imm(0o755))
+		default:
+			c.add(program.Mknodat, dir, name, program.Imm(modeReg|0o644), program.Imm(0))
+		}
+	}
+}
+
+// skeleton covers a directory of a read-only bind with itself and the entries
+// that later steps need.
+func (c *compiler) skeleton(s *layout.Step, sk *layout.Skeleton) {
+	t := &layout.Step{Op: s.Op, Index: s.Index, Dir: true, Target: layout.Target{Path: sk.Path, Exists: host.Dir, Place: layout.ReadOnly}}
+	fd := c.skeletonMount(t, sk)
+	c.mount(t, fd)
+	if sk.UseMirror() {
+		c.fillMirror(s, sk, fd)
+	}
+	c.close(fd)
+}
+
+// skeletonMount makes the mount of a skeleton; a mirror is still to be filled,
+// once it is attached.
+func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton) program.Slot {
+	if sk.UseMirror() {
+		return c.tmpfs("0755", 0)
+	}
+	top := c.entries(sk.Entries)
+	return c.overlayMount([]layer{top, layer(sk.Source)}, "", "", bindAttrs(s.Op)|attrRdonly)
+}
+
+// fillMirror binds the entries of the source one by one, adds the skeleton's,
+// and makes the result read-only.
+func (c *compiler) fillMirror(s *layout.Step, sk *layout.Skeleton, t program.Slot) {
+	for _, e := range sk.Mirror {
+		name, src := c.prog.Str(e.Name), c.prog.Str(strings.TrimRight(sk.Source, "/")+"/"+e.Name)
+		switch e.Type {
+		case host.Symlink:
+			c.add(program.Symlinkat, c.prog.Str(e.Target), t.Arg(), name)
+			continue
+		case host.Dir:
+			c.add(program.Mkdirat, t.Arg(), name, program.Imm(0o755))
+		default:
+			c.add(program.Mknodat, t.Arg(), name, program.Imm(modeReg|0o644), program.Imm(0))
+		}
+		fd := c.slot()
+		in := c.add(program.OpenTree, program.Imm(atFDCWD), src, program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow))
+		in.Out, in.Errs, in.Skip = int16(fd), [2]uint8{eNOENT}, 3 // gone meanwhile
+		c.setattr(fd, bindAttrs(s.Op)|attrRdonly, atRecursive)
+		c.add(program.MoveMount, fd.Arg(), c.empty, t.Arg(), name, program.Imm(moveEmptyPath))
+		c.close(fd)
+	}
+	c.fill(t.Arg(), "", sk.Entries)
+	c.add(program.MountSetattr, t.Arg(), c.empty, program.Imm(atEmptyPath), c.attr(attrRdonly, 0), program.Imm(32))
+}

@@ -1,0 +1,191 @@
+// Package host holds facts about the host as plain values: who the caller is,
+// what a path is, what the kernel can do.
+//
+// Facts of paths are looked up when first asked for and remembered, so that
+// every stage sees the same host. A test fills in a Facts by hand and gives it
+// no Prober: what it does not name is missing.
+package host
+
+import "syscall"
+
+// FileType says what a path is.
+type FileType uint8
+
+// The file types.
+const (
+	Missing FileType = iota
+	Dir
+	File
+	Symlink
+	Device  // character or block device
+	Other   // socket, FIFO
+	Unknown // it could not be looked at: Path.Err
+)
+
+// Path is what is known of one path, not following a symlink at its end.
+type Path struct {
+	Type   FileType
+	Target string        // of a Symlink
+	Err    syscall.Errno // why Type is Unknown
+	Mode   uint32        // permission bits
+	Size   int64         // of a File, in bytes
+}
+
+// FS is what is known of the file system that holds a path.
+type FS struct {
+	Magic    int64  // statfs(2) f_type
+	Dev      uint64 // st_dev
+	Ino      uint64
+	MountID  uint64 // statx(2) STX_MNT_ID; 0: not known
+	ReadOnly bool
+	Err      syscall.Errno
+}
+
+// Entry is one name in a directory.
+type Entry struct {
+	Name string
+	Path
+}
+
+// Prober looks things up on a real host.
+type Prober interface {
+	Lstat(path string) Path
+	Stat(path string) Path
+	FS(path string) FS
+	ReadDir(path string) ([]Entry, error)
+	Mounts() ([]string, error)
+}
+
+// Facts is what is known of the host.
+type Facts struct {
+	UID, GID uint32
+	Caps     uint64   // effective capabilities of the caller, capabilities(7)
+	Env      []string // NAME=value
+	Cwd      string
+	TTY      string // path of the terminal on one of fds 0 to 2, or empty
+	FDs      []int  // inherited file descriptors above 2; filled where a plan passes some on
+	Arch     string // as GOARCH
+
+	Paths    map[string]Path // lstat(2)
+	Followed map[string]Path // stat(2)
+	FileSys  map[string]FS
+	Dirs     map[string][]Entry
+	MountPts []string // mount points, sorted; nil: not yet asked
+
+	Prober Prober // nil: nothing but the above is there
+}
+
+// Lstat returns what is at path, not following a symlink at its end.
+func (f *Facts) Lstat(path string) Path {
+	if p, ok := f.Paths[path]; ok || f.Prober == nil {
+		return p
+	}
+	p := f.Prober.Lstat(path)
+	if f.Paths == nil {
+		f.Paths = map[string]Path{}
+	}
+	f.Paths[path] = p
+	return p
+}
+
+// Stat returns what is at path, following symlinks.
+func (f *Facts) Stat(path string) Path {
+	if p, ok := f.Followed[path]; ok {
+		return p
+	}
+	if f.Prober == nil {
+		return f.follow(path, 40)
+	}
+	p := f.Prober.Stat(path)
+	if f.Followed == nil {
+		f.Followed = map[string]Path{}
+	}
+	f.Followed[path] = p
+	return p
+}
+
+// follow is Stat for facts made by hand.
+func (f *Facts) follow(path string, depth int) Path {
+	p := f.Paths[path]
+	if p.Type != Symlink {
+		return p
+	}
+	if depth == 0 {
+		return Path{Type: Unknown, Err: syscall.ELOOP}
+	}
+	t := p.Target
+	if t == "" || t[0] != '/' {
+		t = path[:lastSlash(path)+1] + t
+	}
+	return f.follow(t, depth-1)
+}
+
+func lastSlash(s string) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '/' {
+			return i
+		}
+	}
+	return -1
+}
+
+// FS returns what holds path, following symlinks.
+func (f *Facts) FS(path string) FS {
+	if v, ok := f.FileSys[path]; ok || f.Prober == nil {
+		return v
+	}
+	v := f.Prober.FS(path)
+	if f.FileSys == nil {
+		f.FileSys = map[string]FS{}
+	}
+	f.FileSys[path] = v
+	return v
+}
+
+// ReadDir returns the entries of a directory, sorted by name.
+func (f *Facts) ReadDir(path string) ([]Entry, error) {
+	if v, ok := f.Dirs[path]; ok || f.Prober == nil {
+		return v, nil
+	}
+	v, err := f.Prober.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	if f.Dirs == nil {
+		f.Dirs = map[string][]Entry{}
+	}
+	f.Dirs[path] = v
+	return v, nil
+}
+
+// Mounts returns the mount points of the caller's namespace, sorted.
+func (f *Facts) Mounts() ([]string, error) {
+	if f.MountPts != nil || f.Prober == nil {
+		return f.MountPts, nil
+	}
+	v, err := f.Prober.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	f.MountPts = v
+	return v, nil
+}
+
+// Getenv returns the value of the caller's environment variable name.
+func (f *Facts) Getenv(name string) string {
+	for _, kv := range f.Env {
+		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
+			return kv[len(name)+1:]
+		}
+	}
+	return ""
+}
+
+// Capability numbers that decide how a sandbox is made, capabilities(7).
+const (
+	capSysAdmin = 21
+)
+
+// Privileged reports whether the caller may make mount namespaces without a
+// user namespace: real root, or root of a user namespace it already is in.
+func (f *Facts) Privileged() bool { return f.UID == 0 && f.Caps&(1<<capSysAdmin) != 0 }

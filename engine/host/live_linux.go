@@ -1,0 +1,143 @@
+package host
+
+// Live: the facts of the host that runs this process.
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Live returns the facts of this host.
+func Live() *Facts {
+	f := &Facts{
+		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
+		Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
+	}
+	f.Cwd, _ = os.Getwd()
+	if f.UID == 0 {
+		f.Caps = effectiveCaps()
+	}
+	return f
+}
+
+// FindTTY sets TTY from the standard file descriptors.
+func (f *Facts) FindTTY() {
+	for fd := 0; fd <= 2; fd++ {
+		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+			continue
+		}
+		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") {
+			f.TTY = name
+			return
+		}
+	}
+}
+
+// FindFDs sets FDs to the file descriptors above 2 that this process was started
+// with: those that are open and do not close at an exec, as all of Go's own do.
+func (f *Facts) FindFDs() {
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range names {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd < 3 {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			f.FDs = append(f.FDs, fd)
+		}
+	}
+	slices.Sort(f.FDs)
+}
+
+func effectiveCaps() uint64 {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) != nil {
+		return 0
+	}
+	return uint64(data[0].Effective) | uint64(data[1].Effective)<<32
+}
+
+type live struct{}
+
+func (live) Lstat(path string) Path { return stat(path, unix.AT_SYMLINK_NOFOLLOW) }
+func (live) Stat(path string) Path  { return stat(path, 0) }
+
+func stat(path string, flags int) Path {
+	var st unix.Stat_t
+	if err := unix.Fstatat(unix.AT_FDCWD, path, &st, flags); err != nil {
+		errno, _ := err.(syscall.Errno)
+		if errno == unix.ENOENT || errno == unix.ENOTDIR {
+			return Path{}
+		}
+		return Path{Type: Unknown, Err: errno}
+	}
+	p := Path{Mode: st.Mode & 0o7777, Size: st.Size}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		p.Type = Dir
+	case unix.S_IFREG:
+		p.Type = File
+	case unix.S_IFLNK:
+		p.Type = Symlink
+		p.Target, _ = os.Readlink(path)
+	case unix.S_IFCHR, unix.S_IFBLK:
+		p.Type = Device
+	default:
+		p.Type = Other
+	}
+	return p
+}
+
+func (live) FS(path string) FS {
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_MNT_ID, &st)
+	if err == unix.ENOSYS {
+		err = nil
+	}
+	if err != nil {
+		errno, _ := err.(syscall.Errno)
+		return FS{Err: errno}
+	}
+	v := FS{Dev: unix.Mkdev(st.Dev_major, st.Dev_minor), Ino: st.Ino}
+	if st.Mask&unix.STATX_MNT_ID != 0 {
+		v.MountID = st.Mnt_id
+	}
+	var sfs unix.Statfs_t
+	if err := unix.Statfs(path, &sfs); err != nil {
+		errno, _ := err.(syscall.Errno)
+		return FS{Err: errno}
+	}
+	v.Magic = int64(sfs.Type)
+	v.ReadOnly = sfs.Flags&unix.ST_RDONLY != 0
+	return v
+}
+
+func (l live) ReadDir(path string) ([]Entry, error) {
+	names, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Entry, len(names))
+	for i, n := range names {
+		list[i] = Entry{n.Name(), l.Lstat(strings.TrimSuffix(path, "/") + "/" + n.Name())}
+	}
+	return list, nil
+}
+
+func (live) Mounts() ([]string, error) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	return parseMountinfo(string(b)), nil
+}

@@ -1,0 +1,269 @@
+// Package layout works out where each operation of a plan lands: in which
+// mount, what is there already, and what has to be made first.
+//
+// It walks the sandbox's tree as the kernel will, symlinks included, over what
+// the plan puts there and what the host's files are (package host). The result
+// is plain data: validate reports its faults, compile turns it into system calls.
+package layout
+
+import (
+	"slices"
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/plan"
+)
+
+// Layout is the plan's operations in the order in which they are done.
+type Layout struct {
+	Root  *Step // the operation that makes the root; nil: an empty tmpfs
+	Steps []*Step
+	Diags plan.Diagnostics
+}
+
+// Step is one operation and where it lands.
+type Step struct {
+	Op    *plan.Op
+	Index int // of Op in the plan
+
+	// Dir says that the thing that lands is a directory.
+	Dir bool
+	// Target is where it lands. With Done, it is there already.
+	Target Target
+	Done   bool
+
+	// Source is, of a bind inside the sandbox, the canonical path it binds.
+	Source string
+
+	// Skeletons are read-only overlays to be mounted right after this step, so
+	// that what later steps need in its read-only tree exists.
+	Skeletons []*Skeleton
+	// Extra are entries that the step's own overlay has on top of its layers.
+	Extra []*Entry
+
+	skel *Skeleton // that makes the thing, or its mount point
+}
+
+// Place says what kind of tree a path lies in, and so who may make things there.
+type Place uint8
+
+// The places.
+const (
+	Own      Place = iota // memory of the sandbox's own
+	Writable              // the host's files, writable
+	ReadOnly              // the host's files, read-only: Skeletons provide what is missing
+)
+
+// Target is a place in the sandbox. Paths are canonical: absolute, with no
+// symlinks in them.
+type Target struct {
+	Path   string        // "/" or the path of the thing itself
+	Place  Place         // what kind of tree holds it
+	Exists host.FileType // what is there before
+	Make   []string      // directories to be made first, outermost first
+	// Ready says that a skeleton has made the thing itself, whole.
+	Ready bool
+}
+
+// Entry is one thing that a skeleton provides.
+type Entry struct {
+	Rel  string // path below the skeleton's root
+	Kind host.FileType
+	Step *Step // what it is for; for a Symlink, a write or a copy the step itself
+}
+
+// Skeleton is a directory with a few things added to it, without touching it.
+type Skeleton struct {
+	Path    string // canonical path in the sandbox
+	Source  string // the directory on the host
+	Entries []*Entry
+	// Mirror holds the entries of Source where an overlay will not do, since
+	// other file systems are mounted below Source; they are bound one by one.
+	Mirror []host.Entry
+	mirror bool
+}
+
+// UseMirror reports whether the skeleton binds the entries one by one.
+func (s *Skeleton) UseMirror() bool { return s.mirror }
+
+// region is one mount of the sandbox.
+type region struct {
+	path  string // canonical mount point
+	place Place
+	// layers are the host directories whose union it shows, top first; none for
+	// the sandbox's own.
+	layers []string
+	step   *Step // what made it; nil: the root tmpfs
+	skels  map[string]*Skeleton
+	masked bool
+}
+
+// node is something that the plan itself put at a path.
+type node struct {
+	kind   host.FileType
+	target string    // of a symlink
+	mount  *region   // mounted here
+	skel   *Skeleton // a skeleton made it
+	step   *Step
+}
+
+type builder struct {
+	facts *host.Facts
+	out   *Layout
+	nodes map[string]*node
+	root  *region
+}
+
+// Build lays out the plan's operations, except those that skip names by index:
+// they are faulty in themselves.
+func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
+	b := &builder{facts: f, out: &Layout{}, nodes: make(map[string]*node, len(p.Ops)+8)}
+	b.root = &region{path: "/"}
+	b.nodes["/"] = &node{kind: host.Dir, mount: b.root}
+	steps := b.order(p, skip)
+	for _, s := range steps {
+		b.place(s)
+	}
+	return b.out
+}
+
+// order returns the operations in the order in which they are done: parents
+// before children, then what depends on other parts of the sandbox. Of several
+// at one destination the last call wins.
+func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
+	steps := make([]*Step, 0, len(p.Ops))
+	all := make([]Step, len(p.Ops)) // one allocation
+	keys := make([]string, len(p.Ops))
+	var inside []string
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if skip != nil && skip(i) || b.absent(op) {
+			continue
+		}
+		s := &all[i]
+		s.Op, s.Index = op, i
+		keys[i] = clean(string(op.Dst))
+		if op.Kind == plan.Bind && op.Inside {
+			inside = append(inside, keys[i])
+		}
+		steps = append(steps, s)
+	}
+	phase := func(s *Step) int {
+		switch s.Op.Kind {
+		case plan.Chmod:
+			return 2
+		case plan.RemountRO:
+			return 3
+		}
+		for _, in := range inside {
+			if within(keys[s.Index], in) {
+				return 1
+			}
+		}
+		return 0
+	}
+	if len(inside) == 0 && slices.IsSortedFunc(steps, func(x, y *Step) int { return comparePaths(keys[x.Index], keys[y.Index]) }) &&
+		!slices.ContainsFunc(steps, func(s *Step) bool { return phase(s) > 0 }) {
+		// as most scripts are written
+	} else {
+		slices.SortStableFunc(steps, func(x, y *Step) int {
+			if px, py := phase(x), phase(y); px != py {
+				return px - py
+			}
+			return comparePaths(keys[x.Index], keys[y.Index])
+		})
+	}
+	kept := steps[:0]
+	for i, s := range steps {
+		if i+1 < len(steps) && keys[steps[i+1].Index] == keys[s.Index] && phase(s) == phase(steps[i+1]) && phase(s) < 2 {
+			if next := steps[i+1]; next.Op.Kind == plan.Mkdir && s.Op.Kind != plan.Symlink {
+				steps[i+1] = s // a directory asked for where something is: nothing to do
+			}
+			continue
+		}
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+// absent reports whether op is optional and its source is not there.
+func (b *builder) absent(op *plan.Op) bool {
+	return op.Kind == plan.Bind && op.Optional && !op.Inside && b.source(op).Type == host.Missing
+}
+
+func (b *builder) source(op *plan.Op) host.Path {
+	if op.NoFollow {
+		return b.facts.Lstat(string(op.Src))
+	}
+	return b.facts.Stat(string(op.Src))
+}
+
+// clean returns an absolute path without empty and "." components. Paths with
+// ".." never come here.
+func clean(p string) string {
+	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
+		if len(p) > 1 {
+			p = strings.TrimSuffix(p, "/")
+		}
+		return p
+	}
+	var b strings.Builder
+	for c := range strings.SplitSeq(p, "/") {
+		if c != "" && c != "." {
+			b.WriteString("/" + c)
+		}
+	}
+	if b.Len() == 0 {
+		return "/"
+	}
+	return b.String()
+}
+
+// comparePaths orders component by component, so that /a/b comes before /a.b.
+func comparePaths(x, y string) int {
+	for i := 0; i < len(x) && i < len(y); i++ {
+		if x[i] != y[i] {
+			switch {
+			case x[i] == '/':
+				return -1
+			case y[i] == '/':
+				return 1
+			}
+			return int(x[i]) - int(y[i])
+		}
+	}
+	return len(x) - len(y)
+}
+
+// within reports whether the clean path p is dir or lies below it.
+func within(p, dir string) bool {
+	if dir == "/" {
+		return true
+	}
+	return strings.HasPrefix(p, dir) && (len(p) == len(dir) || p[len(dir)] == '/')
+}
+
+// join appends a component to a canonical path.
+func join(dir, name string) string {
+	if dir == "/" {
+		return "/" + name
+	}
+	return dir + "/" + name
+}
+
+// split returns the directory and the last component of a canonical path.
+func split(p string) (dir, name string) {
+	i := strings.LastIndexByte(p, '/')
+	if i == 0 {
+		return "/", p[1:]
+	}
+	return p[:i], p[i+1:]
+}
+
+// below returns the path of p relative to dir, which it lies within; "" for itself.
+func below(p, dir string) string {
+	if dir == "/" {
+		return p[1:]
+	}
+	return strings.TrimPrefix(p[len(dir):], "/")
+}

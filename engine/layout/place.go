@@ -1,0 +1,527 @@
+package layout
+
+// Placing: each operation at its destination, and what must be made there.
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/plan"
+)
+
+func (b *builder) fault(op *plan.Op, hint, format string, args ...any) {
+	b.out.Diags = append(b.out.Diags, plan.Diagnostic{
+		At: op.At, Op: string(op.Kind), Msg: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+// place works out one step and adds what it makes to the tree.
+func (b *builder) place(s *Step) {
+	op := s.Op
+	dst := clean(string(op.Dst))
+	switch op.Kind {
+	case plan.Chmod:
+		b.placeChmod(s, dst)
+		return
+	case plan.RemountRO:
+		b.placeRemount(s, dst)
+		return
+	case plan.Mask:
+		b.placeMask(s, dst)
+		return
+	}
+	r := &region{step: s}
+	switch op.Kind {
+	case plan.Bind:
+		if !b.bindSource(s, r) {
+			return
+		}
+	case plan.Tmpfs, plan.Mkdir, plan.Mqueue, plan.Dev:
+		s.Dir = true
+	case plan.Proc:
+		s.Dir = true
+		r.place, r.layers = ReadOnly, []string{"/proc"}
+	case plan.Overlay:
+		s.Dir = true
+		for i := len(op.Lower) - 1; i >= 0; i-- {
+			r.layers = append(r.layers, string(op.Lower[i]))
+		}
+		switch {
+		case op.Upper != "":
+			r.place = Writable
+			r.layers = append([]string{string(op.Upper)}, r.layers...)
+		case !op.UpperTmpfs:
+			r.place = ReadOnly
+		}
+	case plan.Copy:
+		if !b.copySource(s) {
+			return
+		}
+	}
+	if dst == "/" {
+		b.placeRoot(s, r)
+		return
+	}
+	if !b.target(s, dst) {
+		return
+	}
+	n := &node{kind: host.File, step: s}
+	switch op.Kind {
+	case plan.Symlink:
+		n.kind, n.target = host.Symlink, string(op.Target)
+	case plan.Mkdir:
+		n.kind, n.skel = host.Dir, s.skel
+	case plan.Write, plan.Copy:
+	default:
+		if s.Dir {
+			n.kind = host.Dir
+			r.path = s.Target.Path
+			n.mount = r
+		}
+	}
+	if old := b.nodes[s.Target.Path]; old != nil && op.Kind == plan.Mkdir {
+		n = old // a mount point stays one
+	} else if s.Done {
+		n = nil // it is the host's, and the walk finds it there
+	}
+	if n != nil {
+		b.forget(s, n)
+		b.nodes[s.Target.Path] = n
+	}
+	b.out.Steps = append(b.out.Steps, s)
+	if op.Kind == plan.Dev {
+		b.devNodes(s.Target.Path, s)
+	}
+}
+
+// forget drops what the plan put below a path that a mount now covers.
+func (b *builder) forget(s *Step, n *node) {
+	if n.mount == nil {
+		return
+	}
+	old := b.nodes[s.Target.Path]
+	if old == nil {
+		return
+	}
+	for p := range b.nodes {
+		if p != s.Target.Path && within(p, s.Target.Path) {
+			delete(b.nodes, p)
+		}
+	}
+}
+
+// placeRoot has s make the root of the sandbox.
+func (b *builder) placeRoot(s *Step, r *region) {
+	switch {
+	case s.Op.Kind == plan.Mkdir:
+		s.Done = true
+		return
+	case !s.Dir:
+		b.fault(s.Op, "", "destination \"/\" is a directory")
+		return
+	case s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Overlay || s.Op.Inside:
+		b.fault(s.Op, "", "cannot be the root of the sandbox")
+		return
+	}
+	s.Target = Target{Path: "/", Exists: host.Dir}
+	r.path = "/"
+	b.nodes["/"] = &node{kind: host.Dir, mount: r, step: s}
+	b.root = r
+	b.out.Root = s
+}
+
+// bindSource finds out what a bind binds.
+func (b *builder) bindSource(s *Step, r *region) bool {
+	op := s.Op
+	r.place = Writable
+	if op.RO {
+		r.place = ReadOnly
+	}
+	if op.Inside {
+		f := b.walk(clean(string(op.Src)), !op.NoFollow)
+		if !f.exists() {
+			if op.Optional {
+				return false
+			}
+			b.fault(op, "inside = True takes a path of the sandbox, as it is after all other operations",
+				"source %q does not exist in the sandbox", op.Src)
+			return false
+		}
+		s.Source = f.path
+		s.Dir = f.kind == host.Dir
+		from := b.regionOf(f.path)
+		if len(from.layers) == 0 {
+			if !op.RO {
+				r.place = Own
+			}
+			return true
+		}
+		if from.place == ReadOnly {
+			r.place = ReadOnly
+		}
+		for _, l := range from.layers {
+			r.layers = append(r.layers, join(l, below(f.path, from.path)))
+		}
+		return true
+	}
+	p := b.source(op)
+	switch p.Type {
+	case host.Missing:
+		hint := "pass optional = True to skip it when it is missing"
+		if l := b.facts.Lstat(string(op.Src)); l.Type == host.Symlink {
+			hint = fmt.Sprintf("it is a symlink to %q, which does not exist; follow = False binds the symlink itself", l.Target)
+		}
+		b.fault(op, hint, "source %q does not exist on the host", op.Src)
+		return false
+	case host.Unknown:
+		b.fault(op, "", "source %q: %v", op.Src, p.Err)
+		return false
+	}
+	s.Dir = p.Type == host.Dir
+	r.layers = []string{clean(string(op.Src))}
+	return true
+}
+
+func (b *builder) copySource(s *Step) bool {
+	switch p := b.facts.Stat(string(s.Op.Src)); p.Type {
+	case host.File:
+		return true
+	case host.Missing:
+		b.fault(s.Op, "", "source %q does not exist on the host", s.Op.Src)
+	case host.Unknown:
+		b.fault(s.Op, "", "source %q: %v", s.Op.Src, p.Err)
+	case host.Dir:
+		b.fault(s.Op, "bind() or overlay() take directories", "source %q is a directory", s.Op.Src)
+	default:
+		b.fault(s.Op, "", "source %q is not a regular file", s.Op.Src)
+	}
+	return false
+}
+
+// target finds the place for s at dst, and has it made where it is missing.
+func (b *builder) target(s *Step, dst string) bool {
+	op := s.Op
+	// What is no directory goes where the symlink is, not where it points.
+	f := b.walk(dst, s.Dir)
+	if f.errno != 0 {
+		b.walkFault(op, dst, f)
+		return false
+	}
+	t := &s.Target
+	r := b.regionOf(f.path)
+	if f.exists() {
+		t.Path, t.Exists = f.path, f.kind
+		if f.path != "/" {
+			dir, _ := split(f.path)
+			r = b.regionOf(dir)
+		}
+		t.Place = r.place
+		if r.masked {
+			return b.maskedFault(op, r)
+		}
+		return b.fits(s, dst, f)
+	}
+	if r.masked {
+		return b.maskedFault(op, r)
+	}
+	for _, c := range f.rest {
+		if c == ".." || len(c) > 255 {
+			why := "file name too long"
+			if c == ".." {
+				why = "no such file or directory"
+			}
+			b.fault(op, "", "destination %q: %s", dst, why)
+			return false
+		}
+	}
+	t.Place = r.place
+	t.Path = f.path
+	for _, c := range f.rest[:len(f.rest)-1] {
+		t.Path = join(t.Path, c)
+		t.Make = append(t.Make, t.Path)
+	}
+	t.Path = join(t.Path, f.rest[len(f.rest)-1])
+	switch {
+	case r.place == Own:
+		for _, m := range t.Make {
+			b.nodes[m] = &node{kind: host.Dir}
+		}
+	case r.place == Writable && !op.Create:
+		hint := "create it there first, or pass create = True to have it made on the host"
+		b.fault(op, hint, "destination %q does not exist in the writable %s at %q, and a sandbox does not write to the host to make itself",
+			dst, kindOf(r), r.path)
+		return false
+	case r.place == Writable:
+		for _, m := range t.Make {
+			b.nodes[m] = &node{kind: host.Dir}
+		}
+	case r.place == ReadOnly:
+		return b.skeleton(s, r, f)
+	}
+	return true
+}
+
+func kindOf(r *region) string {
+	if r.step == nil {
+		return "tree"
+	}
+	return string(r.step.Op.Kind)
+}
+
+func (b *builder) maskedFault(op *plan.Op, r *region) bool {
+	b.fault(op, "hide the directory with tmpfs() instead, and put things into that", "destination %q is below %q, which is masked", op.Dst, r.path)
+	return false
+}
+
+func (b *builder) walkFault(op *plan.Op, dst string, f found) {
+	b.fault(op, "", "destination %q: %q: %v", dst, f.bad, f.errno)
+}
+
+// fits checks what is at the destination against what is to come there.
+func (b *builder) fits(s *Step, dst string, f found) bool {
+	op := s.Op
+	isDir := f.kind == host.Dir
+	switch op.Kind {
+	case plan.Mkdir:
+		if !isDir {
+			b.fault(op, "", "destination %q exists and is not a directory", dst)
+			return false
+		}
+		s.Done = true
+	case plan.Symlink:
+		if isDir {
+			b.fault(op, "", "destination %q is a directory", dst)
+			return false
+		}
+		if f.kind == host.Symlink && b.linkTarget(f.path) == string(op.Target) {
+			s.Done = true
+		}
+	default:
+		if s.Dir && !isDir {
+			b.fault(op, "", "destination %q is not a directory, as what goes there is", dst)
+			return false
+		}
+		if !s.Dir && isDir {
+			b.fault(op, "", "destination %q is a directory, what goes there is not", dst)
+			return false
+		}
+	}
+	return true
+}
+
+func (b *builder) linkTarget(path string) string {
+	dir, name := split(path)
+	_, target := b.lookup(dir, name)
+	return target
+}
+
+// skeleton has what is missing on the way to s made by a read-only layer over
+// the read-only tree.
+func (b *builder) skeleton(s *Step, r *region, f found) bool {
+	op, t := s.Op, &s.Target
+	if len(r.layers) == 0 || r.step != nil && r.step.Op.Kind == plan.Proc {
+		b.fault(op, "", "destination %q does not exist, and nothing can be made in %q", op.Dst, r.path)
+		return false
+	}
+	kind := host.File
+	var whole *Step
+	switch {
+	case op.Kind == plan.Symlink:
+		kind, whole = host.Symlink, s
+	case op.Kind == plan.Mkdir:
+		kind, whole = host.Dir, s
+	case op.Kind == plan.Write || op.Kind == plan.Copy:
+		whole = s
+	case s.Dir:
+		kind = host.Dir
+	}
+	t.Ready = whole != nil
+	add := func(list *[]*Entry, root string) {
+		for _, m := range t.Make {
+			*list = append(*list, &Entry{Rel: below(m, root), Kind: host.Dir})
+		}
+		*list = append(*list, &Entry{Rel: below(t.Path, root), Kind: kind, Step: whole})
+	}
+	if r.step.Op.Kind == plan.Overlay {
+		add(&r.step.Extra, r.path)
+		b.skelNodes(t, nil)
+		return true
+	}
+	// In a directory that a skeleton made already, or in one of the host's.
+	var sk *Skeleton
+	if n := b.nodes[f.path]; n != nil && n.skel != nil {
+		sk = n.skel
+	} else if sk = r.skels[f.path]; sk == nil {
+		sk = &Skeleton{Path: f.path, Source: join(r.layers[0], below(f.path, r.path))}
+		if f.path == r.path {
+			sk.Source = r.layers[0]
+		}
+		if !b.needsMirror(op, sk) {
+			return false
+		}
+		if r.skels == nil {
+			r.skels = map[string]*Skeleton{}
+		}
+		r.skels[f.path] = sk
+		at := r.step
+		at.Skeletons = append(at.Skeletons, sk)
+		slices.SortFunc(at.Skeletons, func(x, y *Skeleton) int { return comparePaths(x.Path, y.Path) })
+	}
+	add(&sk.Entries, sk.Path)
+	s.skel = sk
+	b.skelNodes(t, sk)
+	return true
+}
+
+// skelNodes enters what a skeleton makes into the tree.
+func (b *builder) skelNodes(t *Target, sk *Skeleton) {
+	for _, m := range t.Make {
+		b.nodes[m] = &node{kind: host.Dir, skel: sk}
+	}
+	t.Make = nil
+}
+
+// needsMirror decides how a skeleton is made. The kernel does not let an
+// ordinary user take a layer from a directory with other file systems mounted
+// below it, and would not show them.
+func (b *builder) needsMirror(op *plan.Op, sk *Skeleton) bool {
+	mounts, err := b.facts.Mounts()
+	if err != nil {
+		b.fault(op, "", "reading the mounts of the host: %v", err)
+		return false
+	}
+	src := sk.Source
+	for _, m := range mounts {
+		if m != src && within(m, src) {
+			sk.mirror = true
+		}
+	}
+	if !sk.mirror {
+		return true
+	}
+	list, err := b.facts.ReadDir(src)
+	if err != nil {
+		b.fault(op, "", "reading directory %q: %v", src, err)
+		return false
+	}
+	sk.Mirror = list
+	return true
+}
+
+// devNodes enters what dev() makes into the tree.
+func (b *builder) devNodes(dir string, s *Step) {
+	for _, name := range DevNodes {
+		b.nodes[join(dir, name)] = &node{kind: host.File, step: s}
+	}
+	for _, l := range DevLinks {
+		b.nodes[join(dir, l.Name)] = &node{kind: host.Symlink, target: l.Target, step: s}
+	}
+	for _, name := range []string{"pts", "shm"} {
+		n := &node{kind: host.Dir, step: s}
+		if name == "pts" {
+			n.mount = &region{path: join(dir, name), place: ReadOnly, step: s}
+		}
+		b.nodes[join(dir, name)] = n
+	}
+	if p := b.facts.Lstat("/dev/fuse"); p.Type == host.Device {
+		b.nodes[join(dir, "fuse")] = &node{kind: host.File, step: s}
+	}
+	if b.facts.TTY != "" {
+		b.nodes[join(dir, "console")] = &node{kind: host.File, step: s}
+	}
+}
+
+// DevNodes are the devices of a private /dev, those without which programs break.
+var DevNodes = [...]string{"null", "zero", "full", "random", "urandom", "tty"}
+
+// DevLinks are its symlinks.
+var DevLinks = [...]struct{ Name, Target string }{
+	{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
+	{"core", "/proc/kcore"}, {"ptmx", "pts/ptmx"},
+}
+
+// placeMask hides what is at dst.
+func (b *builder) placeMask(s *Step, dst string) {
+	op := s.Op
+	f := b.walk(dst, true)
+	switch {
+	case f.errno != 0:
+		b.walkFault(op, dst, f)
+		return
+	case !f.exists():
+		if !op.Optional {
+			b.fault(op, "pass optional = True to mask it only where it is there", "%q does not exist in the sandbox", op.Dst)
+		}
+		return
+	case f.path == "/":
+		b.fault(op, "", "the root of the sandbox cannot be masked")
+		return
+	}
+	s.Dir = f.kind == host.Dir
+	s.Target = Target{Path: f.path, Exists: f.kind, Place: b.regionOf(f.path).place}
+	n := &node{kind: host.File, step: s}
+	if s.Dir {
+		n.kind, n.mount = host.Dir, &region{path: f.path, place: ReadOnly, step: s, masked: true}
+		b.forget(s, n)
+	}
+	b.nodes[f.path] = n
+	b.out.Steps = append(b.out.Steps, s)
+}
+
+// placeChmod checks that the file is the sandbox's own: another's would change
+// on the host.
+func (b *builder) placeChmod(s *Step, dst string) {
+	op := s.Op
+	f := b.walk(dst, true)
+	switch {
+	case f.errno != 0:
+		b.walkFault(op, dst, f)
+		return
+	case !f.exists():
+		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
+		return
+	}
+	own := b.regionOf(f.path).place == Own
+	if n := b.nodes[f.path]; own && n != nil && n.step != nil && n.kind == host.File {
+		// A file that is bound in is the host's, wherever its mount point is.
+		own = n.step.Op.Kind == plan.Write || n.step.Op.Kind == plan.Copy
+	}
+	if own && strings.HasPrefix(f.path, "/") {
+		s.Target = Target{Path: f.path, Exists: f.kind}
+		s.Dir = f.kind == host.Dir
+		b.out.Steps = append(b.out.Steps, s)
+		return
+	}
+	b.fault(op, "chmod() is for what the sandbox makes itself: mkdir(), write(), copy(), tmpfs()",
+		"%q is the host's, and mode %s would be its mode there", op.Dst, modeText(op.Mode))
+}
+
+func modeText(m *plan.Mode) string {
+	if m == nil {
+		return "0"
+	}
+	return "0" + strconv.FormatUint(uint64(*m), 8)
+}
+
+// placeRemount makes the mount at dst read-only, or dst into such a mount.
+func (b *builder) placeRemount(s *Step, dst string) {
+	op := s.Op
+	f := b.walk(dst, true)
+	switch {
+	case f.errno != 0:
+		b.walkFault(op, dst, f)
+		return
+	case !f.exists():
+		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
+		return
+	}
+	s.Dir = f.kind == host.Dir
+	s.Target = Target{Path: f.path, Exists: f.kind}
+	n := b.nodes[f.path]
+	// Done: there is a mount already whose attributes change.
+	s.Done = n != nil && (n.mount != nil || n.step != nil && n.step.Op.Kind == plan.Bind)
+	b.out.Steps = append(b.out.Steps, s)
+}

@@ -1,0 +1,85 @@
+package plan
+
+// How an operation reads in a list or a log.
+
+import (
+	"strconv"
+	"strings"
+)
+
+// String returns the operation as one line: what it does, and its options in
+// brackets.
+func (o *Op) String() string {
+	var b strings.Builder
+	b.WriteString(string(o.Kind))
+	b.WriteByte(' ')
+	var opts []string
+	switch o.Kind {
+	case Bind, Copy:
+		b.WriteString(quote(string(o.Src)))
+		if o.Dst != o.Src {
+			b.WriteString(" → " + quote(string(o.Dst)))
+		}
+	case Symlink:
+		b.WriteString(quote(string(o.Dst)) + " → " + quote(string(o.Target)))
+	case Overlay:
+		b.WriteString(quote(string(o.Dst)) + " ← ")
+		for i, l := range o.Lower {
+			if i > 0 {
+				b.WriteString(" + ")
+			}
+			b.WriteString(quote(string(l)))
+		}
+		switch {
+		case o.UpperTmpfs:
+			opts = append(opts, "upper tmpfs")
+		case o.Upper != "":
+			opts = append(opts, "upper "+quote(string(o.Upper)))
+		default:
+			opts = append(opts, "ro")
+		}
+		if o.Work != "" {
+			opts = append(opts, "work "+quote(string(o.Work)))
+		}
+	case Write:
+		b.WriteString(quote(string(o.Dst)))
+		opts = append(opts, strconv.Itoa(len(o.Data))+" bytes")
+	default:
+		b.WriteString(quote(string(o.Dst)))
+	}
+	flag := func(on bool, name string) {
+		if on {
+			opts = append(opts, name)
+		}
+	}
+	flag(o.RO, "ro")
+	flag(o.Inside, "inside")
+	flag(o.NoFollow, "nofollow")
+	flag(o.Optional, "optional")
+	flag(o.Devices != nil && *o.Devices, "dev")
+	flag(o.Devices != nil && !*o.Devices, "nodev")
+	flag(o.Create, "create")
+	if o.Size > 0 {
+		opts = append(opts, "size "+strconv.FormatUint(o.Size, 10))
+	}
+	if o.Mode != nil {
+		opts = append(opts, "mode "+o.Mode.String())
+	}
+	if len(opts) > 0 {
+		b.WriteString(" [" + strings.Join(opts, ", ") + "]")
+	}
+	return b.String()
+}
+
+// quote quotes a string where a reader could be misled without.
+func quote(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == '"' || c == '\\' || c == '[' || c == ']' || c == ',' || c >= 0x7f {
+			return strconv.Quote(s)
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
+}

@@ -1,0 +1,270 @@
+// Package program defines the Program: a flat list of symbolic system calls,
+// with an arena for the strings and structures they point to and numbered slots
+// for their results.
+//
+// A program is made by package compile and performed by package run in a child
+// that may not allocate, block on a lock or grow its stack. So everything is
+// fixed-size data: an instruction is one cache line, and what it needs beyond a
+// system call is a handful of control words.
+package program
+
+import (
+	"encoding/binary"
+
+	"sbx/engine/plan"
+)
+
+// Call is a system call by name, or one of the few pseudo calls of the child's
+// loop. Its number on an architecture is package run's business.
+type Call uint8
+
+// The system calls, and after them the pseudo calls.
+const (
+	Openat Call = iota
+	Openat2
+	Close
+	CloseRange
+	ReadCall
+	WriteCall
+	Sendfile
+	Mkdirat
+	Mknodat
+	Symlinkat
+	Unlinkat
+	Fchmodat
+	OpenTree
+	MoveMount
+	MountSetattr
+	Fsopen
+	Fsconfig
+	Fsmount
+	Mount
+	Umount2
+	PivotRoot
+	Chdir
+	Fchdir
+	Umask
+	Sethostname
+	Setsid
+	Setpgid
+	Prctl
+	Capset
+	Prlimit64
+	Seccomp
+	Socket
+	Ioctl
+	Fcntl
+	Dup3
+	Flock
+	Unshare
+	Getpid
+	Execve
+
+	// ForkCommand forks the command off: the child goes on with the next
+	// instruction, the parent becomes the guard of the sandbox and never
+	// returns. No arguments.
+	ForkCommand
+	// Decimal writes the value of Args[0] in decimal at the offset Args[1] of
+	// the arena, with a final NUL.
+	Decimal
+	// ExecFailed ends the program: no execve succeeded. Args[0] is the number of
+	// the first of the two slots that the FlagExec instructions filled in,
+	// Args[1] the offset of the array of the paths that they tried.
+	ExecFailed
+
+	numCalls
+)
+
+// Flag changes what the result of an instruction does.
+type Flag uint8
+
+// The flags of an instruction.
+const (
+	// FlagAnyErr makes every errno an expected one.
+	FlagAnyErr Flag = 1 << iota
+	// FlagSkipOK skips on success and not on an expected errno.
+	FlagSkipOK
+	// FlagLoop repeats the call until it returns 0.
+	FlagLoop
+	// FlagExec marks one try of an execve: the errno worth telling is kept in
+	// the slot Out, and the number of the try, Args[5], in the slot after it.
+	FlagExec
+	// FlagAll wants the result to be Args[2], as of a write that must be whole.
+	FlagAll
+)
+
+// None is the value of Out where the result is not kept.
+const None int16 = -1
+
+// Inst is one instruction. It is 64 bytes.
+type Inst struct {
+	Call  Call
+	Flags Flag
+	Slots uint8    // bit i: Args[i] is the number of a slot, and its value is meant
+	Ptrs  uint8    // bit i: Args[i] is an offset in the arena, and its address is meant
+	Out   int16    // slot for the result, or None
+	Skip  int16    // how many instructions to skip on an expected errno
+	Errs  [2]uint8 // expected errnos: the call counts as done
+	_     [2]uint8
+	Ref   int32 // index in Program.Refs
+	Args  [6]uint64
+}
+
+// MaxLocks is the greatest number of locks.
+const MaxLocks = 8
+
+// Lock is a directory to be locked, and what for.
+type Lock struct {
+	Path string
+	Ref  int32
+}
+
+// Ref says what an instruction is for.
+type Ref struct {
+	Op   int32  // index in the plan's Ops, or -1
+	Key  string // key in the plan's Where, where Op is -1
+	What string // name for messages: "bind", "pivot_root"
+	Path string // what the step is about, for messages; may be empty
+}
+
+// Program is the whole list.
+type Program struct {
+	Insts []Inst
+	Arena []byte
+	// Relocs are the offsets in Arena of 64-bit words that hold an offset in
+	// Arena and must become addresses before the program runs.
+	Relocs []int
+	Slots  int // how many slots the instructions use
+	Refs   []Ref
+
+	Plan *plan.Plan // for the positions of Refs
+
+	// Unshare holds the CLONE_NEW flags of the child, and Guard says that the
+	// program has a ForkCommand: the child stays as guard, or as pid 1.
+	Unshare uint64
+	Guard   bool
+	// DieWithParent has the guard end the sandbox when sbx dies.
+	DieWithParent bool
+	// Locks are directories that no two sandboxes may use at once; flock(2) is
+	// held on them for as long as the sandbox lives. There are at most MaxLocks.
+	Locks []Lock
+	// CloseFDs are closed in sbx itself once the command has started.
+	CloseFDs []int
+	// Cleanup are directories that sbx made for the kernel's use (an overlay's
+	// work directory), removed when the sandbox is gone.
+	Cleanup []string
+}
+
+// Arg is an argument of an instruction under construction.
+type Arg struct {
+	v    uint64
+	kind uint8
+}
+
+const (
+	immediate uint8 = iota
+	slotArg
+	ptrArg
+)
+
+// Imm returns the plain number v.
+func Imm[T ~int | ~int32 | ~int64 | ~uint32 | ~uint64](v T) Arg { return Arg{uint64(v), immediate} }
+
+// Slot is a numbered place for a result.
+type Slot int16
+
+// Arg returns the slot's value as an argument.
+func (s Slot) Arg() Arg { return Arg{uint64(s), slotArg} }
+
+// Ptr returns an offset in the arena as an argument.
+func Ptr(off int) Arg { return Arg{uint64(off), ptrArg} }
+
+// Add appends a call and returns its instruction, valid until the next Add.
+func (p *Program) Add(ref int32, call Call, args ...Arg) *Inst {
+	in := Inst{Call: call, Out: None, Ref: ref}
+	for i, a := range args {
+		in.Args[i] = a.v
+		switch a.kind {
+		case slotArg:
+			in.Slots |= 1 << i
+		case ptrArg:
+			in.Ptrs |= 1 << i
+		}
+	}
+	p.Insts = append(p.Insts, in)
+	return &p.Insts[len(p.Insts)-1]
+}
+
+// Str puts s and a NUL into the arena.
+func (p *Program) Str(s string) Arg {
+	off := len(p.Arena)
+	p.Arena = append(p.Arena, s...)
+	p.Arena = append(p.Arena, 0)
+	return Ptr(off)
+}
+
+// Bytes puts b into the arena.
+func (p *Program) Bytes(b string) Arg {
+	off := len(p.Arena)
+	p.Arena = append(p.Arena, b...)
+	return Ptr(off)
+}
+
+// Words puts 64-bit words into the arena, aligned.
+func (p *Program) Words(words ...uint64) Arg {
+	p.align(8)
+	off := len(p.Arena)
+	for _, w := range words {
+		p.Arena = binary.NativeEndian.AppendUint64(p.Arena, w)
+	}
+	return Ptr(off)
+}
+
+// Pointers puts the addresses of the arena offsets args, each a result of Ptr,
+// and a final nil into the arena, as execve(2) takes them.
+func (p *Program) Pointers(args []Arg) Arg {
+	p.align(8)
+	off := len(p.Arena)
+	for _, a := range args {
+		p.Relocs = append(p.Relocs, len(p.Arena))
+		p.Arena = binary.NativeEndian.AppendUint64(p.Arena, a.v)
+	}
+	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, 0)
+	return Ptr(off)
+}
+
+// CountAndPointer puts a word with the count n and the address of a into the
+// arena: struct sock_fprog, seccomp(2), on a little-endian machine.
+func (p *Program) CountAndPointer(n int, a Arg) Arg {
+	head := p.Words(uint64(n))
+	p.Relocs = append(p.Relocs, len(p.Arena))
+	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, a.v)
+	return head
+}
+
+// Offset returns the arena offset that a, a result of Ptr, stands for.
+func (a Arg) Offset() int { return int(a.v) }
+
+// Words32 puts 32-bit words into the arena, aligned.
+func (p *Program) Words32(words ...uint32) Arg {
+	p.align(8)
+	off := len(p.Arena)
+	for _, w := range words {
+		p.Arena = binary.NativeEndian.AppendUint32(p.Arena, w)
+	}
+	return Ptr(off)
+}
+
+// Space reserves n zero bytes, aligned.
+func (p *Program) Space(n int) Arg {
+	p.align(8)
+	off := len(p.Arena)
+	p.Arena = append(p.Arena, make([]byte, n)...)
+	return Ptr(off)
+}
+
+func (p *Program) align(n int) {
+	for len(p.Arena)%n != 0 {
+		p.Arena = append(p.Arena, 0)
+	}
+}

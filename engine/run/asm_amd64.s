@@ -1,0 +1,51 @@
+//go:build linux
+
+#include "textflag.h"
+
+// func rawClone(flags uintptr) (pid uintptr)
+// The return address lives on the stack, which the child of a vfork shares with
+// its parent: the child's next call would overwrite it. So it is kept in a
+// register over the system call and pushed again by each of the two.
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-16
+	MOVQ	flags+0(FP), DI
+	XORL	SI, SI
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVQ	$56, AX // clone
+	POPQ	R12
+	SYSCALL
+	PUSHQ	R12
+	MOVQ	AX, pid+8(FP)
+	RET
+
+// sigForward is the handler of the signals that sbx passes on, with the C
+// calling convention: DI is the signal, SI the siginfo. What the kernel itself
+// sent (si_code > 0, a key on the terminal) has reached the command already.
+TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVL	8(SI), AX
+	CMPL	AX, $0
+	JGT	done
+	MOVL	·sigTarget(SB), AX
+	CMPL	AX, $0
+	JLE	done
+	MOVL	DI, SI
+	MOVL	AX, DI
+	MOVL	$62, AX // kill
+	SYSCALL
+done:
+	RET
+
+// sigReturn is the restorer that rt_sigaction wants on this architecture.
+TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
+	MOVL	$15, AX // rt_sigreturn
+	SYSCALL
+	INT	$3
+
+// func handlers() (forward, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-16
+	LEAQ	·sigForward(SB), AX
+	MOVQ	AX, forward+0(FP)
+	LEAQ	·sigReturn(SB), AX
+	MOVQ	AX, restorer+8(FP)
+	RET

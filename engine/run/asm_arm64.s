@@ -1,0 +1,42 @@
+//go:build linux
+
+#include "textflag.h"
+
+// func rawClone(flags uintptr) (pid uintptr)
+// The return address is in R30 all the while, so that a child that shares this
+// stack cannot overwrite it.
+TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-16
+	MOVD	flags+0(FP), R0
+	MOVD	ZR, R1
+	MOVD	ZR, R2
+	MOVD	ZR, R3
+	MOVD	ZR, R4
+	MOVD	$220, R8 // clone
+	SVC
+	MOVD	R0, pid+8(FP)
+	RET
+
+// sigForward is the handler of the signals that sbx passes on: R0 is the
+// signal, R1 the siginfo. What the kernel itself sent (si_code > 0, a key on
+// the terminal) has reached the command already.
+TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVW	8(R1), R2
+	CMPW	$0, R2
+	BGT	done
+	MOVW	·sigTarget(SB), R3
+	CMPW	$0, R3
+	BLE	done
+	MOVD	R0, R1
+	MOVD	R3, R0
+	MOVD	$129, R8 // kill
+	SVC
+done:
+	RET
+
+// func handlers() (forward, restorer uintptr)
+// The kernel's own restorer, in the vdso, serves on this architecture.
+TEXT ·handlers(SB),NOSPLIT,$0-16
+	MOVD	$·sigForward(SB), R0
+	MOVD	R0, forward+0(FP)
+	MOVD	ZR, restorer+8(FP)
+	RET

@@ -1,0 +1,300 @@
+package run
+
+// What runs in the child. Nothing in this file may allocate, grow the stack,
+// take a lock or call into the Go runtime: the child is a bare copy of one
+// thread (the guard), or even shares its memory with the parent that waits for
+// it (vfork). It is plain loops over data that exists already, around raw
+// system calls, in the manner of syscall.forkAndExecInChild.
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/program"
+)
+
+// Kinds of report.
+const (
+	reportNone    int32 = iota
+	reportAlive         // the guard is set to die with its parent
+	reportFailed        // instruction Inst failed with Errno
+	reportNoExec        // no execve succeeded: Errno, and the number of the try in Value
+	reportStarted       // the command runs
+	reportStopped       // the command was stopped by signal Value
+	reportExited        // the command ended: Value is its wait status
+)
+
+// report is what the child tells the parent: through memory they share, or as
+// one message on a pipe (at most PIPE_BUF bytes, so it arrives whole).
+type report struct {
+	Kind, Inst, Errno, Len int32
+	Value                  int64
+	Head                   [1024]byte // the first bytes of a file that does not execute
+}
+
+const reportSize = unsafe.Sizeof(report{})
+
+const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
+
+// deathSignal tells a guard that is not a pid 1 that its parent has died.
+const deathSignal = 64
+
+// child is all that the child reads and writes.
+type child struct {
+	insts   *program.Inst
+	n       uintptr
+	slots   *int64
+	arena   *byte
+	numbers *uint16
+
+	flags   uintptr // of clone(2)
+	mask    uint64  // signal mask of the command
+	pipe    int     // write end of the report pipe, or -1
+	pipeR   int     // its read end, to be closed
+	keep    [16]int // fds that the guard needs while the command runs
+	nkeep   int
+	guard   bool
+	pidNS   bool
+	die     bool
+	command uintptr // in the guard: pid of the command
+
+	rep        report
+	path       [32]byte  // "/proc/thread-self/children"
+	childrenFD int       // that file of the guard, or negative
+	buf        [512]byte // part of the list of children
+	info       [128]byte // siginfo_t
+	all        uint64    // every signal
+	status     uint32
+	poll       unix.PollFd
+	time       [2]int64
+	action     [4]uint64 // kernel_sigaction
+	deflt      [4]uint64 // kernel_sigaction of SIG_DFL
+}
+
+//go:nosplit
+//go:norace
+func sys(nr, a, b, c, d, e, f uintptr) (uintptr, uintptr) {
+	r, _, errno := syscall.RawSyscall6(nr, a, b, c, d, e, f)
+	return r, uintptr(errno)
+}
+
+func rawClone(flags uintptr) (pid uintptr)
+
+// startChild clones and, in the child, performs the program. As in any vfork,
+// the parent returns from the frame the child goes on using, at once.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func startChild(c *child) uintptr {
+	pid := rawClone(c.flags)
+	if pid != 0 {
+		return pid
+	}
+	childMain(c)
+	return 0
+}
+
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func childMain(c *child) {
+	if c.pipeR >= 0 {
+		sys(unix.SYS_CLOSE, uintptr(c.pipeR), 0, 0, 0, 0, 0)
+	}
+	if c.die {
+		sig := uintptr(unix.SIGKILL)
+		if c.guard && !c.pidNS {
+			sig = deathSignal
+			sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+			fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+			if errno == 0 {
+				c.childrenFD = int(fd)
+			}
+		}
+		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
+		// A parent that died before that is noticed here: the pipe has no reader.
+		c.rep.Kind = reportAlive
+		if !send(c) {
+			exit(1)
+		}
+	}
+	c.rep.Kind = reportNone
+	next := perform(c, 0)
+	if next == 0 {
+		if c.guard {
+			send(c)
+		}
+		exit(125)
+	}
+	c.command = forkCommand(c, next)
+	guardMain(c)
+}
+
+//go:nosplit
+//go:norace
+func exit(code uintptr) {
+	for {
+		sys(unix.SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0)
+	}
+}
+
+// send writes the report to the pipe, if there is one.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func send(c *child) bool {
+	if c.pipe < 0 {
+		return true
+	}
+	for {
+		n, errno := sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.rep)), reportSize, 0, 0, 0)
+		if errno != uintptr(unix.EINTR) {
+			return errno == 0 && n == reportSize
+		}
+	}
+}
+
+// perform runs the instructions from number i on. It returns the number of the
+// instruction after a ForkCommand, or 0 if one failed, with the report filled in.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func perform(c *child, i uintptr) (next uintptr) {
+	for ; i < c.n; i++ {
+		in := (*program.Inst)(unsafe.Add(unsafe.Pointer(c.insts), i*unsafe.Sizeof(program.Inst{})))
+		var a [6]uintptr
+		for k := range 6 {
+			a[k] = uintptr(in.Args[k])
+			if in.Slots&(1<<k) != 0 {
+				a[k] = uintptr(*slot(c, a[k]))
+			}
+		}
+		if in.Call >= program.ForkCommand {
+			switch in.Call {
+			case program.ForkCommand:
+				return i + 1
+			case program.Decimal:
+				decimal(c, a[0], a[1])
+			case program.ExecFailed:
+				c.rep.Kind = reportNoExec
+				c.rep.Errno = int32(*slot(c, uintptr(in.Args[0])))
+				c.rep.Value = *slot(c, uintptr(in.Args[0])+1)
+				c.rep.Inst = int32(i)
+				fetchHead(c, a[1], c.rep.Value)
+				return 0
+			}
+			continue
+		}
+		nr := uintptr(*(*uint16)(unsafe.Add(unsafe.Pointer(c.numbers), uintptr(in.Call)*2)))
+		if in.Call == program.Execve {
+			unblock(c)
+		}
+		r, errno := sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+		if in.Flags&program.FlagLoop != 0 {
+			for errno == 0 && r != 0 || errno == uintptr(unix.EINTR) {
+				r, errno = sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+			}
+		}
+		if errno == 0 && in.Flags&program.FlagAll != 0 && r != a[2] {
+			errno = uintptr(unix.EIO)
+		}
+		if in.Flags&program.FlagExec != 0 {
+			kept := slot(c, uintptr(in.Out))
+			if *kept == 0 || *kept == int64(unix.ENOENT) && errno != uintptr(unix.ENOTDIR) {
+				*kept = int64(errno)
+				*slot(c, uintptr(in.Out)+1) = int64(in.Args[5])
+			}
+			continue
+		}
+		expected := in.Flags&program.FlagAnyErr != 0 || errno != 0 && (errno == uintptr(in.Errs[0]) || errno == uintptr(in.Errs[1]))
+		if errno != 0 && !expected {
+			c.rep.Kind = reportFailed
+			c.rep.Inst = int32(i)
+			c.rep.Errno = int32(errno)
+			return 0
+		}
+		if in.Out != program.None {
+			v := int64(r)
+			if errno != 0 {
+				v = -int64(errno)
+			}
+			*slot(c, uintptr(in.Out)) = v
+		}
+		if (errno == 0) == (in.Flags&program.FlagSkipOK != 0) {
+			i += uintptr(in.Skip)
+		}
+	}
+	return 0
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func slot(c *child, i uintptr) *int64 {
+	return (*int64)(unsafe.Add(unsafe.Pointer(c.slots), i*8))
+}
+
+// unblock gives the command the caller's signal mask. The handlers go first:
+// they are the Go runtime's and must not run here. Ignored signals stay ignored.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func unblock(c *child) {
+	for sig := uintptr(1); sig <= 64; sig++ {
+		_, errno := sys(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&c.action)), 8, 0, 0)
+		if errno == 0 && c.action[0] > 1 {
+			sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.deflt)), 0, 8, 0, 0)
+		}
+	}
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
+}
+
+// decimal writes v at the offset off of the arena, which has room for 20 digits
+// and a NUL.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func decimal(c *child, v, off uintptr) {
+	n := uintptr(1)
+	for x := v; x >= 10; x /= 10 {
+		n++
+	}
+	*(*byte)(unsafe.Add(unsafe.Pointer(c.arena), off+n)) = 0
+	for ; n > 0; n-- {
+		*(*byte)(unsafe.Add(unsafe.Pointer(c.arena), off+n-1)) = byte('0' + v%10)
+		v /= 10
+	}
+}
+
+// fetchHead reads the start of the file whose execve failed, so that the parent
+// can say which interpreter is missing. At the offset paths of the arena are the
+// pointers to the paths that were tried.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func fetchHead(c *child, paths uintptr, try int64) {
+	path := *(*uintptr)(unsafe.Add(unsafe.Pointer(c.arena), paths+uintptr(try)*8))
+	c.rep.Len = -1
+	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0, 0)
+	if errno != 0 {
+		return
+	}
+	n, errno := sys(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&c.rep.Head)), uintptr(len(c.rep.Head)), 0, 0, 0)
+	if errno == 0 {
+		c.rep.Len = int32(n)
+	} else {
+		c.rep.Len = -int32(errno)
+	}
+	sys(unix.SYS_CLOSE, fd, 0, 0, 0, 0, 0)
+}

@@ -1,0 +1,223 @@
+package run
+
+// The guard: the process between sbx and the command. As pid 1 of a pid
+// namespace it reaps what the sandbox orphans; without one it is the subreaper
+// of all that the command starts. It passes signals on, tells sbx when the
+// command stops or ends, and ends the sandbox when sbx dies. It obeys the same
+// rules as child_linux.go.
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkCommand forks the command off, which goes on with the instruction next,
+// and returns its pid to the guard once the command has started or failed to.
+// The two share memory and stack till then, so that, as in startChild, the
+// command must never leave this frame.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func forkCommand(c *child, next uintptr) uintptr {
+	pid := rawClone(unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD))
+	if pid != 0 {
+		return pid
+	}
+	perform(c, next)
+	exit(125)
+	return 0
+}
+
+// guardMain is the rest of the guard's life.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func guardMain(c *child) {
+	if c.command > ^uintptr(4095) {
+		c.rep.Kind = reportFailed
+		c.rep.Errno = -int32(c.command)
+		c.rep.Inst = -1
+		send(c)
+		exit(125)
+	}
+	if c.rep.Kind != reportNone { // written by the command, which shares this memory
+		send(c)
+		exit(125)
+	}
+	// A group of its own, so that keys on the terminal do not come here too; then
+	// whatever arrives was sent to sbx and is for the command.
+	sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+	c.rep.Kind = reportStarted
+	if !send(c) && c.die {
+		endAll(c)
+		exit(125)
+	}
+	keepFD(c, c.childrenFD)
+	closeInherited(c)
+	for {
+		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.info)), 0, 8, 0, 0)
+		if errno != 0 {
+			continue
+		}
+		code := *(*int32)(unsafe.Pointer(&c.info[8]))
+		switch {
+		case sig == uintptr(unix.SIGCHLD):
+			if status, ended := reap(c); ended {
+				if c.die && !c.pidNS {
+					endAll(c)
+				}
+				c.rep.Kind = reportExited
+				c.rep.Value = int64(status)
+				send(c)
+				exit(0)
+			}
+		case sig == deathSignal && c.die && !c.pidNS && orphaned(c):
+			endAll(c)
+			exit(125)
+		case code <= 0:
+			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
+		}
+	}
+}
+
+//go:nosplit
+//go:norace
+func keepFD(c *child, fd int) {
+	if fd >= 0 && c.nkeep < len(c.keep) {
+		c.keep[c.nkeep] = fd
+		c.nkeep++
+	}
+}
+
+// closeInherited closes what the guard has from sbx but does not need, so that
+// whoever waits for the end of a pipe given to the command does not wait for
+// the guard. Kept are the standard three, which sbx itself holds as well.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func closeInherited(c *child) {
+	for first := 3; ; {
+		next := -1
+		for i := range c.nkeep {
+			if fd := c.keep[i]; fd >= first && (next < 0 || fd < next) {
+				next = fd
+			}
+		}
+		last := uintptr(next) - 1
+		if next < 0 {
+			last = uintptr(^uint32(0))
+		}
+		if next != first {
+			sys(unix.SYS_CLOSE_RANGE, uintptr(first), last, 0, 0, 0, 0)
+		}
+		if next < 0 {
+			return
+		}
+		first = next + 1
+	}
+}
+
+// orphaned reports whether sbx is gone: its end of the pipe is closed.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func orphaned(c *child) bool {
+	c.poll = unix.PollFd{Fd: int32(c.pipe)} // no events: only errors count
+	c.time = [2]int64{}
+	sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.poll)), 1, uintptr(unsafe.Pointer(&c.time)), 0, 8, 0)
+	return c.poll.Revents != 0
+}
+
+// reap takes all the dead, and reports the command's stops. It returns the
+// command's wait status once that has ended.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func reap(c *child) (status uint32, ended bool) {
+	for {
+		pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&c.status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
+		if errno == uintptr(unix.EINTR) {
+			continue
+		}
+		if errno != 0 || pid == 0 {
+			return
+		}
+		if pid != c.command {
+			continue
+		}
+		st := c.status
+		if st&0xff == 0x7f {
+			c.rep.Kind = reportStopped
+			c.rep.Value = int64(st >> 8 & 0xff)
+			send(c)
+			continue
+		}
+		status, ended = st, true
+	}
+}
+
+// endAll kills the command and all that came of it, until none is left. What
+// loses its parent on the way becomes a child of this process, the subreaper, so
+// it is enough to kill children as long as there are any.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func endAll(c *child) {
+	for {
+		killChildren(c)
+		for {
+			pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), 0, unix.WNOHANG, 0, 0, 0)
+			if errno == uintptr(unix.ECHILD) {
+				return
+			}
+			if errno != uintptr(unix.EINTR) && pid == 0 {
+				break
+			}
+		}
+		c.time = [2]int64{0, 1e6} // not for ever: a child may have been forked after the list was read
+		sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
+	}
+}
+
+// killChildren kills the children that the kernel lists in
+// /proc/thread-self/children (proc_pid_children(5)), which was opened before
+// the sandbox lost sight of that /proc.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func killChildren(c *child) {
+	if c.childrenFD < 0 {
+		sys(unix.SYS_KILL, c.command, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+		return
+	}
+	var off, pid uintptr
+	for {
+		n, errno := sys(unix.SYS_PREAD64, uintptr(c.childrenFD), uintptr(unsafe.Pointer(&c.buf)), uintptr(len(c.buf)), off, 0, 0)
+		if errno != 0 || n == 0 {
+			break
+		}
+		off += n
+		for i := range n {
+			b := *(*byte)(unsafe.Pointer(uintptr(unsafe.Pointer(&c.buf)) + i))
+			if b >= '0' && b <= '9' {
+				pid = pid*10 + uintptr(b-'0')
+				continue
+			}
+			if pid > 1 {
+				sys(unix.SYS_KILL, pid, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+			}
+			pid = 0
+		}
+	}
+}

@@ -1,0 +1,167 @@
+// Package run performs a program: it clones a child, has it make the sandbox
+// and become the command, passes signals on, and tells how it ended. It is the
+// only package that holds process ids and file descriptors.
+package run
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/program"
+)
+
+// Failure tells which part of the program failed.
+type Failure struct {
+	Inst  int           // index in Program.Insts, or -1: Lock, or else the clone itself
+	Lock  *program.Lock // that could not be had: Errno EWOULDBLOCK where another sandbox has it
+	Errno unix.Errno
+	// NoExec: no execve succeeded. Try is the number of the attempt whose
+	// Errno this is, Head what the file that was found begins with, and HeadErr
+	// why that could not be read.
+	NoExec  bool
+	Try     int
+	Head    []byte
+	HeadErr unix.Errno
+}
+
+// Error implements error, for the cases where nobody knows better.
+func (f *Failure) Error() string {
+	return fmt.Sprintf("instruction %d: %v", f.Inst, f.Errno)
+}
+
+// current keeps the memory of the running child reachable; a process makes one
+// sandbox at a time.
+var current *child
+
+// Run makes the sandbox, runs the command in it, and returns how the command
+// ended. An error is a *Failure when the program failed in the child. Run must
+// not be called by two goroutines at once.
+func Run(p *program.Program) (unix.WaitStatus, error) {
+	// The parent-death signal comes when the thread that cloned ends, not the process.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	c, err := prepare(p)
+	if err != nil {
+		return 0, err
+	}
+	current = c
+	defer func() { current = nil }()
+	for i := range p.Locks {
+		fd, err := lock(p.Locks[i].Path)
+		if err != nil {
+			return 0, &Failure{Inst: -1, Lock: &p.Locks[i], Errno: errnoOf(err)}
+		}
+		defer unix.Close(fd)
+		c.keep[c.nkeep] = fd
+		c.nkeep++
+	}
+	reports := -1
+	if p.Guard || p.DieWithParent {
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			return 0, fmt.Errorf("pipe: %w", err)
+		}
+		reports, c.pipeR, c.pipe = fds[0], fds[0], fds[1]
+		c.keep[c.nkeep] = fds[1]
+		c.nkeep++
+		defer unix.Close(reports)
+	}
+	if p.Guard && p.DieWithParent {
+		// If the guard is killed, what it guarded comes here to be ended.
+		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	}
+
+	old, err := blockSignals()
+	if err != nil {
+		return 0, err
+	}
+	c.mask = old
+	r := startChild(c)
+	restoreSignals(old)
+	if c.pipe >= 0 {
+		unix.Close(c.pipe)
+	}
+	if r > ^uintptr(4095) {
+		return 0, &Failure{Inst: -1, Errno: unix.Errno(-r)}
+	}
+	w := &watch{prog: p, child: c, pid: int(r), reports: reports}
+	return w.wait()
+}
+
+// lock takes the lock of a directory. Every copy of the descriptor holds it, so
+// it lasts as long as sbx or the guard.
+func lock(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	switch err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err {
+	case nil, unix.ENOLCK, unix.EOPNOTSUPP: // some network file systems have no locks
+		return fd, nil
+	default:
+		unix.Close(fd)
+		return -1, err
+	}
+}
+
+func errnoOf(err error) unix.Errno {
+	var errno unix.Errno
+	errors.As(err, &errno)
+	return errno
+}
+
+// prepare links the program: every offset becomes an address.
+func prepare(p *program.Program) (*child, error) {
+	if len(p.Insts) == 0 {
+		return nil, fmt.Errorf("sbx bug: empty program")
+	}
+	if len(p.Arena) == 0 {
+		p.Arena = make([]byte, 8)
+	}
+	base := uint64(uintptr(unsafe.Pointer(&p.Arena[0])))
+	for _, off := range p.Relocs {
+		*(*uint64)(unsafe.Pointer(&p.Arena[off])) += base
+	}
+	for i := range p.Insts {
+		in := &p.Insts[i]
+		for k := 0; in.Ptrs>>k != 0; k++ {
+			if in.Ptrs&(1<<k) != 0 {
+				in.Args[k] += base
+			}
+		}
+	}
+	c := &child{
+		insts: &p.Insts[0], n: uintptr(len(p.Insts)),
+		slots:   &make([]int64, p.Slots+2)[0],
+		arena:   &p.Arena[0],
+		numbers: &callNumbers[0],
+		pipe:    -1, pipeR: -1, childrenFD: -1,
+		guard: p.Guard, die: p.DieWithParent,
+		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
+		all:   ^uint64(0),
+		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
+	}
+	copy(c.path[:], "/proc/thread-self/children")
+	if !p.Guard {
+		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
+	}
+	return c, nil
+}
+
+func blockSignals() (old uint64, err error) {
+	all := ^uint64(0)
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	if errno != 0 {
+		return 0, fmt.Errorf("rt_sigprocmask: %w", errno)
+	}
+	return old, nil
+}
+
+func restoreSignals(old uint64) {
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+}

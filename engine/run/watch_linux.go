@@ -1,0 +1,206 @@
+package run
+
+// watch: the parent while the command runs. It reads the child's reports, stops
+// when the command stops, and passes signals on.
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/program"
+)
+
+type watch struct {
+	prog    *program.Program
+	child   *child
+	pid     int // of the guard, or of the command where there is no guard
+	reports int // read end of the pipe, or -1
+}
+
+// sigTarget is the process that sigForward, the signal handler, sends to.
+var sigTarget int32
+
+func handlers() (forward, restorer uintptr)
+
+func (w *watch) wait() (unix.WaitStatus, error) {
+	if !w.prog.Guard {
+		// The vfork is over: the command runs, or the report says why not.
+		if w.child.rep.Kind == reportFailed || w.child.rep.Kind == reportNoExec {
+			f := failure(&w.child.rep)
+			w.reap()
+			return 0, f
+		}
+		w.started()
+		return w.waitCommand()
+	}
+	for {
+		var rep report
+		ok, err := readReport(w.reports, &rep)
+		if err != nil {
+			return 0, err
+		}
+		if !ok { // the guard is gone, without a word on how the command ended
+			st := w.reap()
+			w.endOrphans()
+			if !st.Signaled() {
+				st = unix.WaitStatus(unix.SIGKILL)
+			}
+			return st, nil
+		}
+		switch rep.Kind {
+		case reportStarted:
+			w.started()
+		case reportStopped:
+			w.stop()
+		case reportFailed, reportNoExec:
+			w.reap()
+			return 0, failure(&rep)
+		case reportExited:
+			w.reap()
+			return unix.WaitStatus(rep.Value), nil
+		}
+	}
+}
+
+// waitCommand waits for the command itself, the direct child.
+func (w *watch) waitCommand() (unix.WaitStatus, error) {
+	for {
+		var st unix.WaitStatus
+		_, err := unix.Wait4(w.pid, &st, unix.WUNTRACED, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if st.Stopped() {
+			w.stop()
+			continue
+		}
+		return st, nil
+	}
+}
+
+func (w *watch) reap() unix.WaitStatus {
+	var st unix.WaitStatus
+	for {
+		if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
+			return st
+		}
+	}
+}
+
+// started is called once the command runs.
+func (w *watch) started() {
+	for _, fd := range w.prog.CloseFDs {
+		unix.Close(fd)
+	}
+	sigTarget = int32(w.pid)
+	forward, restorer := handlers()
+	act := sigaction{handler: forward, flags: saOnStack | saRestart, mask: ^uint64(0)}
+	if restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	for sig := uintptr(1); sig < deathSignal; sig++ {
+		switch unix.Signal(sig) {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, // not to be had, or ours
+			unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP, unix.SIGSYS, // faults of sbx itself
+			unix.SIGURG, unix.SIGPROF, unix.SIGPIPE, // the Go runtime's
+			32, 33: // the C library's
+			continue
+		}
+		setAction(sig, &act)
+	}
+}
+
+// stop follows the command into the stopped state, as the shell that waits for
+// sbx must see, and wakes the command when sbx is continued.
+func (w *watch) stop() {
+	unix.Kill(os.Getpid(), unix.SIGSTOP)
+	unix.Kill(w.pid, unix.SIGCONT)
+}
+
+// endOrphans kills what a guard that was itself killed has left behind; as
+// subreaper sbx has inherited it.
+func (w *watch) endOrphans() {
+	if !w.prog.DieWithParent || w.child.pidNS {
+		return
+	}
+	for {
+		b, err := os.ReadFile("/proc/thread-self/children")
+		if err != nil {
+			return
+		}
+		for _, f := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
+			return
+		}
+	}
+}
+
+func readReport(fd int, rep *report) (bool, error) {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(rep)), reportSize)
+	for {
+		n, err := unix.Read(fd, b)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return false, err
+		}
+		return n == len(b), nil
+	}
+}
+
+func failure(rep *report) *Failure {
+	f := &Failure{Inst: int(rep.Inst), Errno: unix.Errno(rep.Errno)}
+	if rep.Kind == reportNoExec {
+		f.NoExec, f.Try = true, int(rep.Value)
+		switch {
+		case rep.Len >= 0:
+			f.Head = append([]byte{}, rep.Head[:min(int(rep.Len), len(rep.Head))]...)
+		case rep.Len < -1:
+			f.HeadErr = unix.Errno(-rep.Len)
+		default:
+			f.HeadErr = unix.ENOENT
+		}
+	}
+	return f
+}
+
+// sigaction is the kernel's struct (not the C library's), rt_sigaction(2).
+type sigaction struct {
+	handler  uintptr
+	flags    uint64
+	restorer uintptr
+	mask     uint64
+}
+
+const (
+	saRestorer = 0x04000000
+	saOnStack  = 0x08000000
+	saRestart  = 0x10000000
+)
+
+func setAction(sig uintptr, act *sigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
+}
+
+// DieBySignal ends this process by the signal that ended the command, without a
+// second core file. It returns where the signal does not kill.
+func DieBySignal(sig unix.Signal) {
+	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	setAction(uintptr(sig), &sigaction{})
+	var none uint64
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
+	unix.Kill(os.Getpid(), sig)
+}

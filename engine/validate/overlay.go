@@ -1,0 +1,154 @@
+package validate
+
+// Overlays: what the kernel would refuse without saying why, or take without
+// saying that it goes wrong.
+
+import (
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/plan"
+)
+
+// maxLayers is the kernel's limit, OVL_MAX_STACK.
+const maxLayers = 500
+
+// overlayMagic is OVERLAYFS_SUPER_MAGIC, statfs(2).
+const overlayMagic = 0x794c7630
+
+func (c *checker) overlay(op *plan.Op) {
+	fault := func(hint, format string, args ...any) {
+		c.fault(op.At, "overlay", hint, format, args...)
+	}
+	switch n := len(op.Lower); {
+	case n == 0:
+		fault("give at least one directory in lower", "no layers are given")
+	case n > maxLayers:
+		fault("merge some of them", "%d layers are given, at most %d are allowed", n, maxLayers)
+	}
+	seen := map[plan.Str]bool{}
+	for _, l := range op.Lower {
+		if !c.path(op, "layer", l) {
+			continue
+		}
+		if seen[l] {
+			fault("", "layer %q is given twice", l)
+		}
+		seen[l] = true
+		c.directory(op, "layer", string(l))
+	}
+	if op.UpperTmpfs && op.Upper != "" {
+		fault("", "upper is both %q and \"tmpfs\"", op.Upper)
+	}
+	if op.Work != "" && op.Upper == "" {
+		fault("", "work %q is given without an upper directory", op.Work)
+	}
+	if op.Upper == "" || !c.path(op, "upper", op.Upper) {
+		return
+	}
+	if !c.directory(op, "upper", string(op.Upper)) {
+		return
+	}
+	up := c.facts.FS(string(op.Upper))
+	switch {
+	case up.Err != 0:
+		fault("", "upper %q: %v", op.Upper, up.Err)
+		return
+	case up.Magic == overlayMagic:
+		fault("put it on another file system, or pass upper = \"tmpfs\"", "upper %q is itself on an overlay", op.Upper)
+	case up.ReadOnly:
+		fault("", "upper %q is on a read-only file system", op.Upper)
+	}
+	if op.Work == "" {
+		c.defaultWork(op, up)
+		return
+	}
+	if !c.path(op, "work", op.Work) || !c.directory(op, "work", string(op.Work)) {
+		return
+	}
+	work := c.facts.FS(string(op.Work))
+	switch {
+	case work.Err != 0:
+		fault("", "work %q: %v", op.Work, work.Err)
+	case work.Dev != up.Dev || work.MountID != up.MountID:
+		fault("a directory beside upper does; leave work out to have one made", "work %q and upper %q are not on the same mount", op.Work, op.Upper)
+	case work.Dev == up.Dev && work.Ino == up.Ino && work.Ino != 0:
+		fault("", "work and upper are the same directory %q", op.Upper)
+	case nested(string(op.Work), string(op.Upper)):
+		fault("", "work %q and upper %q lie within each other", op.Work, op.Upper)
+	}
+}
+
+// defaultWork checks that the directory beside upper can be the work directory.
+func (c *checker) defaultWork(op *plan.Op, up host.FS) {
+	work := strings.TrimRight(string(op.Upper), "/") + ".work"
+	switch p := c.facts.Stat(work); p.Type {
+	case host.Missing, host.Dir:
+		dir := work[:strings.LastIndexByte(work, '/')+1]
+		if fs := c.facts.FS(dir); fs.Err == 0 && (fs.Dev != up.Dev || fs.MountID != up.MountID) {
+			c.fault(op.At, "overlay", "name a directory of the same file system with work", "upper %q is the root of its mount, so there is no place beside it for the work directory", op.Upper)
+		}
+	default:
+		c.fault(op.At, "overlay", "name another with work", "work %q is not a directory", work)
+	}
+}
+
+// directory reports whether p is a directory on the host, or tells.
+func (c *checker) directory(op *plan.Op, what, p string) bool {
+	switch f := c.facts.Stat(p); f.Type {
+	case host.Dir:
+		return true
+	case host.Missing:
+		c.fault(op.At, "overlay", "", "%s %q does not exist on the host", what, p)
+	case host.Unknown:
+		c.fault(op.At, "overlay", "", "%s %q: %v", what, p, f.Err)
+	default:
+		c.fault(op.At, "overlay", "", "%s %q is not a directory", what, p)
+	}
+	return false
+}
+
+// overlays checks the overlays against each other: the kernel only warns, in
+// its log, where two write to one directory.
+func (c *checker) overlays() {
+	type use struct {
+		path string
+		fs   host.FS
+		op   *plan.Op
+	}
+	var uppers []use
+	for i := range c.plan.Ops {
+		op := &c.plan.Ops[i]
+		if op.Kind != plan.Overlay || op.Upper == "" || c.facts.Stat(string(op.Upper)).Type != host.Dir {
+			continue
+		}
+		fs := c.facts.FS(string(op.Upper))
+		for _, u := range uppers {
+			if u.fs.Dev == fs.Dev && u.fs.Ino == fs.Ino && fs.Ino != 0 {
+				c.fault(op.At, "overlay", "", "upper %q is the upper of another overlay of this sandbox, at %q", op.Upper, u.op.Dst)
+			}
+		}
+		uppers = append(uppers, use{string(op.Upper), fs, op})
+		for _, l := range op.Lower {
+			if c.facts.Stat(string(l)).Type != host.Dir {
+				continue
+			}
+			lf := c.facts.FS(string(l))
+			if lf.Dev == fs.Dev && lf.Ino == fs.Ino && fs.Ino != 0 || nested(string(l), string(op.Upper)) {
+				c.fault(op.At, "overlay", "", "layer %q and upper %q are the same directory or lie within each other", l, op.Upper)
+			}
+		}
+	}
+	if len(uppers) > maxUppers {
+		c.fault(uppers[maxUppers].op.At, "overlay", "", "%d overlays have an upper directory on the host, at most %d are allowed", len(uppers), maxUppers)
+	}
+}
+
+// maxUppers is program.MaxLocks: each upper is locked.
+const maxUppers = 8
+
+// nested reports whether one of two paths lies within the other.
+func nested(a, b string) bool {
+	a, b = strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/"
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}

@@ -1,0 +1,116 @@
+package validate
+
+// The settings: identity, capabilities, limits, file descriptors, environment.
+
+import (
+	"slices"
+	"strings"
+
+	"sbx/engine/plan"
+)
+
+func (c *checker) setting(key, hint, format string, args ...any) {
+	name, _, _ := strings.Cut(key, ".")
+	c.fault(c.plan.Where[key], name, hint, format, args...)
+}
+
+func (c *checker) settings() {
+	p := c.plan
+	if p.Dir != "" {
+		switch d := string(p.Dir); {
+		case d[0] != '/':
+			c.setting("chdir", "paths of the sandbox start with /", "directory %q is not absolute", clip(d))
+		case strings.IndexByte(d, 0) >= 0:
+			c.setting("chdir", "", "directory %q has a NUL byte in it", clip(d))
+		case len(d) > maxPath:
+			c.setting("chdir", "", "directory %q has %d bytes, at most %d are allowed", clip(d), len(d), maxPath)
+		}
+	}
+	if p.SameDir && c.facts.Cwd == "" {
+		c.setting("same_dir", "", "the working directory has no path any more")
+	}
+	if n := len(p.Hostname); n > 64 || strings.IndexByte(p.Hostname, 0) >= 0 {
+		c.setting("hostname", "", "host name %q: want at most 64 bytes, none of them NUL", clip(p.Hostname))
+	}
+	if p.Hostname != "" && !p.Unshare.UTS {
+		c.setting("hostname", "call unshare(uts = True)", "the host's own name would change")
+	}
+	if p.Umask != nil && *p.Umask > 0o777 {
+		c.setting("umask", "", "mode %s is more than 0777", p.Umask)
+	}
+	c.identity()
+	for i := range p.Rlimits {
+		r := &p.Rlimits[i]
+		switch {
+		case plan.RlimitNumber(r.Name) < 0:
+			c.fault(r.At, "rlimit", "", "unknown limit %q", r.Name)
+		case r.Soft > r.Hard:
+			c.fault(r.At, "rlimit", "", "soft limit %d of %s is above the hard one, %d", r.Soft, r.Name, r.Hard)
+		}
+	}
+	for _, l := range []struct {
+		key string
+		fds []int
+	}{{"close_fd", p.CloseFDs}, {"pass_fd", p.PassFDs}} {
+		for _, fd := range l.fds {
+			switch {
+			case fd < 0 || l.key == "pass_fd" && fd < 3:
+				c.setting(l.key, "", "%d is not the number of a file descriptor above 2", fd)
+			case fd >= 3 && !slices.Contains(c.facts.FDs, fd):
+				c.setting(l.key, "", "file descriptor %d is not open", fd)
+			}
+		}
+	}
+	for i, a := range p.Command {
+		if strings.IndexByte(string(a), 0) >= 0 {
+			c.setting("command", "", "argument %d, %q, has a NUL byte in it", i, clip(string(a)))
+		}
+		if i == 0 && a == "" {
+			c.setting("command", "", "the name of the command is empty")
+		}
+	}
+}
+
+func (c *checker) identity() {
+	p := c.plan
+	if p.Identity.Root && (p.Identity.UID != nil && *p.Identity.UID != 0 || p.Identity.GID != nil && *p.Identity.GID != 0) {
+		c.setting("map_user", "keep one of the two", "become_root() is called as well")
+	}
+	for key, v := range map[string]*uint32{"uid": p.Identity.UID, "gid": p.Identity.GID} {
+		if v != nil && *v == ^uint32(0) {
+			c.setting("map_user", "", "%s %d stands for no user", key, *v)
+		}
+	}
+	switch p.Caps.Set {
+	case "", "none", "all":
+		if len(p.Caps.Keep) > 0 {
+			c.setting("capabilities", "", "a list goes with keep only")
+		}
+	case "keep":
+		for _, name := range p.Caps.Keep {
+			if plan.CapNumber(name) < 0 {
+				c.setting("capabilities", "", "unknown capability %q", name)
+			}
+		}
+	default:
+		c.setting("capabilities", `want "none", "all" or keep = […]`, "unknown set %q", p.Caps.Set)
+	}
+}
+
+func (c *checker) environment() {
+	for i := range c.plan.Env {
+		e := &c.plan.Env[i]
+		switch e.Kind {
+		case plan.SetEnv, plan.UnsetEnv:
+			if n := string(e.Name); n == "" || strings.ContainsAny(n, "=\x00") {
+				c.fault(e.At, string(e.Kind), "", "%q is no name of a variable", clip(n))
+			}
+			if strings.IndexByte(string(e.Value), 0) >= 0 {
+				c.fault(e.At, string(e.Kind), "", "the value of %q has a NUL byte in it", clip(string(e.Name)))
+			}
+		case plan.ClearEnv:
+		default:
+			c.fault(e.At, string(e.Kind), "", "unknown change of the environment %q", e.Kind)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+// Package validate checks a plan against the facts of the host and reports all
+// that is wrong with it at once. It makes no system call of its own.
+package validate
+
+import (
+	"fmt"
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+)
+
+type checker struct {
+	plan  *plan.Plan
+	facts *host.Facts
+	diags plan.Diagnostics
+}
+
+// Check reports what is wrong with the plan, sorted by position, and returns the
+// layout of its operations, which is fit for package compile only if there are
+// no errors.
+func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
+	c := &checker{plan: p, facts: f}
+	var bad map[int]bool
+	for i := range p.Ops {
+		n := len(c.diags)
+		c.op(&p.Ops[i])
+		if len(c.diags) > n {
+			if bad == nil {
+				bad = map[int]bool{}
+			}
+			bad[i] = true
+		}
+	}
+	c.overlays()
+	l := layout.Build(p, f, func(i int) bool { return bad[i] })
+	c.diags = append(c.diags, l.Diags...)
+	c.settings()
+	c.environment()
+	c.diags.Sort()
+	return l, c.diags
+}
+
+func (c *checker) fault(at plan.Origin, op, hint, format string, args ...any) {
+	c.diags = append(c.diags, plan.Diagnostic{At: at, Op: op, Msg: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// maxPath is the longest path a system call takes, PATH_MAX without its NUL.
+const maxPath = 4095
+
+// path checks the form of one path and reports whether it is sound.
+func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
+	p := string(s)
+	fail := func(hint, format string, args ...any) bool {
+		c.fault(op.At, string(op.Kind), hint, format, args...)
+		return false
+	}
+	switch {
+	case p == "":
+		return fail("", "%s is empty", what)
+	case strings.IndexByte(p, 0) >= 0:
+		return fail("", "%s %q has a NUL byte in it", what, clip(p))
+	case p[0] == '~':
+		return fail("a ~ is not expanded; use host.home", "%s %q is not absolute", what, clip(p))
+	case p[0] != '/':
+		return fail(relativeHint(what), "%s %q is not absolute", what, clip(p))
+	case len(p) > maxPath:
+		return fail("", "%s %q has %d bytes, at most %d are allowed", what, clip(p), len(p), maxPath)
+	}
+	for rest := p; rest != ""; {
+		var comp string
+		comp, rest, _ = strings.Cut(rest, "/")
+		switch {
+		case comp == "..":
+			return fail("write the path without it, or use realpath()", "%s %q has a \"..\" in it", what, clip(p))
+		case len(comp) > 255:
+			return fail("", "%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
+		}
+	}
+	return true
+}
+
+func relativeHint(what string) string {
+	if what == "destination" {
+		return "paths of the sandbox start with /"
+	}
+	return `script.dir + "/…" is relative to the script, host.cwd + "/…" to the working directory`
+}
+
+// clip keeps messages short.
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
+}
+
+// op checks one operation by itself.
+func (c *checker) op(op *plan.Op) {
+	fault := func(hint, format string, args ...any) {
+		c.fault(op.At, string(op.Kind), hint, format, args...)
+	}
+	c.path(op, "destination", op.Dst)
+	if op.Mode != nil && *op.Mode > 0o7777 {
+		fault("", "mode %s is more than 07777", op.Mode)
+	}
+	switch op.Kind {
+	case plan.Bind, plan.Copy:
+		c.path(op, "source", op.Src)
+	case plan.Symlink:
+		switch t := string(op.Target); {
+		case t == "":
+			fault("", "target is empty")
+		case strings.IndexByte(t, 0) >= 0:
+			fault("", "target %q has a NUL byte in it", clip(t))
+		case len(t) > maxPath:
+			fault("", "target %q has %d bytes, at most %d are allowed", clip(t), len(t), maxPath)
+		}
+	case plan.Write:
+		if len(op.Data) > maxWrite {
+			fault("bind() or copy() a file instead", "data has %d bytes, at most %d are allowed", len(op.Data), maxWrite)
+		}
+	case plan.Overlay:
+		c.overlay(op)
+	case plan.Mqueue:
+		if !c.plan.Unshare.IPC && c.facts.UID != 0 {
+			fault("call unshare(ipc = True)", "a message queue file system needs an ipc namespace of the sandbox's own")
+		}
+	case plan.Chmod:
+		if op.Mode == nil {
+			fault("", "no mode is given")
+		}
+	case plan.Tmpfs, plan.Mkdir, plan.Dev, plan.Proc, plan.Mask, plan.RemountRO:
+	default:
+		fault("", "unknown operation %q", op.Kind)
+	}
+}
+
+// maxWrite bounds what one write() holds in memory.
+const maxWrite = 64 << 20
