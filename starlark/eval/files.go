@@ -19,8 +19,9 @@ func (c *call) op(kind plan.Kind, dst plan.Str) (*plan.Op, error) {
 		return nil, &Fault{Op: c.b.Name, Msg: "the plan has " + strconv.Itoa(n) + " operations already, the most there may be", hard: true}
 	}
 	if n == cap(p.Ops) {
-		// Doubling throughout copies less than append, which grows by a quarter.
-		ops := make([]plan.Op, n, max(16, 2*n))
+		// Much room at once: pages of it that are not reached cost nothing,
+		// while each copy touches all the memory twice.
+		ops := make([]plan.Op, n, min(max(16, 8*n), n+8192))
 		copy(ops, p.Ops)
 		p.Ops = ops
 	}

@@ -18,6 +18,7 @@ const maxDepth = 10_000
 const (
 	guardMul     = "*"
 	guardReplace = ".replace"
+	guardFormat  = "%" // no check, but four times as fast for paths with numbers
 )
 
 type rewriter struct {
@@ -136,6 +137,9 @@ func (r *rewriter) expr(e *syntax.Expr) {
 			r.expr(&x.Y)
 			if x.Op == syntax.STAR && !(isNumber(x.X) && isNumber(x.Y)) {
 				*e = guarded(guardMul, x.OpPos, x.X, x.Y)
+			}
+			if lit, ok := x.X.(*syntax.Literal); ok && x.Op == syntax.PERCENT && lit.Token == syntax.STRING {
+				*e = guarded(guardFormat, x.OpPos, x.X, x.Y)
 			}
 		}
 	case *syntax.DotExpr:

@@ -1,30 +1,15 @@
 package eval
 
-// Bounds on what a script can use up: checks before the operations that could
-// allocate any amount in one step, and a watch over time and memory for those
-// that get there in many.
+// What is compiled into scripts in place of some operations: checks before
+// those that could allocate any amount at once, where the watch would come too
+// late, and a faster way to format strings.
 
 import (
-	"bytes"
-	"math/big"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
-	"time"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
-
-	"sbx/engine/plan"
-)
-
-// Defaults of the limits in Options.
-const (
-	DefaultMaxSteps  = 50_000_000
-	DefaultMaxTime   = time.Minute
-	DefaultMaxMemory = 512 << 20
 )
 
 const (
@@ -33,7 +18,7 @@ const (
 	maxIntBits = 1 << 16
 )
 
-// guard is a check compiled into scripts in place of an operation.
+// guard is the function that stands in for an operation.
 type guard struct {
 	name string
 	fn   func(*starlark.Thread, starlark.Tuple, []starlark.Tuple) (starlark.Value, error)
@@ -58,6 +43,8 @@ func findGuard(name string) starlark.Value {
 		return &guard{name, checkedMul}
 	case guardReplace:
 		return &guard{name, checkedReplace}
+	case guardFormat:
+		return &guard{name, fastFormat}
 	}
 	return nil
 }
@@ -113,8 +100,7 @@ func mayRepeat(x starlark.Value, n starlark.Int) error {
 }
 
 func bits(x starlark.Int) int {
-	var b *big.Int = x.BigInt()
-	return b.BitLen()
+	return x.BigInt().BitLen()
 }
 
 // checkedReplace is recv.replace(…) for any recv.
@@ -144,6 +130,49 @@ func checkedReplace(thread *starlark.Thread, args starlark.Tuple, kwargs []starl
 	return starlark.Call(thread, fn, args, kwargs)
 }
 
+// fastFormat is "…%s…%d…" % y for strings and small ints. The interpreter makes
+// a big.Int of each int. Anything else, errors too, is left to it.
+func fastFormat(_ *starlark.Thread, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+	format, y := string(args[0].(starlark.String)), args[1]
+	one := [1]starlark.Value{y}
+	operands := one[:]
+	if t, ok := y.(starlark.Tuple); ok {
+		operands = t
+	}
+	out := make([]byte, 0, 64)
+	for {
+		i := strings.IndexByte(format, '%')
+		if i < 0 {
+			break
+		}
+		out = append(out, format[:i]...)
+		if i+1 == len(format) || len(operands) == 0 {
+			return starlark.Binary(syntax.PERCENT, args[0], y)
+		}
+		verb := format[i+1]
+		format = format[i+2:]
+		switch x := operands[0].(type) {
+		case starlark.String:
+			if verb == 's' {
+				out = append(out, x...)
+				operands = operands[1:]
+				continue
+			}
+		case starlark.Int:
+			if n, ok := x.Int64(); ok && (verb == 'd' || verb == 's') {
+				out = strconv.AppendInt(out, n, 10)
+				operands = operands[1:]
+				continue
+			}
+		}
+		return starlark.Binary(syntax.PERCENT, args[0], y)
+	}
+	if len(operands) > 0 {
+		return starlark.Binary(syntax.PERCENT, args[0], y)
+	}
+	return starlark.String(append(out, format...)), nil
+}
+
 func fnRange(c *call) (starlark.Value, error) {
 	v, err := starlark.Universe["range"].(*starlark.Builtin).CallInternal(c.thread, c.pos, c.kw)
 	if err != nil {
@@ -153,116 +182,4 @@ func fnRange(c *call) (starlark.Value, error) {
 		return nil, faultf("the range has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(maxRange)+" are allowed", "")
 	}
 	return v, nil
-}
-
-// Reasons given to starlark.Thread.Cancel.
-const (
-	stopSteps  = "steps"
-	stopTime   = "time"
-	stopMemory = "memory"
-	stopUser   = "interrupted"
-)
-
-// stopped returns the diagnostic's text for such a reason.
-func (o *Options) stopped(reason string) (msg, hint string) {
-	switch reason {
-	case stopSteps:
-		return "the script made " + strconv.FormatUint(o.MaxSteps, 10) + " steps without coming to an end", "is there a loop over too much?"
-	case stopTime:
-		return "the script ran for " + o.MaxTime.String() + " without coming to an end", "is there a loop over too much?"
-	case stopMemory:
-		return "the script uses more than " + strconv.FormatUint(o.MaxMemory>>20, 10) + " MiB of memory", "is there a string or list that grows in a loop?"
-	case stopUser:
-		return "interrupted", ""
-	}
-	return reason, ""
-}
-
-// The watch first looks after so long; scripts that are done by then, and that
-// is nearly all, never see it run.
-const watchEvery = 20 * time.Millisecond
-
-// watch ends an evaluation that takes too long or too much memory. A single
-// operation of Starlark cannot be stopped from outside; where one goes on and
-// on, all that is left is to end the process, which is the caller's to do.
-type watch struct {
-	opt    *Options
-	thread *starlark.Thread
-
-	mu       sync.Mutex
-	done     bool
-	timer    *time.Timer
-	start    time.Time
-	overtime int // ticks since the thread was told to stop
-	reason   string
-}
-
-func (w *watch) begin() {
-	w.start = time.Now()
-	// The callback may run before AfterFunc has returned.
-	w.mu.Lock()
-	w.timer = time.AfterFunc(watchEvery, w.tick)
-	w.mu.Unlock()
-}
-
-func (w *watch) end() {
-	w.mu.Lock()
-	w.done = true
-	w.timer.Stop()
-	w.mu.Unlock()
-}
-
-func (w *watch) tick() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.done {
-		return
-	}
-	// Data nested millions deep overflows the stack in Starlark's recursive
-	// operations, which would be fatal. With this, memory runs out first.
-	debug.SetMaxStack(1 << 40)
-
-	used := residentMemory()
-	if used > w.opt.MaxMemory && used <= 2*w.opt.MaxMemory {
-		// Perhaps most of it is garbage.
-		debug.FreeOSMemory()
-		used = residentMemory()
-	}
-	switch {
-	case used > w.opt.MaxMemory:
-		w.stop(stopMemory)
-	case time.Since(w.start) > w.opt.MaxTime:
-		w.stop(stopTime)
-	}
-	if w.reason != "" {
-		w.overtime++
-	}
-	if w.opt.Abort != nil && (used > 2*w.opt.MaxMemory || w.overtime > int(2*time.Second/watchEvery)) {
-		msg, hint := w.opt.stopped(w.reason)
-		w.opt.Abort(plan.Diagnostic{Msg: msg + ", in a single operation", Hint: hint})
-	}
-	w.timer.Reset(watchEvery)
-}
-
-func (w *watch) stop(reason string) {
-	if w.reason == "" {
-		w.reason = reason
-		w.thread.Cancel(reason)
-	}
-}
-
-// residentMemory is what the process takes, and 0 where that cannot be told.
-// The runtime's own figures would need the world stopped, and one long copy in
-// the script's thread holds that up.
-func residentMemory() uint64 {
-	b, err := OS{}.ReadFile("/proc/self/statm", 4096)
-	if err != nil {
-		return 0
-	}
-	f := bytes.Fields(b)
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(string(f[1]), 10, 64)
-	return pages * uint64(syscall.Getpagesize())
 }

@@ -1,0 +1,135 @@
+package eval
+
+// The watch over a running script: steps, time, memory, interruption.
+
+import (
+	"bytes"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.starlark.net/starlark"
+
+	"sbx/engine/plan"
+)
+
+// Defaults of the limits in Options.
+const (
+	DefaultMaxSteps  = 50_000_000
+	DefaultMaxTime   = time.Minute
+	DefaultMaxMemory = 512 << 20
+)
+
+// Reasons given to starlark.Thread.Cancel.
+const (
+	stopSteps  = "steps"
+	stopTime   = "time"
+	stopMemory = "memory"
+	stopUser   = "interrupted"
+)
+
+// stopped returns the diagnostic's text for such a reason.
+func (o *Options) stopped(reason string) (msg, hint string) {
+	switch reason {
+	case stopSteps:
+		return "the script made " + strconv.FormatUint(o.MaxSteps, 10) + " steps without coming to an end", "is there a loop over too much?"
+	case stopTime:
+		return "the script ran for " + o.MaxTime.String() + " without coming to an end", "is there a loop over too much?"
+	case stopMemory:
+		return "the script uses more than " + strconv.FormatUint(o.MaxMemory>>20, 10) + " MiB of memory", "is there a string or list that grows in a loop?"
+	case stopUser:
+		return "interrupted", ""
+	}
+	return reason, ""
+}
+
+// The watch first looks after so long; scripts that are done by then, and that
+// is nearly all, never see it run.
+const watchEvery = 20 * time.Millisecond
+
+// watch ends an evaluation that takes too long or too much memory. A single
+// operation of Starlark cannot be stopped from outside; where one goes on and
+// on, all that is left is to end the process, which is the caller's to do.
+type watch struct {
+	opt    *Options
+	thread *starlark.Thread
+
+	mu       sync.Mutex
+	done     bool
+	timer    *time.Timer
+	start    time.Time
+	overtime int // ticks since the thread was told to stop
+	reason   string
+}
+
+func (w *watch) begin() {
+	w.start = time.Now()
+	// The callback may run before AfterFunc has returned.
+	w.mu.Lock()
+	w.timer = time.AfterFunc(watchEvery, w.tick)
+	w.mu.Unlock()
+}
+
+func (w *watch) end() {
+	w.mu.Lock()
+	w.done = true
+	w.timer.Stop()
+	w.mu.Unlock()
+}
+
+func (w *watch) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.done {
+		return
+	}
+	// Data nested millions deep overflows the stack in Starlark's recursive
+	// operations, which would be fatal. With this, memory runs out first.
+	debug.SetMaxStack(1 << 40)
+
+	used := residentMemory()
+	if used > w.opt.MaxMemory && used <= 2*w.opt.MaxMemory {
+		// Perhaps most of it is garbage.
+		debug.FreeOSMemory()
+		used = residentMemory()
+	}
+	switch {
+	case used > w.opt.MaxMemory:
+		w.stop(stopMemory)
+	case time.Since(w.start) > w.opt.MaxTime:
+		w.stop(stopTime)
+	}
+	if w.reason != "" {
+		w.overtime++
+	}
+	if w.opt.Abort != nil && (used > 2*w.opt.MaxMemory || w.overtime > int(2*time.Second/watchEvery)) {
+		msg, hint := w.opt.stopped(w.reason)
+		w.opt.Abort(plan.Diagnostic{Msg: msg + ", in a single operation", Hint: hint})
+	}
+	w.timer.Reset(watchEvery)
+}
+
+func (w *watch) stop(reason string) {
+	if w.reason == "" {
+		w.reason = reason
+		w.thread.Cancel(reason)
+	}
+}
+
+// residentMemory is what the process takes, and 0 where that cannot be told.
+// The runtime's own figures would need the world stopped, and one long copy in
+// the script's thread holds that up.
+func residentMemory() uint64 {
+	b, err := OS{}.ReadFile("/proc/self/statm", 4096)
+	if err != nil {
+		return 0
+	}
+	f := bytes.Fields(b)
+	if len(f) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(string(f[1]), 10, 64)
+	return pages * uint64(syscall.Getpagesize())
+}
