@@ -218,13 +218,13 @@ type Try struct {
 	Paths []string
 }
 
-// defaultPath is searched where the environment has no PATH.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// DefaultPath is what is searched where the environment has no PATH.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Tries returns what is executed, in the order of the attempts: the plan's
 // command, or else $SHELL, or else bash.
 func Tries(p *plan.Plan, env []string, shell string) []Try {
-	path := defaultPath
+	path := DefaultPath
 	for _, kv := range env {
 		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
 			path = v

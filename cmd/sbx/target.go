@@ -1,0 +1,125 @@
+package main
+
+// What a verb is about: a script, or a plan in JSON, and its way to a layout
+// without errors.
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+	"sbx/engine/validate"
+	"sbx/starlark/eval"
+)
+
+// target names what to evaluate.
+type target struct {
+	script  string // "-": standard input; "": the default scripts
+	plan    string // --plan
+	set     [][2]string
+	command []string
+
+	sources map[string][]byte // texts of the scripts, for diagnostics
+}
+
+// defaultScripts are tried where no script is named.
+var defaultScripts = [...]string{"build.sbx.star", "sandbox.sbx.star"}
+
+// load evaluates and checks. Where it is not ok the user has been told why.
+func (t *target) load() (*plan.Plan, *layout.Layout, *host.Facts, bool) {
+	p, ok := t.evaluate()
+	if !ok {
+		return nil, nil, nil, false
+	}
+	f := host.Live()
+	l, diags := validate.Check(p, f)
+	report(t.sources, diags...)
+	return p, l, f, !diags.HasErrors()
+}
+
+// evaluate gets the plan.
+func (t *target) evaluate() (*plan.Plan, bool) {
+	p, err := t.read()
+	if err != nil {
+		complainIn(t.sources, err)
+		return nil, false
+	}
+	if len(t.command) > 0 {
+		p.Command = make([]plan.Str, len(t.command))
+		for i, a := range t.command {
+			p.Command[i] = plan.Str(a)
+		}
+		delete(p.Where, "command")
+	}
+	return p, true
+}
+
+func (t *target) read() (*plan.Plan, error) {
+	t.sources = map[string][]byte{}
+	if t.plan != "" {
+		b, err := readPlan(t.plan)
+		if err != nil {
+			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("reading plan: %v", err)}}
+		}
+		p, err := plan.Read(b)
+		if err != nil {
+			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("plan %q: %v", t.plan, err)}}
+		}
+		return p, nil
+	}
+	opt, err := t.options()
+	if err != nil {
+		return nil, err
+	}
+	return eval.Eval(opt)
+}
+
+// options are those of the evaluation.
+func (t *target) options() (eval.Options, error) {
+	if t.script == "" {
+		for _, name := range defaultScripts {
+			if _, err := os.Lstat(name); err == nil {
+				t.script = name
+				break
+			}
+		}
+		if t.script == "" {
+			return eval.Options{}, plan.Diagnostics{{
+				Msg:  fmt.Sprintf("no script is named, and there is neither %q nor %q here", defaultScripts[0], defaultScripts[1]),
+				Hint: "sbx exec SCRIPT [-- COMMAND…]",
+			}}
+		}
+	}
+	return eval.Options{
+		File: t.script, Set: t.set, Args: t.command,
+		Sources: t.sources, Print: scriptPrint,
+		Abort: func(d plan.Diagnostic) {
+			report(t.sources, d)
+			os.Exit(exitSetup)
+		},
+	}, nil
+}
+
+// readPlan reads a plan's JSON, from standard input for "-".
+func readPlan(name string) ([]byte, error) {
+	in := os.Stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxPlan+1))
+	if err == nil && len(b) > maxPlan {
+		err = fmt.Errorf("%q has more than %d bytes", name, maxPlan)
+	}
+	return b, err
+}
+
+// maxPlan bounds the JSON of a plan.
+const maxPlan = 256 << 20

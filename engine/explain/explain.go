@@ -1,0 +1,231 @@
+// Package explain turns the failure of a program into a diagnostic: it names
+// the line of the script that asked for what failed, and a way out.
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"sbx/engine/compile"
+	"sbx/engine/host"
+	"sbx/engine/plan"
+	"sbx/engine/program"
+	"sbx/engine/run"
+)
+
+// Exit codes of a sandbox whose command did not run.
+const (
+	ExitSetup       = 125 // sbx itself failed
+	ExitCannotRun   = 126 // the command was found, but cannot run
+	ExitNotFound    = 127 // the command was not found in the sandbox
+	doctorHint      = "sbx doctor tells what this host lacks, and how to mend it"
+	openFilesHint   = "raise the limit of open files: ulimit -n"
+	overlayBusyHint = "wait for it to end, or give each sandbox an upper directory of its own"
+)
+
+// Failure explains an error of run.Run.
+func Failure(p *program.Program, f *host.Facts, err error) (plan.Diagnostic, int) {
+	var fail *run.Failure
+	if !errors.As(err, &fail) {
+		return plan.Diagnostic{Msg: err.Error()}, ExitSetup
+	}
+	switch {
+	case fail.Lock != nil:
+		return lock(p, fail), ExitSetup
+	case fail.Inst < 0:
+		return clone(p, fail), ExitSetup
+	case fail.NoExec:
+		return noExec(p, f, fail)
+	}
+	return instruction(p, fail), ExitSetup
+}
+
+// at starts a diagnostic for what an instruction is for.
+func at(p *program.Program, ref int32) (plan.Diagnostic, program.Ref) {
+	r := p.Refs[ref]
+	d := plan.Diagnostic{}
+	if r.Op >= 0 {
+		d.At = p.Plan.Ops[r.Op].At
+		d.Op = string(p.Plan.Ops[r.Op].Kind)
+	} else if r.Key != "" {
+		d.At = p.Plan.Where[r.Key]
+		d.Op, _, _ = strings.Cut(r.Key, ".")
+	}
+	return d, r
+}
+
+func lock(p *program.Program, fail *run.Failure) plan.Diagnostic {
+	d, _ := at(p, fail.Lock.Ref)
+	if fail.Errno == syscall.EWOULDBLOCK {
+		d.Msg = fmt.Sprintf("upper %q is in use by another sandbox", fail.Lock.Path)
+		d.Hint = overlayBusyHint
+	} else {
+		d.Msg = fmt.Sprintf("locking upper %q: %v", fail.Lock.Path, fail.Errno)
+	}
+	return d
+}
+
+func clone(p *program.Program, fail *run.Failure) plan.Diagnostic {
+	d := plan.Diagnostic{Msg: fmt.Sprintf("making the namespaces of the sandbox: %v", fail.Errno), Hint: doctorHint}
+	switch fail.Errno {
+	case syscall.EAGAIN:
+		d.Hint = "the limit of processes is reached: ulimit -u"
+	case syscall.ENOMEM:
+		d.Hint = ""
+	case syscall.ENOSPC:
+		d.Hint = "the limit of namespaces is reached: sysctl user.max_user_namespaces; " + doctorHint
+	}
+	return d
+}
+
+// instruction explains a failed system call of the set-up.
+func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
+	in := &p.Insts[fail.Inst]
+	d, r := at(p, in.Ref)
+	e := fail.Errno
+	var op *plan.Op
+	if r.Op >= 0 {
+		op = &p.Plan.Ops[r.Op]
+	}
+	what := r.What
+	if op == nil && d.Op == what {
+		what = ""
+	}
+	switch {
+	case op != nil && in.Call == program.OpenTree && (op.Kind == plan.Bind || op.Kind == plan.Copy) && !op.Inside:
+		d.Msg = fmt.Sprintf("source %q: %v", op.Src, e)
+	case op != nil && (in.Call == program.Openat || in.Call == program.Sendfile) && op.Kind == plan.Copy:
+		d.Msg = fmt.Sprintf("copying %q to %q: %v", op.Src, op.Dst, e)
+	case op != nil && op.Kind == plan.Overlay && in.Call == program.Fsconfig:
+		d.Msg = fmt.Sprintf("overlay at %q: %v", op.Dst, e)
+		d.Hint = overlayHint(op, e)
+	case op != nil:
+		d.Msg = fmt.Sprintf("%s at %q: %v", in.Call, op.Dst, e)
+	case r.Key == "chdir" || r.Key == "same_dir":
+		d.Msg = fmt.Sprintf("directory %q in the sandbox: %v", r.Path, e)
+		if e == syscall.ENOENT {
+			d.Msg = fmt.Sprintf("directory %q does not exist in the sandbox", r.Path)
+		}
+	case r.Path != "":
+		d.Msg = fmt.Sprintf("%s %q: %s: %v", r.What, r.Path, in.Call, e)
+	default:
+		d.Msg = strings.TrimPrefix(fmt.Sprintf("%s: %s: %v", what, in.Call, e), ": ")
+	}
+	if d.Hint == "" {
+		d.Hint = hint(p, in, r, op, e)
+	}
+	return d
+}
+
+func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e syscall.Errno) string {
+	early := op == nil && r.Key == "" || r.What == "user namespace"
+	switch {
+	case e == syscall.ENOSYS:
+		return "this kernel is older than Linux 5.12, or a filter forbids the call; " + doctorHint
+	case e == syscall.EMFILE || e == syscall.ENFILE:
+		return openFilesHint
+	case e == syscall.ENOSPC && in.Call == program.MoveMount, e == syscall.ENOSPC && in.Call == program.OpenTree:
+		return "the limit of mounts is reached: sysctl fs.mount-max"
+	case early && (e == syscall.EPERM || e == syscall.EACCES):
+		return "user namespaces seem to be restricted here; " + doctorHint
+	case op != nil && op.Kind == plan.Proc && e == syscall.EPERM:
+		return "a container hides parts of its /proc; leave unshare(pid = True) out to get the host's"
+	case op != nil && in.Call == program.Openat2 && (e == syscall.ENOENT || e == syscall.ENOTDIR || e == syscall.ELOOP),
+		op != nil && op.Kind == plan.Bind && e == syscall.ENOENT:
+		return "it was there when the plan was checked: something changes it meanwhile"
+	case op != nil && op.Create && (e == syscall.EACCES || e == syscall.EROFS || e == syscall.EPERM):
+		return "create = True makes it on the host, where you may not"
+	}
+	return ""
+}
+
+func overlayHint(op *plan.Op, e syscall.Errno) string {
+	switch e {
+	case syscall.EINVAL:
+		if op.Upper != "" {
+			return "the kernel log tells more; the file system of upper must have user xattrs and whiteouts, as ext4, xfs, btrfs and tmpfs do"
+		}
+		return "the kernel log tells more; layers must not have other file systems mounted below them"
+	case syscall.EBUSY:
+		return "upper or work is in use by another overlay"
+	case syscall.ESTALE:
+		return "upper was used with other layers and index=on before"
+	case syscall.ELOOP:
+		return "layers, upper and work must not lie within each other"
+	}
+	return ""
+}
+
+// noExec explains why the command did not start.
+func noExec(p *program.Program, f *host.Facts, fail *run.Failure) (plan.Diagnostic, int) {
+	d := plan.Diagnostic{At: p.Plan.Where["command"]}
+	if len(p.Plan.Command) == 0 {
+		d.At = plan.Origin{}
+	}
+	env := compile.Environment(p.Plan, f.Env, "/")
+	tries := compile.Tries(p.Plan, env, f.Getenv("SHELL"))
+	name, path, n := tries[len(tries)-1].Argv[0], "", 0
+	for _, t := range tries {
+		for _, q := range t.Paths {
+			if n == fail.Try {
+				name, path = t.Argv[0], q
+			}
+			n++
+		}
+	}
+	e := fail.Errno
+	if e == 0 || (e == syscall.ENOENT || e == syscall.ENOTDIR) && fail.HeadErr != 0 && fail.HeadErr != syscall.EACCES {
+		name = tries[len(tries)-1].Argv[0]
+		d.Msg = fmt.Sprintf("command %q not found in the sandbox", name)
+		switch {
+		case strings.Contains(name, "/"):
+			d.Hint = "bind() the directory that holds it"
+		case len(tries[len(tries)-1].Paths) > 0:
+			d.Hint = fmt.Sprintf("searched: PATH=%s", searched(env))
+		}
+		return d, ExitNotFound
+	}
+	d.Msg = fmt.Sprintf("command %q: %v", path, e)
+	switch {
+	case fail.HeadErr == syscall.EISDIR:
+		d.Msg = fmt.Sprintf("command %q is a directory", path)
+	case e == syscall.ENOENT || e == syscall.ENOTDIR || e == syscall.EACCES:
+		if interp := interpreter(fail.Head); interp != "" && (e != syscall.EACCES) {
+			d.Msg = fmt.Sprintf("command %q needs the interpreter %q, which does not exist in the sandbox", path, interp)
+			d.Hint = interpreterHint(interp)
+			break
+		}
+		if e == syscall.EACCES {
+			d.Msg = fmt.Sprintf("command %q is not executable: %v", path, e)
+			d.Hint = "its mode lacks the x bit, or its file system is mounted noexec"
+		}
+	case e == syscall.ENOEXEC:
+		d.Hint = `it is no program of this machine's, and does not begin with "#!"`
+	case e == syscall.E2BIG:
+		d.Hint = "arguments and environment together are too long for the kernel: execve(2)"
+	}
+	return d, ExitCannotRun
+}
+
+func searched(env []string) string {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			return v
+		}
+	}
+	return compile.DefaultPath
+}
+
+func interpreterHint(interp string) string {
+	switch {
+	case strings.HasPrefix(interp, "/lib64/"):
+		return `symlink("usr/lib64", "/lib64") if /usr is bound, or bind("/lib64", ro = True)`
+	case strings.HasPrefix(interp, "/lib/"):
+		return `symlink("usr/lib", "/lib") if /usr is bound, or bind("/lib", ro = True)`
+	case strings.HasPrefix(interp, "/bin/"):
+		return `symlink("usr/bin", "/bin") if /usr is bound, or bind("/bin", ro = True)`
+	}
+	return "bind() the directory that holds it"
+}
