@@ -1,0 +1,56 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Variables that make the test binary do something else.
+const (
+	scenarioEnv = "SBX_PROBE_TEST_SCENARIO"
+	droppedEnv  = "SBX_PROBE_TEST_DROPPED"
+)
+
+func TestMain(m *testing.M) {
+	ChildMain()
+	if len(os.Args) == 2 && os.Args[1] == childArg {
+		fmt.Print("not a child")
+		os.Exit(0)
+	}
+	if name := os.Getenv(scenarioEnv); name != "" {
+		if err := scenarios[name].prepare(os.Args[1]); err != nil {
+			fmt.Println("prepare:", err)
+			os.Exit(77)
+		}
+		r, _ := Run(scenarios[name].probe)
+		fmt.Printf("%s\n%s\n%s", r.Status, r.Detail, r.Mend)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func mustWork() bool { return os.Getenv("SBX_MUST_WORK") == "1" }
+
+// asNobody runs one test of this binary again as a user without any rights.
+func asNobody(t *testing.T, test string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return // the test itself is that run
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+test+"$", "-test.v")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), droppedEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("as user 65534: %v\n%s", err, out)
+	}
+	// A nested skip shows, but only as text.
+	if strings.Contains(string(out), "--- SKIP") {
+		t.Logf("as user 65534:\n%s", out)
+	}
+}
