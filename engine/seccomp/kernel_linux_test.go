@@ -46,7 +46,7 @@ func child(t *testing.T, name string) (*os.ProcessState, string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe", dir)
-	cmd.Env = append(os.Environ(), childEnv+"="+name)
+	cmd.Env = append(os.Environ(), childEnv+"="+name, "GORACE=atexit_sleep_ms=0") // no second of waiting at the end
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	var exit *exec.ExitError

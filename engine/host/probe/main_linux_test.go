@@ -35,6 +35,12 @@ func TestMain(m *testing.M) {
 
 func mustWork() bool { return os.Getenv("SBX_MUST_WORK") == "1" }
 
+// environ is for a process started by a test: in one built with -race it would
+// linger for a second at its end.
+func environ(more ...string) []string {
+	return append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), more...)
+}
+
 // asNobody runs one test of this binary again as a user without any rights.
 func asNobody(t *testing.T, test string) {
 	t.Helper()
@@ -43,7 +49,7 @@ func asNobody(t *testing.T, test string) {
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+test+"$", "-test.v")
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), droppedEnv+"=1")
+	cmd.Env = environ(droppedEnv + "=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -136,7 +136,7 @@ func TestScenarios(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			cmd := exec.Command("/proc/self/exe", dir)
-			cmd.Env = append(os.Environ(), scenarioEnv+"="+name)
+			cmd.Env = environ(scenarioEnv + "=" + name)
 			cmd.SysProcAttr = &syscall.SysProcAttr{
 				Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 				UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
@@ -193,7 +193,7 @@ func TestUnreadableProgram(t *testing.T) {
 	}
 	cmd := exec.Command(prog, "-test.run=^TestUnreadableProgram$", "-test.v")
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), droppedEnv+"=1")
+	cmd.Env = environ(droppedEnv + "=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
