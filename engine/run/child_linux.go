@@ -18,23 +18,18 @@ import (
 // Kinds of report.
 const (
 	reportNone    int32 = iota
-	reportAlive         // the guard is set to die with its parent
 	reportFailed        // instruction Inst failed with Errno
 	reportNoExec        // no execve succeeded: Errno, and the number of the try in Value
-	reportStarted       // the command runs
-	reportStopped       // the command was stopped by signal Value
+	reportStopped       // the command was stopped
 	reportExited        // the command ended: Value is its wait status
 )
 
-// report is what the child tells the parent: through memory they share, or as
-// one message on a pipe (at most PIPE_BUF bytes, so it arrives whole).
+// report is what the child tells the parent, in memory that they share.
 type report struct {
 	Kind, Inst, Errno, Len int32
 	Value                  int64
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }
-
-const reportSize = unsafe.Sizeof(report{})
 
 const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
 
@@ -48,10 +43,12 @@ type child struct {
 	slots   *int64
 	arena   *byte
 	numbers *uint16
+	rep     *report
 
 	flags   uintptr // of clone(2)
 	mask    uint64  // signal mask of the command
-	pipe    int     // write end of the report pipe, or -1
+	ppid    uintptr // of sbx itself
+	pipe    int     // write end of a pipe to sbx, or -1
 	pipeR   int     // its read end, to be closed
 	keep    [16]int // fds that the guard needs while the command runs
 	nkeep   int
@@ -60,7 +57,6 @@ type child struct {
 	die     bool
 	command uintptr // in the guard: pid of the command
 
-	rep        report
 	path       [32]byte  // "/proc/thread-self/children"
 	childrenFD int       // that file of the guard, or negative
 	buf        [512]byte // part of the list of children
@@ -82,14 +78,29 @@ func sys(nr, a, b, c, d, e, f uintptr) (uintptr, uintptr) {
 
 func rawClone(flags uintptr) (pid uintptr)
 
-// startChild clones and, in the child, performs the program. As in any vfork,
-// the parent returns from the frame the child goes on using, at once.
+// startChild clones, with all signals blocked: the handlers of the Go runtime
+// must not run in the child. Nothing in it can be preempted, so that it stays on
+// one thread.
 //
 //go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
 func startChild(c *child) uintptr {
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
+	pid := cloneChild(c)
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
+	return pid
+}
+
+// cloneChild clones and, in the child, performs the program. As in any vfork,
+// the parent returns at once from the frame that the child goes on using.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func cloneChild(c *child) uintptr {
 	pid := rawClone(c.flags)
 	if pid != 0 {
 		return pid
@@ -117,22 +128,33 @@ func childMain(c *child) {
 			}
 		}
 		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
-		// A parent that died before that is noticed here: the pipe has no reader.
-		c.rep.Kind = reportAlive
-		if !send(c) {
+		if orphaned(c) { // before the signal was asked for
 			exit(1)
 		}
 	}
-	c.rep.Kind = reportNone
 	next := perform(c, 0)
 	if next == 0 {
-		if c.guard {
-			send(c)
-		}
 		exit(125)
 	}
 	c.command = forkCommand(c, next)
 	guardMain(c)
+}
+
+// orphaned reports whether sbx is gone. In a pid namespace of its own the child
+// cannot see its parent; there the pipe, which has no reader any more, tells.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func orphaned(c *child) bool {
+	if !c.pidNS {
+		ppid, _ := sys(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)
+		return ppid != c.ppid
+	}
+	c.poll = unix.PollFd{Fd: int32(c.pipe)} // no events: only errors count
+	c.time = [2]int64{}
+	sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.poll)), 1, uintptr(unsafe.Pointer(&c.time)), 0, 8, 0)
+	return c.poll.Revents != 0
 }
 
 //go:nosplit
@@ -140,23 +162,6 @@ func childMain(c *child) {
 func exit(code uintptr) {
 	for {
 		sys(unix.SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0)
-	}
-}
-
-// send writes the report to the pipe, if there is one.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
-func send(c *child) bool {
-	if c.pipe < 0 {
-		return true
-	}
-	for {
-		n, errno := sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.rep)), reportSize, 0, 0, 0)
-		if errno != uintptr(unix.EINTR) {
-			return errno == 0 && n == reportSize
-		}
 	}
 }
 

@@ -42,21 +42,13 @@ func guardMain(c *child) {
 		c.rep.Kind = reportFailed
 		c.rep.Errno = -int32(c.command)
 		c.rep.Inst = -1
-		send(c)
-		exit(125)
 	}
-	if c.rep.Kind != reportNone { // written by the command, which shares this memory
-		send(c)
+	if c.rep.Kind != reportNone { // written by the command, which shared this memory
 		exit(125)
 	}
 	// A group of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command.
 	sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
-	c.rep.Kind = reportStarted
-	if !send(c) && c.die {
-		endAll(c)
-		exit(125)
-	}
 	keepFD(c, c.childrenFD)
 	closeInherited(c)
 	for {
@@ -71,9 +63,8 @@ func guardMain(c *child) {
 				if c.die && !c.pidNS {
 					endAll(c)
 				}
-				c.rep.Kind = reportExited
 				c.rep.Value = int64(status)
-				send(c)
+				c.rep.Kind = reportExited
 				exit(0)
 			}
 		case sig == deathSignal && c.die && !c.pidNS && orphaned(c):
@@ -83,6 +74,22 @@ func guardMain(c *child) {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
+}
+
+// stopped tells sbx that the command was stopped: by stopping too, or, since a
+// pid 1 cannot stop itself, by a byte on the pipe.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func stopped(c *child) {
+	c.rep.Kind = reportStopped
+	if c.pidNS {
+		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.rep.Kind)), 1, 0, 0, 0)
+		return
+	}
+	pid, _ := sys(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+	sys(unix.SYS_KILL, pid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 }
 
 //go:nosplit
@@ -123,18 +130,6 @@ func closeInherited(c *child) {
 	}
 }
 
-// orphaned reports whether sbx is gone: its end of the pipe is closed.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
-func orphaned(c *child) bool {
-	c.poll = unix.PollFd{Fd: int32(c.pipe)} // no events: only errors count
-	c.time = [2]int64{}
-	sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&c.poll)), 1, uintptr(unsafe.Pointer(&c.time)), 0, 8, 0)
-	return c.poll.Revents != 0
-}
-
 // reap takes all the dead, and reports the command's stops. It returns the
 // command's wait status once that has ended.
 //
@@ -155,9 +150,7 @@ func reap(c *child) (status uint32, ended bool) {
 		}
 		st := c.status
 		if st&0xff == 0x7f {
-			c.rep.Kind = reportStopped
-			c.rep.Value = int64(st >> 8 & 0xff)
-			send(c)
+			stopped(c)
 			continue
 		}
 		status, ended = st, true
@@ -174,7 +167,6 @@ func reap(c *child) (status uint32, ended bool) {
 //go:nocheckptr
 func endAll(c *child) {
 	for {
-		killChildren(c)
 		for {
 			pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), 0, unix.WNOHANG, 0, 0, 0)
 			if errno == uintptr(unix.ECHILD) {
@@ -184,6 +176,7 @@ func endAll(c *child) {
 				break
 			}
 		}
+		killChildren(c)
 		c.time = [2]int64{0, 1e6} // not for ever: a child may have been forked after the list was read
 		sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
 	}

@@ -5,7 +5,7 @@ package run
 import (
 	"errors"
 	"fmt"
-	"runtime"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,10 +21,6 @@ var current *child
 // ended. An error is a *Failure when the program failed in the child. Run must
 // not be called by two goroutines at once.
 func Run(p *program.Program) (unix.WaitStatus, error) {
-	// The parent-death signal comes when the thread that cloned ends, not the process.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
 	c, err := prepare(p)
 	if err != nil {
 		return 0, err
@@ -40,36 +36,38 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.keep[c.nkeep] = fd
 		c.nkeep++
 	}
-	reports := -1
-	if p.Guard || p.DieWithParent {
+	if p.Guard {
+		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+		if err != nil {
+			return 0, fmt.Errorf("mmap: %w", err)
+		}
+		defer unix.Munmap(b)
+		c.rep = (*report)(unsafe.Pointer(&b[0]))
+	}
+	if c.pidNS && (p.Guard || p.DieWithParent) {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			return 0, fmt.Errorf("pipe: %w", err)
 		}
-		reports, c.pipeR, c.pipe = fds[0], fds[0], fds[1]
+		c.pipeR, c.pipe = fds[0], fds[1]
 		c.keep[c.nkeep] = fds[1]
 		c.nkeep++
-		defer unix.Close(reports)
+		defer unix.Close(c.pipeR)
 	}
-	if p.Guard && p.DieWithParent {
+	if p.Guard && p.DieWithParent && !c.pidNS {
 		// If the guard is killed, what it guarded comes here to be ended.
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
-
-	old, err := blockSignals()
-	if err != nil {
-		return 0, err
-	}
-	c.mask = old
+	// The parent-death signal of the child comes when this thread ends, and the
+	// Go runtime lets no thread end that was not locked by a goroutine.
 	r := startChild(c)
-	restoreSignals(old)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)
 	}
 	if r > ^uintptr(4095) {
 		return 0, &Failure{Inst: -1, Errno: unix.Errno(-r)}
 	}
-	w := &watch{prog: p, child: c, pid: int(r), reports: reports}
+	w := &watch{prog: p, child: c, pid: int(r)}
 	return w.wait()
 }
 
@@ -124,6 +122,8 @@ func prepare(p *program.Program) (*child, error) {
 		guard: p.Guard, die: p.DieWithParent,
 		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
 		all:   ^uint64(0),
+		ppid:  uintptr(os.Getpid()),
+		rep:   &report{},
 		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
 	}
 	copy(c.path[:], "/proc/thread-self/children")
@@ -131,17 +131,4 @@ func prepare(p *program.Program) (*child, error) {
 		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
 	}
 	return c, nil
-}
-
-func blockSignals() (old uint64, err error) {
-	all := ^uint64(0)
-	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	if errno != 0 {
-		return 0, fmt.Errorf("rt_sigprocmask: %w", errno)
-	}
-	return old, nil
-}
-
-func restoreSignals(old uint64) {
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
 }

@@ -15,10 +15,9 @@ import (
 )
 
 type watch struct {
-	prog    *program.Program
-	child   *child
-	pid     int // of the guard, or of the command where there is no guard
-	reports int // read end of the pipe, or -1
+	prog  *program.Program
+	child *child
+	pid   int // of the guard, or of the command where there is no guard
 }
 
 // sigTarget is the process that sigForward, the signal handler, sends to.
@@ -26,75 +25,68 @@ var sigTarget int32
 
 func handlers() (forward, restorer uintptr)
 
+// wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
+	rep := w.child.rep
+	if !w.prog.Guard && (rep.Kind == reportFailed || rep.Kind == reportNoExec) {
+		w.waitChild()
+		return 0, failure(rep)
+	}
+	w.started()
+	if w.prog.Guard && w.child.pidNS {
+		go w.stops()
+	}
+	st := w.waitChild()
 	if !w.prog.Guard {
-		// The vfork is over: the command runs, or the report says why not.
-		if w.child.rep.Kind == reportFailed || w.child.rep.Kind == reportNoExec {
-			f := failure(&w.child.rep)
-			w.reap()
-			return 0, f
-		}
-		w.started()
-		return w.waitCommand()
+		return st, nil
 	}
-	for {
-		var rep report
-		ok, err := readReport(w.reports, &rep)
-		if err != nil {
-			return 0, err
-		}
-		if !ok { // the guard is gone, without a word on how the command ended
-			st := w.reap()
-			w.endOrphans()
-			if !st.Signaled() {
-				st = unix.WaitStatus(unix.SIGKILL)
-			}
-			return st, nil
-		}
-		switch rep.Kind {
-		case reportStarted:
-			w.started()
-		case reportStopped:
-			w.stop()
-		case reportFailed, reportNoExec:
-			w.reap()
-			return 0, failure(&rep)
-		case reportExited:
-			w.reap()
-			return unix.WaitStatus(rep.Value), nil
-		}
+	switch rep.Kind {
+	case reportExited:
+		return unix.WaitStatus(rep.Value), nil
+	case reportFailed, reportNoExec:
+		return 0, failure(rep)
 	}
+	// The guard is gone without a word on how the command ended.
+	w.endOrphans()
+	if !st.Signaled() {
+		st = unix.WaitStatus(unix.SIGKILL)
+	}
+	return st, nil
 }
 
-// waitCommand waits for the command itself, the direct child.
-func (w *watch) waitCommand() (unix.WaitStatus, error) {
+// waitChild waits for the end of the child, following it when it stops.
+func (w *watch) waitChild() unix.WaitStatus {
 	for {
 		var st unix.WaitStatus
 		_, err := unix.Wait4(w.pid, &st, unix.WUNTRACED, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		if st.Stopped() {
+		switch {
+		case err == unix.EINTR:
+		case err == nil && st.Stopped():
 			w.stop()
-			continue
-		}
-		return st, nil
-	}
-}
-
-func (w *watch) reap() unix.WaitStatus {
-	var st unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
+		default:
 			return st
 		}
 	}
 }
 
-// started is called once the command runs.
+// stops follows the command's stops, of which a guard that is a pid 1 tells
+// through the pipe.
+func (w *watch) stops() {
+	var b [1]byte
+	for {
+		n, err := unix.Read(w.child.pipeR, b[:])
+		switch {
+		case err == unix.EINTR:
+		case n == 1:
+			w.stop()
+		default:
+			return
+		}
+	}
+}
+
+// started is called once the child runs: from here on signals are for the
+// command. What the command inherits it has, and the guard until then.
 func (w *watch) started() {
 	for _, fd := range w.prog.CloseFDs {
 		unix.Close(fd)
@@ -144,20 +136,6 @@ func (w *watch) endOrphans() {
 		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
 			return
 		}
-	}
-}
-
-func readReport(fd int, rep *report) (bool, error) {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(rep)), reportSize)
-	for {
-		n, err := unix.Read(fd, b)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return false, err
-		}
-		return n == len(b), nil
 	}
 }
 
