@@ -363,10 +363,14 @@ func (c *call) strs(i int) ([]plan.Str, error) {
 		out = make([]plan.Str, n)
 		for j := range n {
 			e := v.Index(j)
-			if err := c.check(&arg{name: c.b.spec.args[i].name + "[" + strconv.Itoa(j) + "]", kind: kPath}, e); err != nil {
+			out[j] = toStr(e)
+			if out[j] != "" { // of the right type, and not empty
+				if err := c.weigh(&c.b.spec.args[i], len(out[j])); err != nil {
+					return nil, err
+				}
+			} else if err := c.check(&arg{name: c.b.spec.args[i].name + "[" + strconv.Itoa(j) + "]", kind: kPath}, e); err != nil {
 				return nil, err
 			}
-			out[j] = toStr(e)
 		}
 	}
 	return out, nil

@@ -95,29 +95,17 @@ func (ev *evaluator) note(t *starlark.Thread, f *Fault) bool {
 	if ev.guess && f.Op != "param" || ev.collect {
 		return true
 	}
+	at := ev.origin(t)
+	for i := range ev.diags {
+		if d := &ev.diags[i]; d.At.Pos == at.Pos && d.Msg == f.Msg {
+			return true // told already: a loop
+		}
+	}
 	if len(ev.diags) >= maxFaults {
 		return false
 	}
-	ev.diags = append(ev.diags, plan.Diagnostic{At: ev.origin(t), Op: f.Op, Msg: f.Msg, Hint: f.Hint})
+	ev.diags = append(ev.diags, plan.Diagnostic{At: at, Op: f.Op, Msg: f.Msg, Hint: f.Hint})
 	return true
-}
-
-// unique drops repetitions: the same fault at the same place.
-func unique(ds plan.Diagnostics) plan.Diagnostics {
-	out := ds[:0]
-	for _, d := range ds {
-		seen := false
-		for _, o := range out {
-			if o.At.Pos == d.At.Pos && o.Msg == d.Msg {
-				seen = true
-				break
-			}
-		}
-		if !seen {
-			out = append(out, d)
-		}
-	}
-	return out
 }
 
 // checkText reports what cannot be part of a script, and drops a byte order
@@ -248,8 +236,8 @@ func runtimeText(msg string) (text, hint string) {
 		hint = "has the name been assigned to?"
 	case strings.HasSuffix(text, "referenced before assignment"):
 		hint = "is it assigned in all branches, and above?"
-	case strings.HasPrefix(text, "cannot ") && strings.Contains(text, "frozen"):
-		hint = "values of loaded modules cannot be changed; make a copy"
+	case strings.Contains(text, "cannot ") && strings.Contains(text, " frozen "):
+		hint = "args and the values of modules cannot be changed; make a copy"
 	}
 	return text, hint
 }

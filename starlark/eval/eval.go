@@ -174,7 +174,7 @@ func (ev *evaluator) run() (ds plan.Diagnostics) {
 	if err != nil && !ev.guess {
 		ev.diags = append(ev.diags, ev.diagnose(err)...)
 	}
-	return unique(ev.diags)
+	return ev.diags
 }
 
 // compile parses and resolves a module whose text is there.

@@ -14,14 +14,14 @@ import (
 
 const (
 	maxRange   = 10_000_000 // elements of a range: what can be walked within the steps
-	maxRepeat  = 64 << 20   // bytes or elements that one operation may make
+	maxMade    = 64 << 20   // bytes that one operation may make
 	maxIntBits = 1 << 16
 )
 
 // guard is the function that stands in for an operation.
 type guard struct {
 	name string
-	fn   func(*starlark.Thread, starlark.Tuple, []starlark.Tuple) (starlark.Value, error)
+	fn   func(x, y starlark.Value) (starlark.Value, error) // nil: a method
 }
 
 func (g *guard) String() string        { return "<check " + g.name + ">" }
@@ -33,68 +33,78 @@ func (g *guard) Name() string          { return g.name }
 
 // CallInternal implements starlark.Callable.
 func (g *guard) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	return g.fn(thread, args, kwargs)
+	if g.fn == nil {
+		return g.method(thread, args, kwargs)
+	}
+	return g.fn(args[0], args[1])
 }
 
-// findGuard returns the check of that name, or nil.
+// findGuard returns the function of that name, or nil.
 func findGuard(name string) starlark.Value {
 	switch name {
 	case guardMul:
 		return &guard{name, checkedMul}
-	case guardReplace:
-		return &guard{name, checkedReplace}
+	case guardAdd:
+		return &guard{name, checkedAdd}
+	case guardAddTo:
+		return &guard{name, checkedAddTo}
 	case guardFormat:
-		return &guard{name, fastFormat}
+		return &guard{name, checkedFormat}
+	case guardReplace, guardJoin:
+		return &guard{name, nil}
 	}
 	return nil
 }
 
-func checkedMul(_ *starlark.Thread, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
-	x, y := args[0], args[1]
-	switch n := y.(type) {
-	case starlark.Int:
-		if err := mayRepeat(x, n); err != nil {
+func tooLarge(what string) error {
+	return faultf("the "+what+" would take more than "+strconv.Itoa(maxMade>>20)+" MiB", "")
+}
+
+// size is the memory that a sequence takes, without what its elements refer to.
+func size(v starlark.Value) int {
+	switch v := v.(type) {
+	case starlark.String:
+		return len(v)
+	case starlark.Bytes:
+		return len(v)
+	case *starlark.List:
+		return 16 * v.Len()
+	case starlark.Tuple:
+		return 16 * v.Len()
+	}
+	return 0
+}
+
+func checkedMul(x, y starlark.Value) (starlark.Value, error) {
+	n, ok := y.(starlark.Int)
+	of := x
+	if !ok {
+		n, ok = x.(starlark.Int)
+		of = y
+	}
+	if ok {
+		if err := mayRepeat(of, n); err != nil {
 			return nil, err
-		}
-	default:
-		if n, ok := x.(starlark.Int); ok {
-			if err := mayRepeat(y, n); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return starlark.Binary(syntax.STAR, x, y)
 }
 
 func mayRepeat(x starlark.Value, n starlark.Int) error {
-	size := 0
-	switch x := x.(type) {
-	case starlark.Int:
-		if _, ok := x.Int64(); ok {
-			if _, ok := n.Int64(); ok {
-				return nil
-			}
-		}
-		if bits(x)+bits(n) > maxIntBits {
+	if x, ok := x.(starlark.Int); ok {
+		_, small1 := x.Int64()
+		_, small2 := n.Int64()
+		if !(small1 && small2) && bits(x)+bits(n) > maxIntBits {
 			return faultf("the product has more than "+strconv.Itoa(maxIntBits)+" bits", "")
 		}
 		return nil
-	case starlark.String:
-		size = len(x)
-	case starlark.Bytes:
-		size = len(x)
-	case *starlark.List:
-		size = 16 * x.Len() // bytes of an element
-	case starlark.Tuple:
-		size = 16 * x.Len()
-	default:
-		return nil
 	}
+	size := size(x)
 	if size == 0 || n.Sign() <= 0 {
 		return nil
 	}
-	if times, ok := n.Int64(); !ok || times > int64(maxRepeat/size) {
-		return faultf("the repeated "+x.Type()+" would take more than "+strconv.Itoa(maxRepeat>>20)+" MiB", "")
+	if times, ok := n.Int64(); !ok || times > int64(maxMade/size) {
+		return tooLarge("repeated " + x.Type())
 	}
 	return nil
 }
@@ -103,74 +113,125 @@ func bits(x starlark.Int) int {
 	return x.BigInt().BitLen()
 }
 
-// checkedReplace is recv.replace(…) for any recv.
-func checkedReplace(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	recv, args := args[0], args[1:]
-	if s, ok := recv.(starlark.String); ok && len(args) >= 2 {
-		old, ok1 := args[0].(starlark.String)
-		new, ok2 := args[1].(starlark.String)
-		if ok1 && ok2 && len(new) > len(old) {
-			n := strings.Count(string(s), string(old))
-			if n > 0 && len(s)+n*(len(new)-len(old)) > maxRepeat {
-				return nil, &Fault{Op: "replace", Msg: "the result would take more than " + strconv.Itoa(maxRepeat>>20) + " MiB"}
-			}
-		}
+func checkedAdd(x, y starlark.Value) (starlark.Value, error) {
+	if size(x)+size(y) > maxMade {
+		return nil, tooLarge("grown " + x.Type())
 	}
-	x, ok := recv.(starlark.HasAttrs)
-	var fn starlark.Value
-	if ok {
-		var err error
-		if fn, err = x.Attr("replace"); err != nil {
-			return nil, err
-		}
-	}
-	if fn == nil {
-		return nil, &Fault{Msg: recv.Type() + " has no .replace field or method"}
-	}
-	return starlark.Call(thread, fn, args, kwargs)
+	return starlark.Binary(syntax.PLUS, x, y)
 }
 
-// fastFormat is "…%s…%d…" % y for strings and small ints. The interpreter makes
-// a big.Int of each int. Anything else, errors too, is left to it.
-func fastFormat(_ *starlark.Thread, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
-	format, y := string(args[0].(starlark.String)), args[1]
-	one := [1]starlark.Value{y}
-	operands := one[:]
-	if t, ok := y.(starlark.Tuple); ok {
-		operands = t
+func checkedAddTo(x, y starlark.Value) (starlark.Value, error) {
+	if size(x)+size(y) > maxMade {
+		return nil, tooLarge("grown " + x.Type())
 	}
+	return y, nil
+}
+
+// checkedFormat is x % y. For strings and small ints it is also four times as
+// fast as the interpreter, which makes a big.Int of each int.
+func checkedFormat(x, y starlark.Value) (starlark.Value, error) {
+	if format, ok := x.(starlark.String); ok {
+		one := [1]starlark.Value{y}
+		operands := one[:]
+		if t, ok := y.(starlark.Tuple); ok {
+			operands = t
+		}
+		if s, ok := fastFormat(string(format), operands); ok {
+			return starlark.String(s), nil
+		}
+		n := len(format)
+		for _, v := range operands {
+			n += size(v)
+		}
+		if d, ok := y.(*starlark.Dict); ok && n < maxMade { // an operand may come again and again
+			for _, item := range d.Items() {
+				n += size(item[1]) * strings.Count(string(format), "%(")
+			}
+		}
+		if n > maxMade {
+			return nil, tooLarge("formatted string")
+		}
+	}
+	return starlark.Binary(syntax.PERCENT, x, y)
+}
+
+// fastFormat formats strings and small ints; ok is false where there is
+// anything else, or something is wrong.
+func fastFormat(format string, operands []starlark.Value) (string, bool) {
 	out := make([]byte, 0, 64)
 	for {
 		i := strings.IndexByte(format, '%')
 		if i < 0 {
-			break
+			return string(append(out, format...)), len(operands) == 0
+		}
+		if i+1 == len(format) || len(operands) == 0 {
+			return "", false
 		}
 		out = append(out, format[:i]...)
-		if i+1 == len(format) || len(operands) == 0 {
-			return starlark.Binary(syntax.PERCENT, args[0], y)
-		}
 		verb := format[i+1]
 		format = format[i+2:]
 		switch x := operands[0].(type) {
 		case starlark.String:
-			if verb == 's' {
-				out = append(out, x...)
-				operands = operands[1:]
-				continue
+			if verb != 's' || len(out)+len(x) > maxMade {
+				return "", false
 			}
+			out = append(out, x...)
 		case starlark.Int:
-			if n, ok := x.Int64(); ok && (verb == 'd' || verb == 's') {
-				out = strconv.AppendInt(out, n, 10)
-				operands = operands[1:]
-				continue
+			n, ok := x.Int64()
+			if !ok || verb != 'd' && verb != 's' {
+				return "", false
 			}
+			out = strconv.AppendInt(out, n, 10)
+		default:
+			return "", false
 		}
-		return starlark.Binary(syntax.PERCENT, args[0], y)
+		operands = operands[1:]
 	}
-	if len(operands) > 0 {
-		return starlark.Binary(syntax.PERCENT, args[0], y)
+}
+
+// method is recv.replace(…) or recv.join(…), for any recv.
+func (g *guard) method(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	recv, args, name := args[0], args[1:], g.name[1:]
+	if s, ok := recv.(starlark.String); ok {
+		if n := madeBy(name, s, args); n > maxMade {
+			return nil, tooLarge("result of " + name)
+		}
 	}
-	return starlark.String(append(out, format...)), nil
+	var fn starlark.Value
+	if x, ok := recv.(starlark.HasAttrs); ok {
+		var err error
+		if fn, err = x.Attr(name); err != nil {
+			return nil, err
+		}
+	}
+	if fn == nil {
+		return nil, faultf(recv.Type()+" has no ."+name+" field or method", "")
+	}
+	return starlark.Call(thread, fn, args, kwargs)
+}
+
+// madeBy returns the length of what a method of s will make, as far as it can
+// be told.
+func madeBy(name string, s starlark.String, args starlark.Tuple) int {
+	switch {
+	case name == "replace" && len(args) >= 2:
+		old, ok1 := args[0].(starlark.String)
+		new, ok2 := args[1].(starlark.String)
+		if ok1 && ok2 && len(new) > len(old) {
+			return len(s) + strings.Count(string(s), string(old))*(len(new)-len(old))
+		}
+	case name == "join" && len(args) == 1:
+		if list, ok := args[0].(starlark.Indexable); ok {
+			n := 0
+			for i := range list.Len() {
+				if e, ok := list.Index(i).(starlark.String); ok {
+					n += len(s) + len(e)
+				}
+			}
+			return n
+		}
+	}
+	return 0
 }
 
 func fnRange(c *call) (starlark.Value, error) {

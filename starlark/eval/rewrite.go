@@ -14,11 +14,15 @@ import (
 // at 1000 itself, but not in chains: a.b.c…, x + y + z…, elif….
 const maxDepth = 10_000
 
-// Names of the checks; no script can spell them.
+// Names of the functions that stand in for operations; no script can spell
+// them.
 const (
 	guardMul     = "*"
+	guardAdd     = "+"
+	guardAddTo   = "+=" // takes both sides, returns the right one
+	guardFormat  = "%"
 	guardReplace = ".replace"
-	guardFormat  = "%" // no check, but four times as fast for paths with numbers
+	guardJoin    = ".join"
 )
 
 type rewriter struct {
@@ -82,9 +86,15 @@ func (r *rewriter) stmt(s syntax.Stmt) {
 	case *syntax.AssignStmt:
 		r.expr(&s.LHS)
 		r.expr(&s.RHS)
-		if name, ok := s.LHS.(*syntax.Ident); ok && s.Op == syntax.STAR_EQ {
-			s.Op = syntax.EQ
-			s.RHS = guarded(guardMul, s.OpPos, &syntax.Ident{NamePos: name.NamePos, Name: name.Name}, s.RHS)
+		if name, ok := s.LHS.(*syntax.Ident); ok {
+			lhs := &syntax.Ident{NamePos: name.NamePos, Name: name.Name}
+			switch {
+			case s.Op == syntax.STAR_EQ:
+				s.Op = syntax.EQ
+				s.RHS = guarded(guardMul, s.OpPos, lhs, s.RHS)
+			case s.Op == syntax.PLUS_EQ && !isLiteral(s.RHS):
+				s.RHS = guarded(guardAddTo, s.OpPos, lhs, s.RHS)
+			}
 		}
 	case *syntax.DefStmt:
 		r.exprs(s.Params)
@@ -124,8 +134,8 @@ func (r *rewriter) expr(e *syntax.Expr) {
 			r.expr(&x.Fn)
 			r.exprs(x.Args)
 			x.Lparen = calleePos(x)
-			if dot, ok := x.Fn.(*syntax.DotExpr); ok && dot.Name.Name == "replace" {
-				x.Fn = &syntax.Ident{NamePos: x.Lparen, Name: guardReplace}
+			if dot, ok := x.Fn.(*syntax.DotExpr); ok && (dot.Name.Name == "replace" || dot.Name.Name == "join") {
+				x.Fn = &syntax.Ident{NamePos: x.Lparen, Name: "." + dot.Name.Name}
 				x.Args = append([]syntax.Expr{dot.X}, x.Args...)
 			}
 		}
@@ -135,10 +145,12 @@ func (r *rewriter) expr(e *syntax.Expr) {
 				r.expr(&x.X)
 			}
 			r.expr(&x.Y)
-			if x.Op == syntax.STAR && !(isNumber(x.X) && isNumber(x.Y)) {
+			switch {
+			case x.Op == syntax.STAR && !(isNumber(x.X) && isNumber(x.Y)):
 				*e = guarded(guardMul, x.OpPos, x.X, x.Y)
-			}
-			if lit, ok := x.X.(*syntax.Literal); ok && x.Op == syntax.PERCENT && lit.Token == syntax.STRING {
+			case x.Op == syntax.PLUS && !isLiteral(x.X) && !isLiteral(x.Y):
+				*e = guarded(guardAdd, x.OpPos, x.X, x.Y)
+			case x.Op == syntax.PERCENT && !isNumber(x.Y):
 				*e = guarded(guardFormat, x.OpPos, x.X, x.Y)
 			}
 		}
@@ -224,6 +236,15 @@ func calleePos(call *syntax.CallExpr) syntax.Position {
 		return fn.Name.NamePos // DotExpr.NamePos is not filled in
 	}
 	return call.Lparen
+}
+
+// isLiteral reports expressions that add no more than the script spells out.
+func isLiteral(e syntax.Expr) bool {
+	switch e.(type) {
+	case *syntax.Literal, *syntax.ListExpr, *syntax.TupleExpr:
+		return true
+	}
+	return false
 }
 
 func isNumber(e syntax.Expr) bool {

@@ -18,7 +18,7 @@ import (
 // Defaults of the limits in Options.
 const (
 	DefaultMaxSteps  = 50_000_000
-	DefaultMaxTime   = time.Minute
+	DefaultMaxTime   = 15 * time.Second
 	DefaultMaxMemory = 512 << 20
 )
 

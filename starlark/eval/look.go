@@ -1,0 +1,154 @@
+package eval
+
+// The functions that look at the files of the host.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"go.starlark.net/starlark"
+)
+
+// maxRead is the largest file that read() takes.
+const maxRead = 16 << 20
+
+// hostPath returns argument 0 as an absolute path of the host.
+func (c *call) hostPath() (string, error) {
+	p := string(c.str(0))
+	name := "argument " + quote(c.b.spec.args[0].name)
+	switch {
+	case p == "":
+		return "", faultf(name+" is empty", "")
+	case strings.IndexByte(p, 0) >= 0:
+		return "", faultf(name+" is "+quote(p)+", which holds a NUL byte", "")
+	case p == "~" || strings.HasPrefix(p, "~/"):
+		return "", faultf(name+" is "+quote(p)+", which is not absolute", "write host.home + "+quote(p[1:]))
+	case p[0] != '/':
+		return "", faultf(name+" is "+quote(p)+", which is not absolute", "write script.dir + "+quote("/"+p))
+	}
+	return p, nil
+}
+
+// look records what a path is and returns its mode.
+func (c *call) look(path string) (fs.FileMode, error) {
+	mode, err := c.ev.opt.Host.Stat(path)
+	what := "file"
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		what = "missing"
+	case err != nil:
+		what = errText(err)
+	case mode.IsDir():
+		what = "dir"
+	case !mode.IsRegular():
+		what = "other"
+	}
+	c.ev.record("path", path, what)
+	return mode, err
+}
+
+func fnExists(c *call) (starlark.Value, error) {
+	path, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.look(path)
+	return starlark.Bool(err == nil), nil
+}
+
+func fnIsDir(c *call) (starlark.Value, error) {
+	path, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	mode, err := c.look(path)
+	return starlark.Bool(err == nil && mode.IsDir()), nil
+}
+
+func fnGlob(c *call) (starlark.Value, error) {
+	pattern, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(pattern, "**") {
+		return nil, faultf("pattern "+quote(pattern)+" holds \"**\"", "a * matches within one directory; write one for each level")
+	}
+	paths, err := c.ev.opt.Host.Glob(pattern)
+	if err != nil {
+		return nil, faultf("pattern "+quote(pattern)+" is malformed", "a [ needs its ]")
+	}
+	slices.Sort(paths)
+	h := sha256.New()
+	for _, p := range paths {
+		h.Write([]byte(p + "\x00"))
+	}
+	c.ev.record("glob", pattern, hex.EncodeToString(h.Sum(nil)))
+	return stringList(paths), nil
+}
+
+func fnRead(c *call) (starlark.Value, error) {
+	path, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.ev.opt.Host.ReadFile(path, maxRead)
+	if err != nil {
+		return nil, faultf("cannot read "+quote(path)+": "+errText(err), "")
+	}
+	c.ev.record("file", path, digest(b))
+	return starlark.String(b), nil
+}
+
+func fnRealpath(c *call) (starlark.Value, error) {
+	path, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	real, err := c.ev.opt.Host.Realpath(path)
+	if err != nil {
+		return nil, faultf("cannot resolve "+quote(path)+": "+errText(err), "")
+	}
+	c.ev.record("realpath", path, real)
+	return starlark.String(real), nil
+}
+
+func fnWhich(c *call) (starlark.Value, error) {
+	name := string(c.str(0))
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
+		return nil, faultf("argument \"name\" is "+quote(name)+", which is no program", "")
+	}
+	found := ""
+	if strings.IndexByte(name, '/') >= 0 {
+		if name[0] != '/' {
+			return nil, faultf("argument \"name\" is "+quote(name)+", which is not absolute", "give the bare name, or an absolute path")
+		}
+		if c.ev.runnable(name) {
+			found = name
+		}
+	} else {
+		path, _ := c.ev.opt.Host.LookupEnv("PATH")
+		for _, dir := range strings.Split(path, ":") {
+			// What a relative entry names depends on the working directory.
+			if strings.HasPrefix(dir, "/") && c.ev.runnable(filepath.Join(dir, name)) {
+				found = filepath.Join(dir, name)
+				break
+			}
+		}
+	}
+	c.ev.record("which", name, found)
+	if found == "" {
+		return starlark.None, nil
+	}
+	return starlark.String(found), nil
+}
+
+func (ev *evaluator) runnable(path string) bool {
+	mode, err := ev.opt.Host.Stat(path)
+	return err == nil && mode.IsRegular() && mode&0o111 != 0
+}

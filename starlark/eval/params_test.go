@@ -1,0 +1,81 @@
+package eval
+
+import (
+	"testing"
+
+	"sbx/engine/plan"
+)
+
+func TestSet(t *testing.T) {
+	for _, tt := range []struct {
+		src  string
+		set  [][2]string
+		want string
+	}{
+		{`param("name", default = "x")`, [][2]string{{"nmae", "y"}}, `sbx: error: script "t.star" has no parameter "nmae" | did you mean --set name=…?`},
+		{`param("name", default = "x"); param("other", default = 1)`, [][2]string{{"qqqqq", "y"}}, `sbx: error: script "t.star" has no parameter "qqqqq" | parameters are name, other`},
+		{``, [][2]string{{"x", "y"}}, `sbx: error: script "t.star" has no parameter "x" | the script declares no parameters`},
+		{`if param("n", default = 1) != 3: fail("no")`, [][2]string{{"n", "2"}, {"n", "3"}}, ""},
+		{`if param("b", default = False) != True: fail("no")`, [][2]string{{"b", "YES"}}, ""},
+		{`if param("l", type = "list") != []: fail("no")`, [][2]string{{"l", ""}}, ""},
+		{`if param("s", default = "") != "a=b,c": fail("no")`, [][2]string{{"s", "a=b,c"}}, ""},
+	} {
+		_, err := evalText(tt.src, tt.set...)
+		got := ""
+		for _, d := range diagnostics(t, err) {
+			got += d.Error() + " | " + d.Hint
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s", tt.src, got)
+		}
+	}
+}
+
+func TestParams(t *testing.T) {
+	src := `#!/usr/bin/env -S sbx exec
+# Builds the thing.
+#
+# And more.
+
+arch = param("arch", help = "target", choices = ["x86_64", "aarch64"])
+jobs = param("jobs", default = 2)
+bind(read("/not/there"))
+late = param("late", default = [], help = "seen only in the text")
+param("later", type = "bool")
+print("never")
+`
+	params, doc, err := Params(Options{File: "t.star", Source: []byte(src), Host: newFakeHost(), Print: func(plan.Pos, string) { t.Error("printed") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc != "Builds the thing.\n\nAnd more." {
+		t.Errorf("doc = %q", doc)
+	}
+	got := ""
+	for _, p := range params {
+		got += p.Name + ":" + p.Type + " "
+		if (p.Name == "arch" || p.Name == "later") != p.Required {
+			t.Errorf("%s: required is %v", p.Name, p.Required)
+		}
+		if p.Value != nil && p.Required {
+			t.Errorf("%s: value is %v", p.Name, p.Value)
+		}
+	}
+	if got != "arch:string jobs:int late:list later:bool " {
+		t.Errorf("params: %s", got)
+	}
+
+	_, doc, err = Params(Options{File: "t.star", Source: []byte("\"\"\"One.\n\n    Two\n      three.\n    \"\"\"\n"), Host: newFakeHost()})
+	if err != nil || doc != "One.\n\nTwo\n  three." {
+		t.Errorf("doc = %q, %v", doc, err)
+	}
+	if _, _, err := Params(Options{File: "t.star", Source: []byte("x = ("), Host: newFakeHost()}); err == nil {
+		t.Error("a script that does not parse has parameters")
+	}
+	if _, _, err := Params(Options{File: "t.star", Source: []byte("param(1)"), Host: newFakeHost()}); err == nil {
+		t.Error("a wrong call of param is no error")
+	}
+	if _, _, err := Params(Options{File: "no.star", Host: newFakeHost()}); err == nil {
+		t.Error("a missing script has parameters")
+	}
+}
