@@ -135,9 +135,9 @@ type Param struct {
 // Input is something of the host that the script looked at, so that a plan
 // tells what it depends on.
 type Input struct {
-	Kind  string `json:"kind"` // "env", "path", "file", "glob", "host"
+	Kind  string `json:"kind"` // "env", "path", "file", "glob", "realpath", "which", "host"
 	Name  Str    `json:"name"`
-	Value Str    `json:"value,omitempty"` // what was found; of files the SHA-256
+	Value Str    `json:"value,omitempty"` // what was found; of files and globs the SHA-256
 }
 
 // Plan is a whole sandbox. Make one with New.

@@ -135,9 +135,7 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 		if len(args) > s.pos {
 			return c.tooMany(len(args))
 		}
-		for i, v := range args {
-			c.v[i] = v
-		}
+		copy(c.v[:], args)
 	}
 	for _, kv := range kwargs {
 		name := string(kv[0].(starlark.String))

@@ -98,6 +98,10 @@ func literal(e syntax.Expr) any {
 	switch e := e.(type) {
 	case *syntax.Literal:
 		return e.Value
+	case *syntax.UnaryExpr:
+		if n, ok := literal(e.X).(int64); ok && e.Op == syntax.MINUS {
+			return -n
+		}
 	case *syntax.Ident:
 		switch e.Name {
 		case "True":

@@ -61,6 +61,7 @@ type watch struct {
 	timer    *time.Timer
 	start    time.Time
 	overtime int // ticks since the thread was told to stop
+	maxStack int // to be restored; 0: not changed
 	reason   string
 }
 
@@ -76,6 +77,9 @@ func (w *watch) end() {
 	w.mu.Lock()
 	w.done = true
 	w.timer.Stop()
+	if w.maxStack != 0 {
+		debug.SetMaxStack(w.maxStack)
+	}
 	w.mu.Unlock()
 }
 
@@ -87,7 +91,9 @@ func (w *watch) tick() {
 	}
 	// Data nested millions deep overflows the stack in Starlark's recursive
 	// operations, which would be fatal. With this, memory runs out first.
-	debug.SetMaxStack(1 << 40)
+	if w.maxStack == 0 {
+		w.maxStack = debug.SetMaxStack(1 << 40)
+	}
 
 	used := residentMemory()
 	if used > w.opt.MaxMemory && used <= 2*w.opt.MaxMemory {
