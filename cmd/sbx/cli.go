@@ -1,3 +1,230 @@
 package main
 
-func parse(args []string) int { return 2 }
+// The command line: the grammar of all verbs, and what is wrong with a command
+// line that does not fit it.
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"sbx/engine/plan"
+)
+
+// grammar is what kong reads command lines by. Each verb's part stands in the
+// verb's own file.
+type grammar struct {
+	Exec    execCmd    `cmd:"" help:"Make a sandbox and run a command in it."`
+	Plan    planCmd    `cmd:"" help:"List what a sandbox would be made of, without making it."`
+	Check   checkCmd   `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
+	Help    helpCmd    `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
+	Doctor  doctorCmd  `cmd:"" help:"Find out whether this host can make sandboxes, and what mends it."`
+	Version versionCmd `cmd:"" help:"Show the version of sbx."`
+}
+
+// about introduces sbx, in its help.
+const about = `Builds Linux sandboxes from Starlark scripts, without root and without a daemon.
+
+  sbx exec build.sbx.star -- make   run make in the sandbox of the script
+  sbx plan build.sbx.star           see first what that does
+  sbx help builtins                 what scripts can call`
+
+// verbs are the names in grammar, for suggestions.
+var verbs = [...]string{"exec", "plan", "check", "help", "doctor", "version"}
+
+// parse performs a command line and returns the exit code.
+func parse(args []string) int {
+	switch {
+	case len(args) == 0:
+		text, err := usage()
+		if err != nil {
+			complain(err)
+		}
+		talk(text)
+		return exitSetup
+	case args[0] == "--version": // as everywhere
+		args = append([]string{"version"}, args[1:]...)
+	case !strings.HasPrefix(args[0], "-") && !isVerb(args[0]):
+		complain(unknownVerb(args[0]))
+		return exitSetup
+	}
+	c, err := readArgs(args)
+	switch {
+	case err != nil:
+		complain(err)
+		return exitSetup
+	case c.help != "":
+		return out(c.help)
+	}
+	return c.perform()
+}
+
+// usage returns the help of sbx, or of a verb.
+func usage(verb ...string) (string, error) {
+	c, err := readArgs(append(verb, "--help"))
+	if err != nil {
+		return "", err
+	}
+	return c.help, nil
+}
+
+// commandLine is a command line that fits the grammar.
+type commandLine struct {
+	flags  grammar
+	verb   string
+	target target // of the verbs that have one
+	help   string // was asked for; the rest is not filled in
+}
+
+// readArgs reads a command line by the grammar.
+func readArgs(args []string) (*commandLine, error) {
+	c := &commandLine{}
+	var helped bool
+	var text bytes.Buffer
+	k, err := kong.New(&c.flags, kong.Name("sbx"), kong.Description(about),
+		kong.Writers(&text, &text), kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}))
+	if err != nil {
+		return nil, err
+	}
+	var node *kong.Node
+	for _, n := range k.Model.Children {
+		if n.Name == args[0] {
+			node = n
+		}
+	}
+	head, tail, dashed, planned := args, []string(nil), false, false
+	if node != nil && len(node.Positional) > 1 {
+		head, tail, dashed = cut(args, "--")
+		var i int
+		if i, planned = firstWord(node, head); planned {
+			head = append(append(append([]string{}, head[:i]...), "--"), head[i:]...)
+		}
+	}
+	ctx, err := k.Parse(head)
+	if helped {
+		c.help = text.String()
+		if node == nil { // a command is something else here
+			c.help = strings.NewReplacer("<command>", "<verb>", "Commands:", "Verbs:", "on a command", "on a verb").Replace(c.help)
+		}
+		return c, nil
+	}
+	if err != nil {
+		return nil, wording(args[0], node != nil, err)
+	}
+	c.verb = ctx.Selected().Name
+	var f targetFlags
+	var w targetWords
+	switch c.verb {
+	case "exec":
+		f, w = c.flags.Exec.targetFlags, c.flags.Exec.targetWords
+	case "plan":
+		f, w = c.flags.Plan.targetFlags, c.flags.Plan.targetWords
+	case "check":
+		f, w = c.flags.Check.targetFlags, c.flags.Check.targetWords
+	default:
+		return c, nil
+	}
+	if dashed && len(w.Command) > 0 {
+		tail = append([]string{"--"}, tail...)
+	}
+	w.Command = append(w.Command, tail...)
+	if len(f.Plan) > 0 && w.Script != nil && !planned {
+		return nil, misuse(fmt.Sprintf("a script, %q, and --plan exclude each other", *w.Script), "the command stands after --plan FILE")
+	}
+	c.target, err = aim(c.verb, f, w)
+	return c, err
+}
+
+// cut splits a list at the first sep.
+func cut(list []string, sep string) (head, tail []string, found bool) {
+	for i, s := range list {
+		if s == sep {
+			return list[:i], list[i+1:], true
+		}
+	}
+	return list, nil, false
+}
+
+// firstWord returns the index of the first word of a verb's arguments that is
+// neither a flag nor a flag's value, and whether --plan stands before it: then
+// the word begins the command, and what follows is the command's.
+func firstWord(node *kong.Node, args []string) (at int, planned bool) {
+	for i := 1; i < len(args); i++ {
+		if args[i] == "-" || !strings.HasPrefix(args[i], "-") {
+			return i, planned
+		}
+		name, _, valued := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
+		planned = planned || name == "plan"
+		for _, f := range node.Flags {
+			if f.Name == name && !valued && !f.IsBool() {
+				i++
+			}
+		}
+	}
+	return len(args), planned
+}
+
+// aim checks what kong cannot, and returns what the verb is about.
+func aim(verb string, f targetFlags, w targetWords) (target, error) {
+	t := target{verb: verb}
+	switch {
+	case len(f.Plan) > 1:
+		return t, misuse("--plan is given twice", "")
+	case len(f.Plan) == 1 && f.Plan[0] == "":
+		return t, misuse("--plan has an empty file name", "- is standard input")
+	case len(f.Plan) == 1 && len(f.Set) > 0:
+		return t, misuse("--set has no use with --plan: the values of parameters are in the plan already", "")
+	}
+	for _, s := range f.Set {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return t, misuse(fmt.Sprintf("--set %q is not NAME=VALUE", s), "")
+		}
+		t.set = append(t.set, [2]string{name, value})
+	}
+	t.command = w.Command
+	switch {
+	case len(f.Plan) == 1:
+		t.plan = f.Plan[0]
+		if w.Script != nil {
+			t.command = append([]string{*w.Script}, t.command...)
+		}
+	case w.Script != nil && *w.Script == "":
+		return t, misuse("the script's name is empty", "")
+	case w.Script != nil:
+		t.script = *w.Script
+	}
+	return t, nil
+}
+
+// perform does what the command line asks for.
+func (c *commandLine) perform() int {
+	switch c.verb {
+	case "exec":
+		return c.flags.Exec.run(c.target)
+	case "plan":
+		return c.flags.Plan.run(c.target)
+	case "check":
+		return c.flags.Check.run(c.target)
+	case "help":
+		return c.flags.Help.run()
+	case "doctor":
+		return c.flags.Doctor.run()
+	}
+	return c.flags.Version.run()
+}
+
+// misuse is a command line that means nothing.
+func misuse(msg, hint string) error { return plan.Diagnostics{{Msg: msg, Hint: hint}} }
+
+func isVerb(s string) bool {
+	for _, v := range verbs {
+		if s == v {
+			return true
+		}
+	}
+	return false
+}

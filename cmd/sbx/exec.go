@@ -4,14 +4,29 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"sbx/engine/compile"
 	"sbx/engine/explain"
-	"sbx/engine/run"
 )
 
-// execOptions is the command line of exec.
+// execCmd is the verb's grammar.
+type execCmd struct {
+	targetFlags `embed:""`
+	Debug       bool `help:"Log each operation to stderr before it is done."`
+	targetWords `embed:""`
+}
+
+func (*execCmd) Help() string {
+	return `Without a SCRIPT it is ` + defaultScripts[0] + `, or else ` + defaultScripts[1] + `, of the working directory. ` +
+		`The command is what follows SCRIPT or the first "--"; without one it is what the script's command() says, or else $SHELL.
+
+The exit code is the command's own. If a signal ended the command, sbx ends by the same signal. ` +
+		`125: sbx itself failed. 126: the command was found in the sandbox but cannot run. 127: it was not found.`
+}
+
+func (c *execCmd) run(t target) int { return execVerb(execOptions{t, c.Debug}) }
+
+// execOptions is the command line of exec, read.
 type execOptions struct {
 	target
 	debug bool
@@ -21,8 +36,9 @@ type execOptions struct {
 //
 //	[--set NAME=VALUE] [--plan FILE] [--debug] [SCRIPT] [--set …] [--] [COMMAND…]
 //
-// and reports whether that is so. The grammar proper is kong's, in cli.go; but
-// starting kong costs a good part of the time that a small sandbox takes.
+// and reports whether that is so. What it does not take goes to kong, whose
+// grammar in cli.go is the one that counts; but starting kong costs a good part
+// of the time that a small sandbox takes.
 func parseExec(args []string) (o execOptions, ok bool) {
 	i := 0
 	value := func(name string) (string, bool) {
@@ -31,7 +47,7 @@ func parseExec(args []string) (o execOptions, ok bool) {
 		}
 		if args[i] == name && i+1 < len(args) {
 			i++
-			return args[i], true
+			return args[i], args[i] == "-" || !strings.HasPrefix(args[i], "-")
 		}
 		return "", false
 	}
@@ -40,11 +56,14 @@ func parseExec(args []string) (o execOptions, ok bool) {
 		switch {
 		case a == "--":
 			o.command = args[i+1:]
-			return o, true
+			return o, o.sound()
 		case a == "-" || !strings.HasPrefix(a, "-"):
 			if o.script != "" || o.plan != "" {
 				o.command = args[i:]
-				return o, true
+				return o, o.sound()
+			}
+			if a == "" {
+				return o, false
 			}
 			o.script = a
 		case a == "--debug":
@@ -52,7 +71,7 @@ func parseExec(args []string) (o execOptions, ok bool) {
 		case a == "--set" || strings.HasPrefix(a, "--set="):
 			v, found := value("--set")
 			name, val, eq := strings.Cut(v, "=")
-			if !found || !eq {
+			if !found || !eq || name == "" {
 				return o, false
 			}
 			o.set = append(o.set, [2]string{name, val})
@@ -66,8 +85,11 @@ func parseExec(args []string) (o execOptions, ok bool) {
 			return o, false
 		}
 	}
-	return o, true
+	return o, o.sound()
 }
+
+// sound reports whether the options go together.
+func (o *execOptions) sound() bool { return o.plan == "" || len(o.set) == 0 }
 
 // execVerb makes the sandbox and waits for its end.
 func execVerb(o execOptions) int {
@@ -80,19 +102,7 @@ func execVerb(o execOptions) int {
 		complain(err)
 		return exitSetup
 	}
-	status, err := run.Run(prog)
-	if err != nil {
-		d, code := explain.Failure(prog, f, err)
-		report(o.sources, d)
-		return code
-	}
-	if status.Signaled() {
-		sig := status.Signal()
-		run.DieBySignal(sig)
-		time.Sleep(time.Second) // another thread may be the one to take it
-		return 128 + int(sig)
-	}
-	return status.ExitStatus()
+	return perform(prog, f, o.sources)
 }
 
 const exitSetup = explain.ExitSetup

@@ -9,14 +9,18 @@ import (
 	"sbx/engine/plan"
 )
 
-// out writes a verb's result to stdout and returns the exit code.
+// out writes a verb's result to stdout and returns the exit code. A reader that
+// went away ends sbx by SIGPIPE, without a word.
 func out(s string) int {
 	if _, err := os.Stdout.WriteString(s); err != nil {
-		complain(err)
-		return 1
+		complain(errors.New(couldNot(err)))
+		return exitSetup
 	}
 	return 0
 }
+
+// talk writes to stderr.
+func talk(s string) { os.Stderr.WriteString(s) }
 
 // report prints diagnostics to stderr, with the lines of the scripts that they
 // are about.
@@ -53,16 +57,25 @@ func style(f *os.File) func(kind, text string) string {
 		return nil
 	}
 	return func(kind, text string) string {
+		code := ""
 		switch kind {
-		case "error":
-			return "\x1b[1;31m" + text + "\x1b[0m"
-		case "warning":
-			return "\x1b[1;33m" + text + "\x1b[0m"
-		case "mark":
-			return "\x1b[1;32m" + text + "\x1b[0m"
+		case "error", "missing":
+			code = "1;31"
+		case "warning", "unknown":
+			code = "1;33"
+		case "mark", "ok":
+			code = "1;32"
 		case "hint":
-			return "\x1b[1;36m" + text + "\x1b[0m"
+			code = "1;36"
+		case "strong":
+			code = "1"
+		case "dim":
+			code = "2"
+		case "op":
+			code = "36"
+		default:
+			return text
 		}
-		return text
+		return "\x1b[" + code + "m" + text + "\x1b[0m"
 	}
 }

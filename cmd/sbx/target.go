@@ -4,6 +4,7 @@ package main
 // without errors.
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +16,21 @@ import (
 	"sbx/starlark/eval"
 )
 
+// targetFlags and targetWords are the part of the grammar that the verbs about
+// a script share.
+type targetFlags struct {
+	Set  []string `sep:"none" placeholder:"NAME=VALUE" help:"Give the script's parameter NAME a value."`
+	Plan []string `sep:"none" placeholder:"FILE" help:"Take a plan in JSON instead of a script; - is standard input. All words are then the command."`
+}
+
+type targetWords struct {
+	Script  *string  `arg:"" optional:"" help:"The script; - is standard input."`
+	Command []string `arg:"" optional:"" passthrough:"partial" help:"The command and its arguments, best after a --."`
+}
+
 // target names what to evaluate.
 type target struct {
+	verb    string
 	script  string // "-": standard input; "": the default scripts
 	plan    string // --plan
 	set     [][2]string
@@ -34,7 +48,11 @@ func (t *target) load() (*plan.Plan, *layout.Layout, *host.Facts, bool) {
 	if !ok {
 		return nil, nil, nil, false
 	}
-	f := host.Live()
+	f, err := hostFacts()
+	if err != nil {
+		complain(err)
+		return nil, nil, nil, false
+	}
 	l, diags := validate.Check(p, f)
 	report(t.sources, diags...)
 	return p, l, f, !diags.HasErrors()
@@ -62,11 +80,11 @@ func (t *target) read() (*plan.Plan, error) {
 	if t.plan != "" {
 		b, err := readPlan(t.plan)
 		if err != nil {
-			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("reading plan: %v", err)}}
+			return nil, plan.Diagnostics{{Msg: "cannot read plan: " + couldNot(err)}}
 		}
 		p, err := plan.Read(b)
 		if err != nil {
-			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("plan %q: %v", t.plan, err)}}
+			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("%q is %v", t.name(), err), Hint: "sbx plan --json writes plans"}}
 		}
 		return p, nil
 	}
@@ -75,6 +93,17 @@ func (t *target) read() (*plan.Plan, error) {
 		return nil, err
 	}
 	return eval.Eval(opt)
+}
+
+// name returns what the user calls the target.
+func (t *target) name() string {
+	switch {
+	case t.plan == "-" || t.script == "-":
+		return "<stdin>"
+	case t.plan != "":
+		return t.plan
+	}
+	return t.script
 }
 
 // options are those of the evaluation.
@@ -89,7 +118,7 @@ func (t *target) options() (eval.Options, error) {
 		if t.script == "" {
 			return eval.Options{}, plan.Diagnostics{{
 				Msg:  fmt.Sprintf("no script is named, and there is neither %q nor %q here", defaultScripts[0], defaultScripts[1]),
-				Hint: "sbx exec SCRIPT [-- COMMAND…]",
+				Hint: "sbx " + cmp.Or(t.verb, "exec") + " SCRIPT [-- COMMAND…]",
 			}}
 		}
 	}

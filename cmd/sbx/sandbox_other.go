@@ -1,0 +1,28 @@
+//go:build !linux
+
+package main
+
+// sbx builds elsewhere for the sake of editors and `sbx help`.
+
+import (
+	"errors"
+	"os"
+
+	"sbx/engine/host"
+	"sbx/engine/program"
+)
+
+var errLinux = errors.New("sbx makes sandboxes on Linux only")
+
+func hostFacts() (*host.Facts, error) { return nil, errLinux }
+
+func perform(*program.Program, *host.Facts, map[string][]byte) int {
+	complain(errLinux)
+	return exitSetup
+}
+
+func colored(*os.File) bool { return false }
+
+func isTerminal(*os.File) bool { return false }
+
+func columns(*os.File) int { return 0 }

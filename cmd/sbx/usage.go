@@ -1,0 +1,112 @@
+package main
+
+// How the faults of a command line are worded.
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"sbx/engine/plan"
+)
+
+// unknownVerb is the fault of a command line whose first word is none of verbs.
+func unknownVerb(word string) error {
+	hint := "sbx --help lists the verbs"
+	if near := nearest(word, verbs[:]); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", "sbx "+near)
+	} else if strings.HasSuffix(word, ".star") || isFile(word) {
+		hint = fmt.Sprintf("did you mean %q?", "sbx exec "+word)
+	}
+	return misuse(fmt.Sprintf("unknown verb %q", word), hint)
+}
+
+func isFile(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// wording turns an error of kong's into a diagnostic.
+func wording(verb string, known bool, err error) error {
+	help := "sbx --help"
+	if known {
+		help = "sbx " + verb + " --help"
+	}
+	d := plan.Diagnostic{Msg: err.Error(), Hint: help + " tells what there is"}
+	msg, near, suggested := strings.Cut(err.Error(), ", did you mean ")
+	if suggested {
+		d.Hint = "did you mean " + near
+	}
+	flag, what, _ := strings.Cut(strings.TrimPrefix(msg, "--"), ": ")
+	flag, _, _ = strings.Cut(flag, "=")
+	switch {
+	case strings.HasPrefix(msg, "unknown flag "):
+		d.Msg = fmt.Sprintf("unknown flag %q", strings.TrimPrefix(msg, "unknown flag "))
+		if !suggested && (verb == "exec" || verb == "plan") {
+			d.Hint += "; flags of the command stand after --"
+		}
+	case strings.HasPrefix(msg, "unexpected argument "):
+		d.Msg = fmt.Sprintf("unexpected argument %q", strings.TrimPrefix(msg, "unexpected argument "))
+	case strings.HasPrefix(msg, "unexpected flag argument "):
+		d.Msg = "a flag has a value that it does not take: " + strings.TrimPrefix(msg, "unexpected flag argument ")
+	case strings.HasPrefix(what, "expected string value but got "), strings.HasPrefix(what, "missing value"):
+		d.Msg = fmt.Sprintf("flag %q lacks its value", "--"+flag)
+	case strings.HasPrefix(what, "bool value must be "):
+		d.Msg = fmt.Sprintf("flag %q takes no value", "--"+flag)
+	case strings.HasSuffix(msg, " can't be used together"):
+		d.Msg = strings.TrimSuffix(msg, " can't be used together") + " exclude each other"
+	}
+	return plan.Diagnostics{d}
+}
+
+// couldNot words an error of the operating system: its paths quoted, the errno
+// last.
+func couldNot(err error) string {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return fmt.Sprintf("%s %q: %v", p.Op, p.Path, p.Err)
+	}
+	return err.Error()
+}
+
+// nearest returns the candidate that s is probably a misspelling of, or "".
+func nearest(s string, candidates []string) string {
+	best, at := "", len(s)/3+1
+	if len(s) > 40 {
+		return ""
+	}
+	for _, c := range candidates {
+		if d := distance(s, c); d < at || d == at && len(s) > 2 && best == "" {
+			best, at = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the bytes to insert, remove or change to get from x to y, two
+// that changed places as one.
+func distance(x, y string) int {
+	var before []int
+	above := make([]int, len(y)+1)
+	for j := range above {
+		above[j] = j
+	}
+	for i := range len(x) {
+		row := make([]int, len(y)+1)
+		row[0] = i + 1
+		for j := range len(y) {
+			d := above[j]
+			if x[i] != y[j] {
+				d++
+			}
+			d = min(d, above[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				d = min(d, before[j-1]+1)
+			}
+			row[j+1] = d
+		}
+		before, above = above, row
+	}
+	return above[len(y)]
+}
