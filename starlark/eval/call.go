@@ -58,16 +58,16 @@ type call struct {
 	kw     []starlark.Tuple
 }
 
-// Fault is what is wrong with a call. The position is the call's.
-type Fault struct {
+// callFault is what is wrong with a call. The position is the call's.
+type callFault struct {
 	Op, Msg, Hint string
 
 	hard bool // ends the script even where a bad call need not
 }
 
-func (f *Fault) Error() string { return f.Msg }
+func (f *callFault) Error() string { return f.Msg }
 
-func faultf(msg, hint string) error { return &Fault{Msg: msg, Hint: hint} }
+func wrong(msg, hint string) error { return &callFault{Msg: msg, Hint: hint} }
 
 // builtin is a built-in bound to one evaluation.
 type builtin struct {
@@ -86,7 +86,7 @@ func (f *builtin) Name() string          { return f.b.Name }
 func (f *builtin) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	ev, b := f.ev, f.b
 	if b.planned && ev.loading > 0 {
-		return nil, &Fault{Op: b.Name, Msg: "the top level of a module may only define", Hint: "put it in a function and call that from the entry script"}
+		return nil, &callFault{Op: b.Name, Msg: "the top level of a module may only define", Hint: "put it in a function and call that from the entry script"}
 	}
 	// Built-ins do not call back into Starlark, so one record serves all.
 	c := &ev.call
@@ -105,7 +105,7 @@ func (f *builtin) CallInternal(thread *starlark.Thread, args starlark.Tuple, kwa
 	if err == nil {
 		return v, nil
 	}
-	fault, ok := err.(*Fault)
+	fault, ok := err.(*callFault)
 	if !ok {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 			}
 		}
 		if len(args) == 0 {
-			return faultf("at least one argument is needed", "the form is "+c.b.Signature())
+			return wrong("at least one argument is needed", "the form is "+c.b.Signature())
 		}
 		c.rest = args
 	} else {
@@ -147,7 +147,7 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 			return c.unknown(name)
 		}
 		if c.v[i] != nil {
-			return faultf("argument "+quote(name)+" is given twice", "")
+			return wrong("argument "+quote(name)+" is given twice", "")
 		}
 		c.v[i] = kv[1]
 	}
@@ -155,7 +155,7 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 		a := &s.args[i]
 		if c.v[i] == nil {
 			if a.def == "" {
-				return faultf("argument "+quote(a.name)+" is missing", "the form is "+c.b.Signature())
+				return wrong("argument "+quote(a.name)+" is missing", "the form is "+c.b.Signature())
 			}
 		} else if err := c.check(a, c.v[i]); err != nil {
 			return err
@@ -175,7 +175,7 @@ func (c *call) tooMany(n int) error {
 	case s.pos > 1:
 		msg = "takes at most " + strconv.Itoa(s.pos) + " positional arguments"
 	}
-	return faultf(msg+", got "+strconv.Itoa(n), "the form is "+c.b.Signature())
+	return wrong(msg+", got "+strconv.Itoa(n), "the form is "+c.b.Signature())
 }
 
 func (c *call) unknown(name string) error {
@@ -190,7 +190,7 @@ func (c *call) unknown(name string) error {
 	} else if near := nearest(name, names); near != "" {
 		hint = "did you mean " + quote(near) + "?"
 	}
-	return faultf("there is no argument "+quote(name), hint)
+	return wrong("there is no argument "+quote(name), hint)
 }
 
 // keywordAlias returns the hint for a keyword that other tools use.
@@ -251,9 +251,9 @@ func (c *call) check(a *arg, v starlark.Value) error {
 	case a.kind&kInt != 0 && k == kString:
 		hint = "int() makes an int of it; octal is written 0o755"
 	case a.kind&kList != 0 && k == kString:
-		hint = "put it in brackets: [" + Quote(v) + "]"
+		hint = "put it in brackets: [" + show(v) + "]"
 	}
-	return faultf("argument "+quote(a.name)+" is "+article(v.Type())+", want "+a.kind.String(), hint)
+	return wrong("argument "+quote(a.name)+" is "+article(v.Type())+", want "+a.kind.String(), hint)
 }
 
 // What the strings of a plan may come to: one, and all together.
@@ -265,10 +265,10 @@ const (
 // weigh bounds the strings that go into the plan.
 func (c *call) weigh(a *arg, n int) error {
 	if n > maxString {
-		return faultf("argument "+quote(a.name)+" is "+strconv.Itoa(n)+" bytes long, at most "+strconv.Itoa(maxString)+" are allowed", "")
+		return wrong("argument "+quote(a.name)+" is "+strconv.Itoa(n)+" bytes long, at most "+strconv.Itoa(maxString)+" are allowed", "")
 	}
 	if c.ev.strings += n; c.ev.strings > maxStrings && c.b.planned {
-		return &Fault{Msg: "the strings of the plan come to more than " + strconv.Itoa(maxStrings) + " bytes", hard: true}
+		return &callFault{Msg: "the strings of the plan come to more than " + strconv.Itoa(maxStrings) + " bytes", hard: true}
 	}
 	return nil
 }
@@ -328,7 +328,7 @@ func (c *call) bool(i int, def bool) bool {
 func (c *call) int(i int, lo, hi int64) (int64, error) {
 	n, ok := c.v[i].(starlark.Int).Int64()
 	if !ok || n < lo || n > hi {
-		return 0, faultf("argument "+quote(c.b.spec.args[i].name)+" is "+c.v[i].String()+", want "+
+		return 0, wrong("argument "+quote(c.b.spec.args[i].name)+" is "+c.v[i].String()+", want "+
 			strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10), "")
 	}
 	return n, nil
@@ -341,7 +341,7 @@ func (c *call) mode(i int) (*plan.Mode, error) {
 	}
 	n, ok := c.v[i].(starlark.Int).Int64()
 	if !ok || n < 0 || n > 0o7777 {
-		return nil, faultf("argument "+quote(c.b.spec.args[i].name)+" is "+c.v[i].String()+", want 0 to 0o7777",
+		return nil, wrong("argument "+quote(c.b.spec.args[i].name)+" is "+c.v[i].String()+", want 0 to 0o7777",
 			"modes are octal: 0o755, not 755")
 	}
 	return plan.ModePtr(plan.Mode(n)), nil
@@ -356,7 +356,7 @@ func (c *call) strs(i int) ([]plan.Str, error) {
 	case starlark.Indexable: // list or tuple
 		n := v.Len()
 		if n > plan.MaxOps {
-			return nil, faultf("argument "+quote(c.b.spec.args[i].name)+" has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(plan.MaxOps)+" are allowed", "")
+			return nil, wrong("argument "+quote(c.b.spec.args[i].name)+" has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(plan.MaxOps)+" are allowed", "")
 		}
 		out = make([]plan.Str, n)
 		for j := range n {
@@ -383,7 +383,7 @@ func quote(s string) string {
 }
 
 // Quote returns a short form of a value for a message.
-func Quote(v starlark.Value) string {
+func show(v starlark.Value) string {
 	switch v := v.(type) {
 	case starlark.String:
 		return quote(string(v))

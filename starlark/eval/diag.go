@@ -91,7 +91,7 @@ func (ev *evaluator) origin(t *starlark.Thread) plan.Origin {
 
 // note records a fault after which the script can go on; false where it must
 // end instead.
-func (ev *evaluator) note(t *starlark.Thread, f *Fault) bool {
+func (ev *evaluator) note(t *starlark.Thread, f *callFault) bool {
 	if ev.guess && f.Op != "param" || ev.collect {
 		return true
 	}
@@ -195,7 +195,7 @@ func (ev *evaluator) evalError(e *starlark.EvalError) plan.Diagnostics {
 		return out
 	}
 	d := plan.Diagnostic{At: at}
-	var f *Fault
+	var f *callFault
 	if errors.As(e.Unwrap(), &f) {
 		d.Op, d.Msg, d.Hint = f.Op, f.Msg, f.Hint
 	} else if reason, ok := strings.CutPrefix(e.Msg, "Starlark computation cancelled: "); ok {

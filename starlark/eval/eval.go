@@ -250,19 +250,19 @@ func (ev *evaluator) load(_ *starlark.Thread, name string) (starlark.StringDict,
 		return nil, ev.cycle(ev.entry)
 	}
 	if ev.loading >= 100 {
-		return nil, &Fault{Op: "load", Msg: "modules are loaded from one another too deeply"}
+		return nil, &callFault{Op: "load", Msg: "modules are loaded from one another too deeply"}
 	}
 	if m.lib {
 		if ev.opt.Lib == nil {
-			return nil, &Fault{Op: "load", Msg: "there is no standard module " + quote(name)}
+			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
 		}
 		m.text, err = ev.opt.Lib(strings.TrimPrefix(name, libPrefix))
 		if err != nil {
-			return nil, &Fault{Op: "load", Msg: "there is no standard module " + quote(name)}
+			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
 		}
 	} else {
 		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
-			return nil, &Fault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err), Hint: "modules are looked for beside the file that loads them"}
+			return nil, &callFault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err), Hint: "modules are looked for beside the file that loads them"}
 		}
 		ev.record("file", m.key, digest(m.text))
 	}
@@ -291,7 +291,7 @@ const libPrefix = "@sbx//"
 // locate finds out which file a load statement of the current module means.
 func (ev *evaluator) locate(name string) (*module, error) {
 	bad := func(why, hint string) (*module, error) {
-		return nil, &Fault{Op: "load", Msg: "module name " + quote(name) + " " + why, Hint: hint}
+		return nil, &callFault{Op: "load", Msg: "module name " + quote(name) + " " + why, Hint: hint}
 	}
 	switch {
 	case name == "":
@@ -329,7 +329,7 @@ func (ev *evaluator) cycle(m *module) error {
 	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
 		names[i], names[j] = names[j], names[i]
 	}
-	return &Fault{Op: "load", Msg: "modules load each other in a circle: " + strings.Join(names, " loads "), Hint: "move what both need into a third file"}
+	return &callFault{Op: "load", Msg: "modules load each other in a circle: " + strings.Join(names, " loads "), Hint: "move what both need into a third file"}
 }
 
 // absolute returns the absolute path of a module's file.

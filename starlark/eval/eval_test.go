@@ -2,6 +2,7 @@ package eval
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"io/fs"
 
 	"sbx/engine/plan"
 )

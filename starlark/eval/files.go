@@ -16,7 +16,7 @@ func (c *call) op(kind plan.Kind, dst plan.Str) (*plan.Op, error) {
 	p := c.ev.plan
 	n := len(p.Ops)
 	if n >= plan.MaxOps {
-		return nil, &Fault{Op: c.b.Name, Msg: "the plan has " + strconv.Itoa(n) + " operations already, the most there may be", hard: true}
+		return nil, &callFault{Op: c.b.Name, Msg: "the plan has " + strconv.Itoa(n) + " operations already, the most there may be", hard: true}
 	}
 	if n == cap(p.Ops) {
 		// Much room at once: pages of it that are not reached cost nothing,
@@ -86,7 +86,7 @@ func fnTmpfs(c *call) (starlark.Value, error) {
 func (c *call) size(i int) (uint64, error) {
 	const hint = `write bytes as an int, or a string such as "64M" or "1G"`
 	bad := func() error {
-		return faultf("argument "+quote(c.b.spec.args[i].name)+" is "+Quote(c.v[i])+", which is no size", hint)
+		return wrong("argument "+quote(c.b.spec.args[i].name)+" is "+show(c.v[i])+", which is no size", hint)
 	}
 	switch v := c.v[i].(type) {
 	case starlark.Int:
@@ -170,7 +170,7 @@ func fnOverlay(c *call) (starlark.Value, error) {
 	}
 	upper, work := c.str(2), c.str(3)
 	if c.given(3) && (!c.given(2) || upper == "tmpfs") {
-		return nil, faultf(`argument "work" needs an "upper" that is a path`, "")
+		return nil, wrong(`argument "work" needs an "upper" that is a path`, "")
 	}
 	op, err := c.op(plan.Overlay, c.str(0))
 	if err != nil {

@@ -57,7 +57,7 @@ func findGuard(name string) starlark.Value {
 }
 
 func tooLarge(what string) error {
-	return faultf("the "+what+" would take more than "+strconv.Itoa(maxMade>>20)+" MiB", "")
+	return wrong("the "+what+" would take more than "+strconv.Itoa(maxMade>>20)+" MiB", "")
 }
 
 // size is the memory that a sequence takes, without what its elements refer to.
@@ -95,7 +95,7 @@ func mayRepeat(x starlark.Value, n starlark.Int) error {
 		_, small1 := x.Int64()
 		_, small2 := n.Int64()
 		if !(small1 && small2) && bits(x)+bits(n) > maxIntBits {
-			return faultf("the product has more than "+strconv.Itoa(maxIntBits)+" bits", "")
+			return wrong("the product has more than "+strconv.Itoa(maxIntBits)+" bits", "")
 		}
 		return nil
 	}
@@ -205,7 +205,7 @@ func (g *guard) method(thread *starlark.Thread, args starlark.Tuple, kwargs []st
 		}
 	}
 	if fn == nil {
-		return nil, faultf(recv.Type()+" has no ."+name+" field or method", "")
+		return nil, wrong(recv.Type()+" has no ."+name+" field or method", "")
 	}
 	return starlark.Call(thread, fn, args, kwargs)
 }
@@ -240,7 +240,7 @@ func fnRange(c *call) (starlark.Value, error) {
 		return nil, err
 	}
 	if n := starlark.Len(v); n > maxRange {
-		return nil, faultf("the range has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(maxRange)+" are allowed", "")
+		return nil, wrong("the range has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(maxRange)+" are allowed", "")
 	}
 	return v, nil
 }

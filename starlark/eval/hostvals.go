@@ -57,7 +57,7 @@ func (h *hostValue) Attr(name string) (starlark.Value, error) {
 	ev, host := h.ev, h.ev.opt.Host
 	text := func(s string, err error) (starlark.Value, error) {
 		if err != nil {
-			return nil, &Fault{Msg: "host." + name + " cannot be told: " + errText(err)}
+			return nil, &callFault{Msg: "host." + name + " cannot be told: " + errText(err)}
 		}
 		ev.record("host", name, s)
 		return starlark.String(s), nil
@@ -195,7 +195,7 @@ func (*envValue) Hash() (uint32, error) { return 0, errors.New("unhashable type:
 func (e *envValue) Get(k starlark.Value) (starlark.Value, bool, error) {
 	name, ok := k.(starlark.String)
 	if !ok {
-		return nil, false, &Fault{Msg: "a name in host.env is a string, not " + article(k.Type())}
+		return nil, false, &callFault{Msg: "a name in host.env is a string, not " + article(k.Type())}
 	}
 	v, ok := e.ev.opt.Host.LookupEnv(string(name))
 	e.ev.record("env", string(name), v)
@@ -243,7 +243,7 @@ func (e *envValue) Attr(name string) (starlark.Value, error) {
 	case "get":
 		return starlark.NewBuiltin("get", func(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			if len(args) < 1 || len(args) > 2 || len(kwargs) > 0 {
-				return nil, &Fault{Op: "host.env.get", Msg: "takes a name and a default"}
+				return nil, &callFault{Op: "host.env.get", Msg: "takes a name and a default"}
 			}
 			v, ok, err := e.Get(args[0])
 			if err != nil {
@@ -260,7 +260,7 @@ func (e *envValue) Attr(name string) (starlark.Value, error) {
 	case "keys":
 		return starlark.NewBuiltin("keys", func(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			if len(args)+len(kwargs) > 0 {
-				return nil, &Fault{Op: "host.env.keys", Msg: "takes no arguments"}
+				return nil, &callFault{Op: "host.env.keys", Msg: "takes no arguments"}
 			}
 			names := e.names()
 			e.ev.record("env", "*", strings.Join(names, " "))
@@ -269,7 +269,7 @@ func (e *envValue) Attr(name string) (starlark.Value, error) {
 	case "items":
 		return starlark.NewBuiltin("items", func(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 			if len(args)+len(kwargs) > 0 {
-				return nil, &Fault{Op: "host.env.items", Msg: "takes no arguments"}
+				return nil, &callFault{Op: "host.env.items", Msg: "takes no arguments"}
 			}
 			items := e.Items()
 			out := make([]starlark.Value, len(items))
@@ -311,7 +311,7 @@ func (s *scriptValue) Attr(name string) (starlark.Value, error) {
 	}
 	path, err := s.ev.absolute(s.m)
 	if err != nil {
-		return nil, &Fault{Msg: "script." + name + " cannot be told: " + errText(err)}
+		return nil, &callFault{Msg: "script." + name + " cannot be told: " + errText(err)}
 	}
 	if name == "dir" {
 		path = filepath.Dir(path)

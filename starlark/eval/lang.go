@@ -29,7 +29,7 @@ func fnFail(c *call) (starlark.Value, error) {
 	for _, kv := range c.kw {
 		s, ok := kv[1].(starlark.String)
 		if kv[0] != starlark.String("sep") || !ok {
-			return nil, faultf("takes values, and sep, a string", "")
+			return nil, wrong("takes values, and sep, a string", "")
 		}
 		sep = string(s)
 	}
@@ -47,13 +47,13 @@ func fnFail(c *call) (starlark.Value, error) {
 	if b.Len() == 0 {
 		b.WriteString("the script failed without saying why")
 	}
-	return nil, faultf(b.String(), "")
+	return nil, wrong(b.String(), "")
 }
 
 func fnDir(c *call) (starlark.Value, error) {
 	if len(c.pos) > 0 {
 		if s, ok := c.pos[0].(starlark.String); ok && (len(c.pos)+len(c.kw) > 1 || strings.HasPrefix(string(s), "/")) {
-			return nil, faultf("it lists the attributes of a value", "mkdir() makes directories")
+			return nil, wrong("it lists the attributes of a value", "mkdir() makes directories")
 		}
 	}
 	return starlark.Universe["dir"].(*starlark.Builtin).CallInternal(c.thread, c.pos, c.kw)

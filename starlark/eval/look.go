@@ -24,13 +24,13 @@ func (c *call) hostPath() (string, error) {
 	name := "argument " + quote(c.b.spec.args[0].name)
 	switch {
 	case p == "":
-		return "", faultf(name+" is empty", "")
+		return "", wrong(name+" is empty", "")
 	case strings.IndexByte(p, 0) >= 0:
-		return "", faultf(name+" is "+quote(p)+", which holds a NUL byte", "")
+		return "", wrong(name+" is "+quote(p)+", which holds a NUL byte", "")
 	case p == "~" || strings.HasPrefix(p, "~/"):
-		return "", faultf(name+" is "+quote(p)+", which is not absolute", "write host.home + "+quote(p[1:]))
+		return "", wrong(name+" is "+quote(p)+", which is not absolute", "write host.home + "+quote(p[1:]))
 	case p[0] != '/':
-		return "", faultf(name+" is "+quote(p)+", which is not absolute", "write script.dir + "+quote("/"+p))
+		return "", wrong(name+" is "+quote(p)+", which is not absolute", "write script.dir + "+quote("/"+p))
 	}
 	return p, nil
 }
@@ -77,11 +77,11 @@ func fnGlob(c *call) (starlark.Value, error) {
 		return nil, err
 	}
 	if strings.Contains(pattern, "**") {
-		return nil, faultf("pattern "+quote(pattern)+" holds \"**\"", "a * matches within one directory; write one for each level")
+		return nil, wrong("pattern "+quote(pattern)+" holds \"**\"", "a * matches within one directory; write one for each level")
 	}
 	paths, err := c.ev.opt.Host.Glob(pattern)
 	if err != nil {
-		return nil, faultf("pattern "+quote(pattern)+" is malformed", "a [ needs its ]")
+		return nil, wrong("pattern "+quote(pattern)+" is malformed", "a [ needs its ]")
 	}
 	slices.Sort(paths)
 	h := sha256.New()
@@ -99,7 +99,7 @@ func fnRead(c *call) (starlark.Value, error) {
 	}
 	b, err := c.ev.opt.Host.ReadFile(path, maxRead)
 	if err != nil {
-		return nil, faultf("cannot read "+quote(path)+": "+errText(err), "")
+		return nil, wrong("cannot read "+quote(path)+": "+errText(err), "")
 	}
 	c.ev.record("file", path, digest(b))
 	return starlark.String(b), nil
@@ -112,7 +112,7 @@ func fnRealpath(c *call) (starlark.Value, error) {
 	}
 	real, err := c.ev.opt.Host.Realpath(path)
 	if err != nil {
-		return nil, faultf("cannot resolve "+quote(path)+": "+errText(err), "")
+		return nil, wrong("cannot resolve "+quote(path)+": "+errText(err), "")
 	}
 	c.ev.record("realpath", path, real)
 	return starlark.String(real), nil
@@ -121,12 +121,12 @@ func fnRealpath(c *call) (starlark.Value, error) {
 func fnWhich(c *call) (starlark.Value, error) {
 	name := string(c.str(0))
 	if name == "" || strings.IndexByte(name, 0) >= 0 {
-		return nil, faultf("argument \"name\" is "+quote(name)+", which is no program", "")
+		return nil, wrong("argument \"name\" is "+quote(name)+", which is no program", "")
 	}
 	found := ""
 	if strings.IndexByte(name, '/') >= 0 {
 		if name[0] != '/' {
-			return nil, faultf("argument \"name\" is "+quote(name)+", which is not absolute", "give the bare name, or an absolute path")
+			return nil, wrong("argument \"name\" is "+quote(name)+", which is not absolute", "give the bare name, or an absolute path")
 		}
 		if c.ev.runnable(name) {
 			found = name

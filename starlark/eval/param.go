@@ -31,12 +31,12 @@ func fnParam(c *call) (starlark.Value, error) {
 	}
 	value := p.Default
 	set := ev.take(p.Name)
-	var fault *Fault
+	var fault *callFault
 	switch {
 	case len(set) > 0:
 		value, fault = convert(&p, set)
 	case p.Required && !ev.collect:
-		fault = &Fault{Msg: "parameter " + quote(p.Name) + " has no value", Hint: "pass --set " + p.Name + "=…"}
+		fault = &callFault{Msg: "parameter " + quote(p.Name) + " has no value", Hint: "pass --set " + p.Name + "=…"}
 		if near := nearest(p.Name, ev.unused()); near != "" {
 			fault.Hint += "; there is no parameter " + quote(near)
 		}
@@ -62,11 +62,11 @@ func fnParam(c *call) (starlark.Value, error) {
 // declare fills p from the call's arguments and checks that they make sense.
 func (c *call) declare(p *plan.Param) error {
 	if !isParamName(p.Name) {
-		return faultf("argument \"name\" is "+quote(p.Name)+", want letters, digits, \"_\" and \"-\"", "")
+		return wrong("argument \"name\" is "+quote(p.Name)+", want letters, digits, \"_\" and \"-\"", "")
 	}
 	for i := range c.ev.plan.Params {
 		if q := &c.ev.plan.Params[i]; q.Name == p.Name {
-			return faultf("parameter "+quote(p.Name)+" is declared already, at "+q.At.Pos.String(), "keep the value of the first in a variable")
+			return wrong("parameter "+quote(p.Name)+" is declared already, at "+q.At.Pos.String(), "keep the value of the first in a variable")
 		}
 	}
 	if err := c.paramType(p); err != nil {
@@ -81,12 +81,12 @@ func (c *call) declare(p *plan.Param) error {
 		for i := range list.Len() {
 			v, ok := fromValue(list.Index(i), elem)
 			if !ok {
-				return faultf("argument \"choices\" of parameter "+quote(p.Name)+" holds "+Quote(list.Index(i))+", want "+article(elem), "")
+				return wrong("argument \"choices\" of parameter "+quote(p.Name)+" holds "+show(list.Index(i))+", want "+article(elem), "")
 			}
 			p.Choices = append(p.Choices, v)
 		}
 		if len(p.Choices) == 0 {
-			return faultf("argument \"choices\" of parameter "+quote(p.Name)+" is empty", "")
+			return wrong("argument \"choices\" of parameter "+quote(p.Name)+" is empty", "")
 		}
 	}
 	if !c.given(1) {
@@ -95,10 +95,10 @@ func (c *call) declare(p *plan.Param) error {
 	}
 	v, ok := fromValue(c.v[1], p.Type)
 	if !ok {
-		return faultf("argument \"default\" of parameter "+quote(p.Name)+" is "+Quote(c.v[1])+", want "+article(p.Type), "")
+		return wrong("argument \"default\" of parameter "+quote(p.Name)+" is "+show(c.v[1])+", want "+article(p.Type), "")
 	}
 	if bad, ok := allowed(p, v); !ok {
-		return faultf("default "+bad+" of parameter "+quote(p.Name)+" is none of its choices", "choices are "+choiceList(p))
+		return wrong("default "+bad+" of parameter "+quote(p.Name)+" is none of its choices", "choices are "+choiceList(p))
 	}
 	p.Default = v
 	return nil
@@ -120,7 +120,7 @@ func (c *call) paramType(p *plan.Param) error {
 		case "boolean":
 			hint = "did you mean \"bool\"?"
 		}
-		return faultf("argument \"type\" is "+quote(p.Type)+`, want "string", "int", "bool" or "list"`, hint)
+		return wrong("argument \"type\" is "+quote(p.Type)+`, want "string", "int", "bool" or "list"`, hint)
 	}
 	var like starlark.Value
 	if c.given(1) {
@@ -140,7 +140,7 @@ func (c *call) paramType(p *plan.Param) error {
 	case *starlark.List, starlark.Tuple:
 		p.Type = typeList
 	default:
-		return faultf("argument \"default\" of parameter "+quote(p.Name)+" is "+article(like.Type())+", want a string, an int, a bool or a list", "")
+		return wrong("argument \"default\" of parameter "+quote(p.Name)+" is "+article(like.Type())+", want a string, an int, a bool or a list", "")
 	}
 	return nil
 }
@@ -220,10 +220,10 @@ func placeholder(p *plan.Param) any {
 }
 
 // convert reads what --set gave, the last one of several; lists gather all.
-func convert(p *plan.Param, set []string) (any, *Fault) {
+func convert(p *plan.Param, set []string) (any, *callFault) {
 	last := set[len(set)-1]
-	bad := func(want, hint string) (any, *Fault) {
-		return nil, &Fault{Msg: "parameter " + quote(p.Name) + " is set to " + quote(last) + ", want " + want, Hint: hint}
+	bad := func(want, hint string) (any, *callFault) {
+		return nil, &callFault{Msg: "parameter " + quote(p.Name) + " is set to " + quote(last) + ", want " + want, Hint: hint}
 	}
 	var v any = last
 	switch p.Type {
@@ -262,7 +262,7 @@ func convert(p *plan.Param, set []string) (any, *Fault) {
 				hint += "; did you mean " + quote(near) + "?"
 			}
 		}
-		return nil, &Fault{Msg: "parameter " + quote(p.Name) + " is set to " + got + ", which is none of its choices", Hint: hint}
+		return nil, &callFault{Msg: "parameter " + quote(p.Name) + " is set to " + got + ", which is none of its choices", Hint: hint}
 	}
 	return v, nil
 }
@@ -280,7 +280,7 @@ func allowed(p *plan.Param, v any) (bad string, ok bool) {
 		}
 		return "", true
 	}
-	return Quote(toValue(v)), slices.Contains(p.Choices, v)
+	return show(toValue(v)), slices.Contains(p.Choices, v)
 }
 
 func choiceList(p *plan.Param) string {
@@ -293,7 +293,7 @@ func choiceList(p *plan.Param) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(Quote(toValue(c)))
+		b.WriteString(show(toValue(c)))
 	}
 	return b.String()
 }

@@ -21,7 +21,7 @@ func (c *call) set() (starlark.Value, error) {
 // env appends a change of the environment.
 func (c *call) env(op plan.EnvOp) error {
 	if len(c.ev.plan.Env) >= plan.MaxOps {
-		return &Fault{Op: c.b.Name, Msg: "the plan has " + strconv.Itoa(plan.MaxOps) + " changes of the environment already, the most there may be", hard: true}
+		return &callFault{Op: c.b.Name, Msg: "the plan has " + strconv.Itoa(plan.MaxOps) + " changes of the environment already, the most there may be", hard: true}
 	}
 	op.At = c.ev.origin(c.thread)
 	c.ev.plan.Env = append(c.ev.plan.Env, op)
@@ -65,7 +65,7 @@ func fnCommand(c *call) (starlark.Value, error) {
 		return nil, err
 	}
 	if len(argv) == 0 {
-		return nil, faultf(`argument "argv" is empty`, `name the program first: command(["make", "-j2"])`)
+		return nil, wrong(`argument "argv" is empty`, `name the program first: command(["make", "-j2"])`)
 	}
 	c.ev.plan.Command = argv
 	return c.set()
@@ -79,7 +79,7 @@ func fnHostname(c *call) (starlark.Value, error) {
 func fnUmask(c *call) (starlark.Value, error) {
 	n, ok := c.v[0].(starlark.Int).Int64()
 	if !ok || n < 0 || n > 0o777 {
-		return nil, faultf(`argument "mode" is `+Quote(c.v[0])+", want 0 to 0o777", "modes are octal: 0o022, not 22")
+		return nil, wrong(`argument "mode" is `+show(c.v[0])+", want 0 to 0o777", "modes are octal: 0o022, not 22")
 	}
 	c.ev.plan.Umask = plan.ModePtr(plan.Mode(n))
 	return c.set()
@@ -111,12 +111,12 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 	caps := &c.ev.plan.Caps
 	switch {
 	case c.given(0) == c.given(1):
-		return nil, faultf(`want either "none", "all" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
+		return nil, wrong(`want either "none", "all" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
 	case c.given(0):
 		set := string(c.str(0))
 		if set != "none" && set != "all" {
 			hint := `name single ones by keep = ["CAP_NET_RAW"]`
-			return nil, faultf("argument \"set\" is "+quote(set)+`, want "none" or "all"`, hint)
+			return nil, wrong("argument \"set\" is "+quote(set)+`, want "none" or "all"`, hint)
 		}
 		caps.Set, caps.Keep = set, nil
 		return c.set()
@@ -151,7 +151,7 @@ func capability(s string) (string, error) {
 	if near := nearest(name, capNames[:]); near != "" {
 		hint = "did you mean " + quote(near) + "?"
 	}
-	return "", faultf("there is no capability "+quote(s), hint)
+	return "", wrong("there is no capability "+quote(s), hint)
 }
 
 var capNames = [...]string{
@@ -180,7 +180,7 @@ func fnUnshare(c *call) (starlark.Value, error) {
 		}
 	}
 	if !any {
-		return nil, faultf("no namespace is named", "write unshare(net = True, pid = True)")
+		return nil, wrong("no namespace is named", "write unshare(net = True, pid = True)")
 	}
 	return starlark.None, nil
 }
@@ -223,7 +223,7 @@ func fnRlimit(c *call) (starlark.Value, error) {
 		if near := nearest(name, rlimitNames[:]); near != "" {
 			hint = "did you mean " + quote(near) + "?"
 		}
-		return nil, faultf("there is no limit "+quote(given), hint)
+		return nil, wrong("there is no limit "+quote(given), hint)
 	}
 	soft, err := c.limit(1)
 	if err != nil {
@@ -236,7 +236,7 @@ func fnRlimit(c *call) (starlark.Value, error) {
 		}
 	}
 	if soft > hard {
-		return nil, faultf("the soft limit is above the hard one", "")
+		return nil, wrong("the soft limit is above the hard one", "")
 	}
 	l := plan.Rlimit{Name: name, Soft: soft, Hard: hard, At: c.ev.origin(c.thread)}
 	p := c.ev.plan
@@ -259,7 +259,7 @@ func (c *call) limit(i int) (uint64, error) {
 			return plan.RlimInfinity, nil
 		}
 	}
-	return 0, faultf("argument "+quote(c.b.spec.args[i].name)+" is "+Quote(c.v[i])+`, want an int from 0 or "unlimited"`, "")
+	return 0, wrong("argument "+quote(c.b.spec.args[i].name)+" is "+show(c.v[i])+`, want an int from 0 or "unlimited"`, "")
 }
 
 // fd appends argument 0 to a list of file descriptors.
