@@ -14,10 +14,10 @@ import (
 // command compiles what happens between the finished sandbox and the execve.
 func (c *compiler) command() error {
 	p := c.plan
-	if c.prog.Guard {
-		c.key("", "guard", "")
-		// Whatever has a capability over the sandbox's processes must not reach
-		// the guard, whose memory is a copy of ours.
+	if c.prog.Init {
+		c.key("", "init", "")
+		// What has capabilities in the sandbox must not look into the init, whose
+		// memory is a copy of ours.
 		c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
 		c.add(program.ForkCommand)
 	}
@@ -36,7 +36,7 @@ func (c *compiler) command() error {
 	} else {
 		c.add(program.Umask, c.oldMask.Arg())
 	}
-	if p.DieWithParent && c.prog.Guard {
+	if p.DieWithParent && (c.prog.Guard || c.prog.Init) {
 		c.key("die_with_parent", "prctl", "")
 		c.add(program.Prctl, program.Imm(prSetPdeathsig), program.Imm(sigKill))
 	}

@@ -109,7 +109,8 @@ func (c *compiler) namespaces() {
 	add(p.Unshare.Cgroup, newCgroup)
 	c.prog.Unshare = flags
 	c.prog.DieWithParent = p.DieWithParent
-	c.prog.Guard = p.Unshare.PID && p.Init || !p.Unshare.PID && p.DieWithParent
+	c.prog.Init = p.Unshare.PID && p.Init
+	c.prog.Guard = !p.Unshare.PID && p.DieWithParent
 	if p.Unshare.Time {
 		// clone(2) has no room for this flag. The command enters at its exec.
 		c.key("unshare.time", "unshare", "")

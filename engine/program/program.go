@@ -61,8 +61,7 @@ const (
 	Execve
 
 	// ForkCommand forks the command off: the child goes on with the next
-	// instruction, the parent becomes the guard of the sandbox and never
-	// returns. No arguments.
+	// instruction, the parent stays as the init of the sandbox. No arguments.
 	ForkCommand
 	// Decimal writes the value of Args[0] in decimal at the offset Args[1] of
 	// the arena, with a final NUL.
@@ -139,11 +138,15 @@ type Program struct {
 
 	Plan *plan.Plan // for the positions of Refs
 
-	// Unshare holds the CLONE_NEW flags of the child, and Guard says that the
-	// program has a ForkCommand: the child stays as guard, or as pid 1.
+	// Unshare holds the CLONE_NEW flags of the sandbox.
 	Unshare uint64
-	Guard   bool
-	// DieWithParent has the guard end the sandbox when sbx dies.
+	// Init: there is a ForkCommand, before which the program makes the sandbox
+	// in what becomes its pid 1.
+	Init bool
+	// Guard: a process outside looks after the sandbox, and ends it with sbx.
+	Guard bool
+	// DieWithParent has the kernel kill the child when sbx dies, where there is
+	// no guard to do it.
 	DieWithParent bool
 	// Locks are directories that no two sandboxes may use at once; flock(2) is
 	// held on them for as long as the sandbox lives. There are at most MaxLocks.

@@ -19,6 +19,28 @@ TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-16
 	MOVQ	AX, pid+8(FP)
 	RET
 
+// func rawGuard(stack uintptr, c *child) (pid uintptr)
+// Clones a process that shares this one's memory and runs guardMain(c) on a stack
+// of its own, for good.
+TEXT ·rawGuard(SB),NOSPLIT|NOFRAME,$0-24
+	MOVQ	$(0x100+17), DI // CLONE_VM | SIGCHLD
+	MOVQ	stack+0(FP), SI
+	MOVQ	c+8(FP), R13
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVQ	$56, AX // clone
+	SYSCALL
+	TESTQ	AX, AX
+	JZ	guard
+	MOVQ	AX, pid+16(FP)
+	RET
+guard:
+	SUBQ	$32, SP
+	MOVQ	R13, 0(SP)
+	CALL	·guardMain(SB)
+	INT	$3
+
 // sigForward is the handler of the signals that sbx passes on, with the C
 // calling convention: DI is the signal, SI the siginfo. What the kernel itself
 // sent (si_code > 0, a key on the terminal) has reached the command already.

@@ -16,6 +16,27 @@ TEXT ·rawClone(SB),NOSPLIT|NOFRAME,$0-16
 	MOVD	R0, pid+8(FP)
 	RET
 
+// func rawGuard(stack uintptr, c *child) (pid uintptr)
+// Clones a process that shares this one's memory and runs guardMain(c) on a stack
+// of its own, for good.
+TEXT ·rawGuard(SB),NOSPLIT|NOFRAME,$0-24
+	MOVD	$(0x100+17), R0 // CLONE_VM | SIGCHLD
+	MOVD	stack+0(FP), R1
+	MOVD	c+8(FP), R19
+	MOVD	ZR, R2
+	MOVD	ZR, R3
+	MOVD	ZR, R4
+	MOVD	$220, R8 // clone
+	SVC
+	CBZ	R0, guard
+	MOVD	R0, pid+16(FP)
+	RET
+guard:
+	SUB	$32, RSP
+	MOVD	R19, 8(RSP)
+	CALL	·guardMain(SB)
+	BRK
+
 // sigForward is the handler of the signals that sbx passes on: R0 is the
 // signal, R1 the siginfo. What the kernel itself sent (si_code > 0, a key on
 // the terminal) has reached the command already.

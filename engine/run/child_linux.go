@@ -48,14 +48,16 @@ type child struct {
 	flags   uintptr // of clone(2)
 	mask    uint64  // signal mask of the command
 	ppid    uintptr // of sbx itself
+	stack   []byte  // of the guard
 	pipe    int     // write end of a pipe to sbx, or -1
 	pipeR   int     // its read end, to be closed
 	keep    [16]int // fds that the guard needs while the command runs
 	nkeep   int
 	guard   bool
+	init    bool
 	pidNS   bool
 	die     bool
-	command uintptr // in the guard: pid of the command
+	command uintptr // in the guard or init: pid of the command
 
 	path       [32]byte  // "/proc/thread-self/children"
 	childrenFD int       // that file of the guard, or negative
@@ -78,17 +80,23 @@ func sys(nr, a, b, c, d, e, f uintptr) (uintptr, uintptr) {
 
 func rawClone(flags uintptr) (pid uintptr)
 
-// startChild clones, with all signals blocked: the handlers of the Go runtime
-// must not run in the child. Nothing in it can be preempted, so that it stays on
-// one thread.
+func rawGuard(stack uintptr, c *child) (pid uintptr)
+
+// startChild clones the command, or what will be its parent, with all signals
+// blocked: the handlers of the Go runtime must not run there. Nothing in it can
+// be preempted, so that it stays on one thread.
 //
 //go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
-func startChild(c *child) uintptr {
+func startChild(c *child) (pid uintptr) {
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
-	pid := cloneChild(c)
+	if c.guard {
+		pid = rawGuard(uintptr(unsafe.Pointer(unsafe.SliceData(c.stack)))+uintptr(len(c.stack)), c)
+	} else {
+		pid = cloneChild(c)
+	}
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
 	return pid
 }
@@ -117,17 +125,8 @@ func childMain(c *child) {
 	if c.pipeR >= 0 {
 		sys(unix.SYS_CLOSE, uintptr(c.pipeR), 0, 0, 0, 0, 0)
 	}
-	if c.die {
-		sig := uintptr(unix.SIGKILL)
-		if c.guard && !c.pidNS {
-			sig = deathSignal
-			sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
-			fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
-			if errno == 0 {
-				c.childrenFD = int(fd)
-			}
-		}
-		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
+	if c.die && !c.guard {
+		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
 		if orphaned(c) { // before the signal was asked for
 			exit(1)
 		}
@@ -137,7 +136,7 @@ func childMain(c *child) {
 		exit(125)
 	}
 	c.command = forkCommand(c, next)
-	guardMain(c)
+	attend(c)
 }
 
 // orphaned reports whether sbx is gone. In a pid namespace of its own the child

@@ -1,10 +1,17 @@
 package run
 
-// The guard: the process between sbx and the command. As pid 1 of a pid
-// namespace it reaps what the sandbox orphans; without one it is the subreaper
-// of all that the command starts. It passes signals on, tells sbx when the
-// command stops or ends, and ends the sandbox when sbx dies. It obeys the same
-// rules as child_linux.go.
+// The processes between sbx and the command, where there are any.
+//
+// The guard stands outside the sandbox: the subreaper of all that the command
+// starts, it ends the sandbox when sbx dies. It is a process of its own that
+// shares sbx's memory, which costs next to nothing; as it is outside, nothing in
+// the sandbox can look into it, any more than into sbx.
+//
+// Where the sandbox has a pid namespace, the init is its pid 1: the kernel ends
+// the sandbox with it. It is inside, so its memory is a copy, and locked.
+//
+// Both reap, pass signals on to the command, and tell sbx when that stops or
+// ends. They obey the same rules as child_linux.go.
 
 import (
 	"unsafe"
@@ -31,13 +38,34 @@ func forkCommand(c *child, next uintptr) uintptr {
 	return 0
 }
 
-// guardMain is the rest of the guard's life.
+// guardMain is the guard's life.
 //
 //go:nosplit
 //go:noinline
 //go:norace
 //go:nocheckptr
 func guardMain(c *child) {
+	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if errno == 0 {
+		c.childrenFD = int(fd)
+		keepFD(c, c.childrenFD)
+	}
+	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
+	if orphaned(c) { // before the signal was asked for
+		exit(1)
+	}
+	c.command = cloneChild(c)
+	attend(c)
+}
+
+// attend looks after the command from its start to its end.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func attend(c *child) {
 	if c.command > ^uintptr(4095) {
 		c.rep.Kind = reportFailed
 		c.rep.Errno = -int32(c.command)
@@ -49,7 +77,6 @@ func guardMain(c *child) {
 	// A group of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command.
 	sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
-	keepFD(c, c.childrenFD)
 	closeInherited(c)
 	for {
 		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.info)), 0, 8, 0, 0)
@@ -60,14 +87,14 @@ func guardMain(c *child) {
 		switch {
 		case sig == uintptr(unix.SIGCHLD):
 			if status, ended := reap(c); ended {
-				if c.die && !c.pidNS {
+				if c.guard {
 					endAll(c)
 				}
 				c.rep.Value = int64(status)
 				c.rep.Kind = reportExited
 				exit(0)
 			}
-		case sig == deathSignal && c.die && !c.pidNS && orphaned(c):
+		case sig == deathSignal && c.guard && orphaned(c):
 			endAll(c)
 			exit(125)
 		case code <= 0:
@@ -84,7 +111,7 @@ func guardMain(c *child) {
 //go:nocheckptr
 func stopped(c *child) {
 	c.rep.Kind = reportStopped
-	if c.pidNS {
+	if c.init {
 		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.rep.Kind)), 1, 0, 0, 0)
 		return
 	}

@@ -36,7 +36,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.keep[c.nkeep] = fd
 		c.nkeep++
 	}
-	if p.Guard {
+	if p.Init {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 		if err != nil {
 			return 0, fmt.Errorf("mmap: %w", err)
@@ -44,7 +44,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		defer unix.Munmap(b)
 		c.rep = (*report)(unsafe.Pointer(&b[0]))
 	}
-	if c.pidNS && (p.Guard || p.DieWithParent) {
+	if p.Init || c.pidNS && p.DieWithParent {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			return 0, fmt.Errorf("pipe: %w", err)
@@ -54,7 +54,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.nkeep++
 		defer unix.Close(c.pipeR)
 	}
-	if p.Guard && p.DieWithParent && !c.pidNS {
+	if p.Guard {
 		// If the guard is killed, what it guarded comes here to be ended.
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
@@ -119,7 +119,7 @@ func prepare(p *program.Program) (*child, error) {
 		arena:   &p.Arena[0],
 		numbers: &callNumbers[0],
 		pipe:    -1, pipeR: -1, childrenFD: -1,
-		guard: p.Guard, die: p.DieWithParent,
+		guard: p.Guard, init: p.Init, die: p.DieWithParent,
 		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
 		all:   ^uint64(0),
 		ppid:  uintptr(os.Getpid()),
@@ -127,8 +127,11 @@ func prepare(p *program.Program) (*child, error) {
 		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
 	}
 	copy(c.path[:], "/proc/thread-self/children")
-	if !p.Guard {
+	if !p.Init {
 		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
+	}
+	if p.Guard {
+		c.stack = make([]byte, 32<<10)
 	}
 	return c, nil
 }

@@ -17,7 +17,7 @@ import (
 type watch struct {
 	prog  *program.Program
 	child *child
-	pid   int // of the guard, or of the command where there is no guard
+	pid   int // of the guard or init, or of the command where there is neither
 }
 
 // sigTarget is the process that sigForward, the signal handler, sends to.
@@ -28,16 +28,17 @@ func handlers() (forward, restorer uintptr)
 // wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
 	rep := w.child.rep
-	if !w.prog.Guard && (rep.Kind == reportFailed || rep.Kind == reportNoExec) {
+	between := w.prog.Guard || w.prog.Init
+	if !between && (rep.Kind == reportFailed || rep.Kind == reportNoExec) {
 		w.waitChild()
 		return 0, failure(rep)
 	}
 	w.started()
-	if w.prog.Guard && w.child.pidNS {
+	if w.prog.Init {
 		go w.stops()
 	}
 	st := w.waitChild()
-	if !w.prog.Guard {
+	if !between {
 		return st, nil
 	}
 	switch rep.Kind {
@@ -46,7 +47,7 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	case reportFailed, reportNoExec:
 		return 0, failure(rep)
 	}
-	// The guard is gone without a word on how the command ended.
+	// The guard or init is gone without a word on how the command ended.
 	w.endOrphans()
 	if !st.Signaled() {
 		st = unix.WaitStatus(unix.SIGKILL)
@@ -120,7 +121,7 @@ func (w *watch) stop() {
 // endOrphans kills what a guard that was itself killed has left behind; as
 // subreaper sbx has inherited it.
 func (w *watch) endOrphans() {
-	if !w.prog.DieWithParent || w.child.pidNS {
+	if !w.prog.Guard {
 		return
 	}
 	for {
