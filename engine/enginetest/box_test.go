@@ -299,3 +299,5 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 	t.Fatal("waited in vain: " + what)
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -7,6 +7,9 @@ package enginetest
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,4 +62,40 @@ func loopback() error {
 		return err
 	}
 	return unix.Connect(fd, addr)
+}
+
+func init() {
+	probes["tiocsti"] = func([]string) int {
+		for _, c := range []struct {
+			name string
+			nr   uint64
+		}{
+			{"TIOCSTI", unix.TIOCSTI}, {"TIOCSTI with high bits", 0xdead_0000_0000 | unix.TIOCSTI},
+			{"TIOCLINUX", 0x541c}, {"TIOCLINUX with high bits", 1<<63 | 0x541c}, {"TCGETS", unix.TCGETS},
+		} {
+			var b [64]byte
+			_, _, errno := unix.Syscall(unix.SYS_IOCTL, 0, uintptr(c.nr), uintptr(unsafe.Pointer(&b)))
+			fmt.Printf("%s: %v\n", c.name, errno)
+		}
+		return 0
+	}
+	// daemon runs a command as daemons run: in a session of its own, with no
+	// parent that would wait for it.
+	probes["daemon"] = func(args []string) int {
+		cmd := exec.Command("/proc/self/exe", append([]string{"probe:daemon2"}, args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Run(); err != nil {
+			return fail(err)
+		}
+		return 0
+	}
+	probes["daemon2"] = func(args []string) int {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return fail(err)
+		}
+		return 0
+	}
 }

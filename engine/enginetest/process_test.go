@@ -1,0 +1,94 @@
+//go:build linux
+
+package enginetest
+
+// The process tree of a sandbox: the guard or init, orphans, exit codes.
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// modes are the ways in which the command can be started: below a guard, below
+// an init, as pid 1, and in place of the child.
+var modes = map[string]string{
+	"guard":  "",
+	"init":   "unshare(pid = True)\n",
+	"pid1":   "unshare(pid = True)\ninit(False)\n",
+	"direct": "die_with_parent(False)\n",
+	"alone":  "unshare(pid = True)\ndie_with_parent(False)\n",
+}
+
+// eachMode runs f in every mode as every user.
+func eachMode(t *testing.T, f func(t *testing.T, w who, mode, script string)) {
+	t.Helper()
+	each(t, func(t *testing.T, w who) {
+		for mode, line := range modes {
+			t.Run(mode, func(t *testing.T) {
+				t.Parallel()
+				f(t, w, mode, base()+line)
+			})
+		}
+	})
+}
+
+func TestExitStatus(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		for _, code := range []int{0, 1, 125, 255} {
+			if r := w.sh(t, script, "exit "+itoa(code)); r.code != code || r.err != "" {
+				t.Errorf("exit %d: %s", code, r)
+			}
+		}
+		if mode == "pid1" {
+			return // the kernel keeps a pid 1 from its own signals
+		}
+		for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGSEGV, syscall.SIGQUIT, syscall.Signal(40)} {
+			r := w.sh(t, script, "ulimit -c unlimited; kill -"+itoa(int(sig))+" $$")
+			if r.signal != sig || r.core || r.err != "" {
+				t.Errorf("want signal %d, got %s core %v", sig, r, r.core)
+			}
+		}
+	})
+}
+
+func TestOrphans(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "direct" {
+			return // nobody is there to look after them
+		}
+		if mode != "pid1" {
+			// An orphan that ends is reaped while the command runs.
+			w.want(t, script, `p=$(sh -c 'true >/dev/null & echo $!'); while test -d /proc/$p; do :; done; echo gone`, "gone")
+		}
+		// Those that remain don't keep the sandbox, and don't change its status.
+		// They would hold stdout open, too.
+		for _, daemon := range []string{
+			"sleep 1000 &", "(setsid sleep 1000 &) &", "(setsid sh -c 'trap \"\" TERM HUP INT; sleep 1000 & sleep 1000' &)", "/probe probe:daemon sleep 1000",
+		} {
+			if r := w.sh(t, script, daemon+"\necho over; exit 3"); r.code != 3 || r.out != "over\n" {
+				t.Errorf("%s: %s", daemon, r)
+			}
+		}
+	})
+}
+
+func TestPids(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		r := w.sh(t, base()+"unshare(pid = True)\n", "echo $$; cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l")
+		if r.code != 0 || strings.HasPrefix(r.out, "1\n") || !strings.HasPrefix(r.out, "2\nsbx\n") {
+			t.Error(r)
+		}
+		w.want(t, base()+"unshare(pid = True)\ninit(False)", "echo $$; cat /proc/1/comm", "1\nsh")
+		// Nothing of the init is in reach of the sandbox, not even for its root.
+		for _, file := range []string{"fd/0", "root", "mem", "environ", "cwd"} {
+			if w.root() {
+				continue // with all of root's own capabilities
+			}
+			r := w.sh(t, base()+"unshare(pid = True)\nbecome_root()\n", "{ head -c 1 /proc/1/"+file+" || ls /proc/1/"+file+"/; } 2>&1")
+			if r.code == 0 {
+				t.Errorf("/proc/1/%s: %s", file, r)
+			}
+		}
+	})
+}
