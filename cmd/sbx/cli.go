@@ -127,7 +127,7 @@ func readArgs(args []string) (*commandLine, error) {
 	default:
 		return c, nil
 	}
-	if dashed && len(w.Command) > 0 {
+	if dashed && (len(w.Command) > 0 || planned && w.Script != nil) { // the command has begun before it
 		tail = append([]string{"--"}, tail...)
 	}
 	w.Command = append(w.Command, tail...)

@@ -3,7 +3,10 @@ package main
 // What a verb needs of Linux: the facts of this host, and a sandbox on it.
 
 import (
+	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sbx/engine/explain"
 	"sbx/engine/host"
@@ -30,4 +33,25 @@ func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) in
 		return 128 + int(sig)
 	}
 	return status.ExitStatus()
+}
+
+// fewFiles is the number of file descriptors that sbx may need for a small
+// sandbox, its own runtime included.
+const fewFiles = 16
+
+// enoughFiles returns an error where too few file descriptors are left. The
+// runtime would crash where it gets none for its timers.
+func enoughFiles() error {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil || lim.Cur > 1<<20 {
+		return nil
+	}
+	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(fd)
+	}
+	if err != unix.EMFILE && uint64(fd)+fewFiles <= lim.Cur {
+		return nil
+	}
+	return misuse(fmt.Sprintf("too few file descriptors are left, the limit is %d", lim.Cur), "raise the limit of open files: ulimit -n")
 }

@@ -76,6 +76,9 @@ func (t *target) evaluate() (*plan.Plan, bool) {
 }
 
 func (t *target) read() (*plan.Plan, error) {
+	if err := enoughFiles(); err != nil {
+		return nil, err
+	}
 	t.sources = map[string][]byte{}
 	if t.plan != "" {
 		b, err := readPlan(t.plan)
@@ -84,7 +87,7 @@ func (t *target) read() (*plan.Plan, error) {
 		}
 		p, err := plan.Read(b)
 		if err != nil {
-			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("%q is %v", t.name(), err), Hint: "sbx plan --json writes plans"}}
+			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("plan %q: %v", t.name(), err), Hint: "sbx plan --json writes plans"}}
 		}
 		return p, nil
 	}
