@@ -15,6 +15,7 @@ const (
 	oCloexec = 0x80000
 	oPath    = 0x200000
 	modeReg  = 0o100000
+	setID    = 0o6000
 
 	openTreeClone = 1
 	moveEmptyPath = 4 // MOVE_MOUNT_F_EMPTY_PATH

@@ -116,7 +116,7 @@ func (c *compiler) step(s *layout.Step) {
 		c.dev(s)
 	case plan.Mkdir:
 		c.makeDirs(s)
-		c.add(program.Mkdirat, c.dir(s.Target.Path), c.name(s.Target.Path), program.Imm(dirMode(s))).Errs = created(s)
+		c.mkdir(c.dir(s.Target.Path), c.name(s.Target.Path), dirMode(s), created(s))
 	case plan.Symlink, plan.Write, plan.Copy:
 		c.content(s)
 	case plan.Mask:
@@ -178,6 +178,16 @@ func created(s *layout.Step) [2]uint8 {
 		return [2]uint8{eEXIST}
 	}
 	return [2]uint8{}
+}
+
+// mkdir makes a directory of just that mode: mkdir(2) leaves the set-id bits out.
+func (c *compiler) mkdir(dir, name program.Arg, mode uint64, expected [2]uint8) {
+	in := c.add(program.Mkdirat, dir, name, program.Imm(mode&^setID))
+	in.Errs = expected
+	if mode&setID != 0 {
+		in.Skip = 1 // what is there already keeps its mode
+		c.add(program.Fchmodat, dir, name, program.Imm(mode))
+	}
 }
 
 func (c *compiler) makeDirs(s *layout.Step) {
@@ -399,7 +409,7 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 		c.add(program.Symlinkat, c.prog.Str(string(op.Target)), dir, name)
 		return
 	case plan.Mkdir:
-		c.add(program.Mkdirat, dir, name, program.Imm(dirMode(s)))
+		c.mkdir(dir, name, dirMode(s), [2]uint8{})
 		return
 	}
 	fd := c.slot()
@@ -421,6 +431,9 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 		c.close(src)
 	}
 	c.close(fd)
+	if mode&setID != 0 { // writing cleared them
+		c.add(program.Fchmodat, dir, name, program.Imm(mode))
+	}
 }
 
 // mask mounts something empty and unreadable over the target.

@@ -4,6 +4,7 @@ package compile
 // to read-only trees.
 
 import (
+	"strconv"
 	"strings"
 
 	"sbx/engine/host"
@@ -31,8 +32,9 @@ var overlayOptions = [...][2]string{{"userxattr", ""}, {"index", "off"}, {"metac
 func (c *compiler) overlay(s *layout.Step) program.Slot {
 	op := s.Op
 	var top []layer
+	mode := dirModeOf(c.facts.Stat(string(op.Lower[len(op.Lower)-1])).Mode) // the topmost directory's counts
 	if len(s.Extra) > 0 {
-		top = append(top, c.entries(s.Extra))
+		top = append(top, c.entries(s.Extra, mode))
 	}
 	for i := len(op.Lower) - 1; i >= 0; i-- {
 		top = append(top, layer(op.Lower[i]))
@@ -44,7 +46,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 		name := c.aside()
 		c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
 		upper, work = layer(name+"/upper"), layer(name+"/work")
-		c.add(program.Mkdirat, c.scratch.Arg(), c.str(string(upper)), program.Imm(dirMode(s)))
+		c.mkdir(c.scratch.Arg(), c.str(string(upper)), mode, [2]uint8{})
 		c.add(program.Mkdirat, c.scratch.Arg(), c.str(string(work)), program.Imm(0o700))
 	case op.Upper != "":
 		upper, work = layer(op.Upper), layer(op.Work)
@@ -59,7 +61,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 		if len(top) == 1 { // the kernel wants two where nothing is writable
 			name := c.aside()
 			c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
-			top = append([]layer{layer(name)}, top...)
+			top = append(top, layer(name))
 		}
 	}
 	return c.overlayMount(top, upper, work, attrs)
@@ -163,10 +165,18 @@ func (c *compiler) oldOverlay(fs, fd program.Slot, options string, attrs uint64)
 	c.add(program.Unlinkat, program.Imm(atFDCWD), name, program.Imm(0x200)) // AT_REMOVEDIR
 }
 
+// dirModeOf is the mode to give a directory that stands for one of mode m.
+func dirModeOf(m uint32) uint64 {
+	if m == 0 { // a new one, or one of which nothing is known
+		return 0o755
+	}
+	return uint64(m)
+}
+
 // entries makes what a skeleton adds, as a directory of scratch.
-func (c *compiler) entries(list []*layout.Entry) layer {
+func (c *compiler) entries(list []*layout.Entry, mode uint64) layer {
 	name := c.aside()
-	c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
+	c.mkdir(c.scratch.Arg(), c.str(name), mode, [2]uint8{})
 	c.fill(c.scratch.Arg(), name+"/", list)
 	return layer(name)
 }
@@ -189,7 +199,7 @@ func (c *compiler) fill(dir program.Arg, prefix string, list []*layout.Entry) {
 			c.make(e.Step, dir, name)
 			c.ref = ref
 		case e.Kind == host.Dir:
-			c.add(program.Mkdirat, dir, name, program.Imm(0o755))
+			c.mkdir(dir, name, dirModeOf(e.Mode), [2]uint8{})
 		default:
 			c.add(program.Mknodat, dir, name, program.Imm(modeReg|0o644), program.Imm(0))
 		}
@@ -212,9 +222,9 @@ func (c *compiler) skeleton(s *layout.Step, sk *layout.Skeleton) {
 // once it is attached.
 func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton) program.Slot {
 	if sk.UseMirror() {
-		return c.tmpfs("0755", 0)
+		return c.tmpfs(strconv.FormatUint(dirModeOf(sk.Mode), 8), 0)
 	}
-	top := c.entries(sk.Entries)
+	top := c.entries(sk.Entries, dirModeOf(sk.Mode))
 	return c.overlayMount([]layer{top, layer(sk.Source)}, "", "", bindAttrs(s.Op)|attrRdonly)
 }
 

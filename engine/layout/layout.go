@@ -69,13 +69,15 @@ type Target struct {
 type Entry struct {
 	Rel  string // path below the skeleton's root
 	Kind host.FileType
-	Step *Step // what it is for; for a Symlink, a write or a copy the step itself
+	Mode uint32 // of a directory that is there already, for it to keep; 0: a new one
+	Step *Step  // what it is for; for a Symlink, a write or a copy the step itself
 }
 
 // Skeleton is a directory with a few things added to it, without touching it.
 type Skeleton struct {
 	Path    string // canonical path in the sandbox
 	Source  string // the directory on the host
+	Mode    uint32 // of that directory
 	Entries []*Entry
 	// Mirror holds the entries of Source where an overlay will not do, since
 	// other file systems are mounted below Source; they are bound one by one.

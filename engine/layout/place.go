@@ -346,6 +346,7 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 		*list = append(*list, &Entry{Rel: below(t.Path, root), Kind: kind, Step: whole})
 	}
 	if r.step.Op.Kind == plan.Overlay {
+		b.keepDirs(r, f.path)
 		add(&r.step.Extra, r.path)
 		b.skelNodes(t, nil)
 		return true
@@ -359,6 +360,7 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 		if f.path == r.path {
 			sk.Source = r.layers[0]
 		}
+		sk.Mode = b.facts.Stat(sk.Source).Mode
 		if !b.needsMirror(op, sk) {
 			return false
 		}
@@ -374,6 +376,22 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 	s.skel = sk
 	b.skelNodes(t, sk)
 	return true
+}
+
+// keepDirs gives an overlay's additional layer the directories on the way to
+// dir, as they are: of a merged directory the topmost counts.
+func (b *builder) keepDirs(r *region, dir string) {
+	for i := len(r.path) + 1; dir != r.path && i <= len(dir); i++ {
+		if i < len(dir) && dir[i] != '/' {
+			continue
+		}
+		if b.nodes[dir[:i]] != nil { // a part of the layer itself
+			continue
+		}
+		if p, _ := b.lookup(split(dir[:i])); p.Type == host.Dir {
+			r.step.Extra = append(r.step.Extra, &Entry{Rel: below(dir[:i], r.path), Kind: host.Dir, Mode: p.Mode})
+		}
+	}
 }
 
 // skelNodes enters what a skeleton makes into the tree.
