@@ -137,6 +137,10 @@ func (c *compiler) fds(env []string) []string {
 	c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
 	skip := map[int]bool{}
 	for _, fd := range p.CloseFDs {
+		if fd < 3 {
+			c.key("close_fd", "file descriptor", "")
+			c.add(program.Fcntl, program.Imm(fd), program.Imm(fSetFD), program.Imm(1)) // FD_CLOEXEC
+		}
 		skip[fd] = true
 		c.prog.CloseFDs = append(c.prog.CloseFDs, fd)
 	}

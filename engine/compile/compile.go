@@ -70,6 +70,9 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	}
 	c.network()
 	c.enter()
+	if len(c.prog.Locks) > 0 && !c.prog.Init {
+		c.prog.Guard = true // somebody must hold the locks when sbx is killed
+	}
 	if err := c.command(); err != nil {
 		return nil, err
 	}

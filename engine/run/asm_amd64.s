@@ -43,11 +43,16 @@ guard:
 
 // sigForward is the handler of the signals that sbx passes on, with the C
 // calling convention: DI is the signal, SI the siginfo. What the kernel itself
-// sent (si_code > 0, a key on the terminal) has reached the command already.
+// sent (si_code > 0, a key on the terminal) has reached the command already, if
+// that is in the same session.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVL	·sigKeys(SB), AX
+	CMPL	AX, $0
+	JNE	send
 	MOVL	8(SI), AX
 	CMPL	AX, $0
 	JGT	done
+send:
 	MOVL	·sigTarget(SB), AX
 	CMPL	AX, $0
 	JLE	done

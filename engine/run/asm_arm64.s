@@ -39,11 +39,14 @@ guard:
 
 // sigForward is the handler of the signals that sbx passes on: R0 is the
 // signal, R1 the siginfo. What the kernel itself sent (si_code > 0, a key on
-// the terminal) has reached the command already.
+// the terminal) has reached the command already, if that is in the same session.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVW	·sigKeys(SB), R2
+	CBNZW	R2, send
 	MOVW	8(R1), R2
 	CMPW	$0, R2
 	BGT	done
+send:
 	MOVW	·sigTarget(SB), R3
 	CMPW	$0, R3
 	BLE	done

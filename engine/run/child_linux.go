@@ -20,7 +20,6 @@ const (
 	reportNone    int32 = iota
 	reportFailed        // instruction Inst failed with Errno
 	reportNoExec        // no execve succeeded: Errno, and the number of the try in Value
-	reportStopped       // the command was stopped
 	reportExited        // the command ended: Value is its wait status
 )
 
@@ -33,7 +32,7 @@ type report struct {
 
 const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
 
-// deathSignal tells a guard that is not a pid 1 that its parent has died.
+// deathSignal tells a guard, or an init that has to clean up, that sbx has died.
 const deathSignal = 64
 
 // child is all that the child reads and writes.
@@ -51,8 +50,11 @@ type child struct {
 	stack   []byte  // of the guard
 	pipe    int     // write end of a pipe to sbx, or -1
 	pipeR   int     // its read end, to be closed
-	keep    [16]int // fds that the guard needs while the command runs
+	keep    [24]int // fds that the guard or init needs while the command runs
 	nkeep   int
+	clean   [program.MaxLocks]cleanDir
+	nclean  int
+	closed  [3]bool // of the standard fds, those to be closed as the command starts
 	guard   bool
 	init    bool
 	pidNS   bool
@@ -69,6 +71,12 @@ type child struct {
 	time       [2]int64
 	action     [4]uint64 // kernel_sigaction
 	deflt      [4]uint64 // kernel_sigaction of SIG_DFL
+}
+
+// cleanDir is a work directory of an overlay that goes with the sandbox.
+type cleanDir struct {
+	dir         int   // the directory it is in
+	inner, name *byte // what the kernel made in it, and itself
 }
 
 //go:nosplit
@@ -126,17 +134,35 @@ func childMain(c *child) {
 		sys(unix.SYS_CLOSE, uintptr(c.pipeR), 0, 0, 0, 0, 0)
 	}
 	if c.die && !c.guard {
-		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+		sig := uintptr(unix.SIGKILL)
+		if c.init && c.nclean > 0 {
+			sig = deathSignal // there is something to be done before the end
+		}
+		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
 		if orphaned(c) { // before the signal was asked for
 			exit(1)
 		}
 	}
 	next := perform(c, 0)
 	if next == 0 {
+		cleanUp(c)
 		exit(125)
 	}
 	c.command = forkCommand(c, next)
 	attend(c)
+}
+
+// cleanUp removes the work directories.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func cleanUp(c *child) {
+	for i := range c.nclean {
+		d := &c.clean[i]
+		sys(unix.SYS_UNLINKAT, uintptr(d.dir), uintptr(unsafe.Pointer(d.inner)), unix.AT_REMOVEDIR, 0, 0, 0)
+		sys(unix.SYS_UNLINKAT, uintptr(d.dir), uintptr(unsafe.Pointer(d.name)), unix.AT_REMOVEDIR, 0, 0, 0)
+	}
 }
 
 // orphaned reports whether sbx is gone. In a pid namespace of its own the child
@@ -146,7 +172,7 @@ func childMain(c *child) {
 //go:norace
 //go:nocheckptr
 func orphaned(c *child) bool {
-	if !c.pidNS {
+	if !c.pidNS || c.guard {
 		ppid, _ := sys(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)
 		return ppid != c.ppid
 	}

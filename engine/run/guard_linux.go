@@ -72,6 +72,7 @@ func attend(c *child) {
 		c.rep.Inst = -1
 	}
 	if c.rep.Kind != reportNone { // written by the command, which shared this memory
+		cleanUp(c)
 		exit(125)
 	}
 	// A group of its own, so that keys on the terminal do not come here too; then
@@ -87,36 +88,47 @@ func attend(c *child) {
 		switch {
 		case sig == uintptr(unix.SIGCHLD):
 			if status, ended := reap(c); ended {
-				if c.guard {
+				if c.guard && (c.die || childless()) {
 					endAll(c)
+					cleanUp(c)
 				}
 				c.rep.Value = int64(status)
 				c.rep.Kind = reportExited
 				exit(0)
 			}
-		case sig == deathSignal && c.guard && orphaned(c):
-			endAll(c)
-			exit(125)
+		case sig == deathSignal:
+			if c.die && orphaned(c) {
+				endAll(c)
+				cleanUp(c)
+				exit(125)
+			}
 		case code <= 0:
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
 }
 
-// stopped tells sbx that the command was stopped: by stopping too, or, since a
-// pid 1 cannot stop itself, by a byte on the pipe.
+// stopped has sbx stop as the command did; its own handler of SIGCONT will wake
+// the command. A pid 1 cannot see sbx, and writes a byte to the pipe.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
 func stopped(c *child) {
-	c.rep.Kind = reportStopped
 	if c.init {
-		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.rep.Kind)), 1, 0, 0, 0)
-		return
+		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
+	} else if !orphaned(c) {
+		sys(unix.SYS_KILL, c.ppid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 	}
-	pid, _ := sys(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
-	sys(unix.SYS_KILL, pid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
+}
+
+// childless reports whether no child is left.
+//
+//go:nosplit
+//go:norace
+func childless() bool {
+	_, errno := sys(unix.SYS_WAITID, unix.P_ALL, 0, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	return errno == uintptr(unix.ECHILD)
 }
 
 //go:nosplit
@@ -130,12 +142,17 @@ func keepFD(c *child, fd int) {
 
 // closeInherited closes what the guard has from sbx but does not need, so that
 // whoever waits for the end of a pipe given to the command does not wait for
-// the guard. Kept are the standard three, which sbx itself holds as well.
+// the guard. Kept are the standard three, as far as sbx itself holds them.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
 func closeInherited(c *child) {
+	for fd := range len(c.closed) {
+		if c.closed[fd] {
+			sys(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)
+		}
+	}
 	for first := 3; ; {
 		next := -1
 		for i := range c.nkeep {
@@ -217,6 +234,10 @@ func endAll(c *child) {
 //go:norace
 //go:nocheckptr
 func killChildren(c *child) {
+	if c.init {
+		sys(unix.SYS_KILL, ^uintptr(0), uintptr(unix.SIGKILL), 0, 0, 0, 0) // all but the pid 1 itself
+		return
+	}
 	if c.childrenFD < 0 {
 		sys(unix.SYS_KILL, c.command, uintptr(unix.SIGKILL), 0, 0, 0, 0)
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,23 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		defer unix.Close(fd)
 		c.keep[c.nkeep] = fd
 		c.nkeep++
+	}
+	for _, path := range p.Cleanup {
+		i := strings.LastIndexByte(path, '/')
+		fd, err := unix.Open(path[:i+1], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return 0, fmt.Errorf("opening %q: %w", path[:i+1], err)
+		}
+		defer unix.Close(fd)
+		c.keep[c.nkeep] = fd
+		c.nkeep++
+		c.clean[c.nclean] = cleanDir{fd, &[]byte(path[i+1:] + "/work\x00")[0], &[]byte(path[i+1:] + "\x00")[0]}
+		c.nclean++
+	}
+	for _, fd := range p.CloseFDs {
+		if fd < len(c.closed) {
+			c.closed[fd] = true
+		}
 	}
 	if p.Init {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
@@ -68,7 +86,11 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		return 0, &Failure{Inst: -1, Errno: unix.Errno(-r)}
 	}
 	w := &watch{prog: p, child: c, pid: int(r)}
-	return w.wait()
+	st, err := w.wait()
+	if err != nil || p.Init {
+		cleanUp(c)
+	}
+	return st, err
 }
 
 // lock takes the lock of a directory. Every copy of the descriptor holds it, so

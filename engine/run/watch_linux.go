@@ -20,8 +20,9 @@ type watch struct {
 	pid   int // of the guard or init, or of the command where there is neither
 }
 
-// sigTarget is the process that sigForward, the signal handler, sends to.
-var sigTarget int32
+// sigTarget is the process that sigForward, the signal handler, sends to;
+// sigKeys has it send what comes from the terminal, too.
+var sigTarget, sigKeys int32
 
 func handlers() (forward, restorer uintptr)
 
@@ -49,6 +50,7 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	}
 	// The guard or init is gone without a word on how the command ended.
 	w.endOrphans()
+	cleanUp(w.child)
 	if !st.Signaled() {
 		st = unix.WaitStatus(unix.SIGKILL)
 	}
@@ -92,6 +94,9 @@ func (w *watch) started() {
 	for _, fd := range w.prog.CloseFDs {
 		unix.Close(fd)
 	}
+	if w.prog.Plan.NewSession {
+		sigKeys = 1 // the terminal is not the command's any more
+	}
 	sigTarget = int32(w.pid)
 	forward, restorer := handlers()
 	act := sigaction{handler: forward, flags: saOnStack | saRestart, mask: ^uint64(0)}
@@ -125,13 +130,17 @@ func (w *watch) endOrphans() {
 		return
 	}
 	for {
-		b, err := os.ReadFile("/proc/thread-self/children")
+		// They are children of any one of the threads.
+		tasks, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return
 		}
-		for _, f := range strings.Fields(string(b)) {
-			if pid, err := strconv.Atoi(f); err == nil {
-				unix.Kill(pid, unix.SIGKILL)
+		for _, t := range tasks {
+			b, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+			for _, f := range strings.Fields(string(b)) {
+				if pid, err := strconv.Atoi(f); err == nil {
+					unix.Kill(pid, unix.SIGKILL)
+				}
 			}
 		}
 		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
