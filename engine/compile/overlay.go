@@ -90,13 +90,18 @@ func (c *compiler) overlayMount(layers []layer, upper, work layer, attrs uint64)
 	c.add(program.Fsmount, fs.Arg(), program.Imm(fsmountCloexec), program.Imm(attrs)).Out = int16(fd)
 	c.add(program.Close, fs.Arg())
 
-	// Before Linux 6.5 there is no lowerdir+, and one string holds all layers.
+	// Kernels before lowerdir+ say EINVAL to it, the oldest not before the end;
+	// there one string holds all layers.
 	if options, ok := overlayString(layers, upper, work); ok {
 		skip := c.add(program.Getpid)
 		skip.Flags = program.FlagSkipOK
 		from := len(c.prog.Insts)
-		c.prog.Insts[first].Errs[0] = eINVAL
-		c.prog.Insts[first].Skip = int16(from - first - 1)
+		for i := first; i < from; i++ {
+			if in := &c.prog.Insts[i]; in.Call == program.Fsconfig {
+				in.Errs[0] = eINVAL
+				in.Skip = int16(from - i - 1)
+			}
+		}
 		c.oldOverlay(fs, fd, options, attrs)
 		c.prog.Insts[from-1].Skip = int16(len(c.prog.Insts) - from)
 	}

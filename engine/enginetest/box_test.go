@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sbx/engine/plan"
 )
 
 // patience bounds every wait; nothing is expected to take that long.
@@ -301,3 +303,30 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// scriptPlan is the plan that a script makes, to add what scripts cannot write.
+func scriptPlan(t testing.TB, w who, script string) *plan.Plan {
+	t.Helper()
+	file := filepath.Join(w.dir(t), "plan.sbx.star")
+	must(t, os.WriteFile(file, []byte(script), 0o644))
+	cmd := exec.Command(sbxBin, "plan", "--json", file)
+	cmd.Dir = "/"
+	w.become(cmd)
+	r := finish(t, cmd)
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	p, err := plan.Read([]byte(r.out))
+	must(t, err)
+	return p
+}
+
+// plan runs a plan.
+func (w who) plan(t testing.TB, p *plan.Plan, argv ...string) result {
+	t.Helper()
+	b, err := p.JSON()
+	must(t, err)
+	file := filepath.Join(w.dir(t), "plan.json")
+	must(t, os.WriteFile(file, b, 0o644))
+	return finish(t, w.exec(t, append([]string{"--plan", file, "--"}, argv...)...))
+}

@@ -98,7 +98,7 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		d.Msg = fmt.Sprintf("source %q: %v", op.Src, e)
 	case op != nil && (in.Call == program.Openat || in.Call == program.Sendfile) && op.Kind == plan.Copy:
 		d.Msg = fmt.Sprintf("copying %q to %q: %v", op.Src, op.Dst, e)
-	case op != nil && op.Kind == plan.Overlay && in.Call == program.Fsconfig:
+	case op != nil && op.Kind == plan.Overlay && (in.Call == program.Fsconfig || in.Call == program.Mount):
 		d.Msg = fmt.Sprintf("overlay at %q: %v", op.Dst, e)
 		d.Hint = overlayHint(op, e)
 	case op != nil:

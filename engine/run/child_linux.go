@@ -17,10 +17,10 @@ import (
 
 // Kinds of report.
 const (
-	reportNone    int32 = iota
-	reportFailed        // instruction Inst failed with Errno
-	reportNoExec        // no execve succeeded: Errno, and the number of the try in Value
-	reportExited        // the command ended: Value is its wait status
+	reportNone   int32 = iota
+	reportFailed       // instruction Inst failed with Errno
+	reportNoExec       // no execve succeeded: Errno, and the number of the try in Value
+	reportExited       // the command ended: Value is its wait status
 )
 
 // report is what the child tells the parent, in memory that they share.

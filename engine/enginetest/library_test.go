@@ -1,0 +1,131 @@
+//go:build linux
+
+package enginetest
+
+// The library pipeline in a process of its own, with a program that is changed
+// on the way, to get at what this kernel would not do by itself.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sbx/engine/compile"
+	"sbx/engine/explain"
+	"sbx/engine/host"
+	"sbx/engine/plan"
+	"sbx/engine/program"
+	"sbx/engine/run"
+	"sbx/engine/validate"
+)
+
+// changes are made to a compiled program.
+var changes = map[string]func(p *program.Program){
+	// Linux 6.5 to 6.6: the new mount API, but no lowerdir+.
+	"no-lowerdir+": func(p *program.Program) {
+		p.Arena = bytes.ReplaceAll(p.Arena, []byte("lowerdir+\x00"), []byte("lowerdir_\x00"))
+	},
+	// Before: the old code behind the new API, which takes anything and then fails.
+	"no-create": func(p *program.Program) {
+		overlay := false
+		for i := range p.Insts {
+			in := &p.Insts[i]
+			switch {
+			case in.Call == program.Fsopen:
+				overlay = bytes.HasPrefix(p.Arena[in.Args[0]:], []byte("overlay\x00"))
+			case in.Call == program.Fsconfig && overlay && in.Args[1] == 6: // FSCONFIG_CMD_CREATE
+				in.Args[2] = 1 // a key, which it must not have: EINVAL
+			}
+		}
+	},
+}
+
+func init() {
+	// library CHANGE PLAN runs a plan.
+	probes["library"] = func(args []string) int {
+		b, err := os.ReadFile(args[1])
+		if err != nil {
+			return fail(err)
+		}
+		p, err := plan.Read(b)
+		if err != nil {
+			return fail(err)
+		}
+		f := host.Live()
+		l, diags := validate.Check(p, f)
+		if diags.HasErrors() {
+			return fail(diags)
+		}
+		prog, err := compile.Compile(p, l, f, compile.Options{})
+		if err != nil {
+			return fail(err)
+		}
+		changes[args[0]](prog)
+		st, err := run.Run(prog)
+		var failure *run.Failure
+		if errors.As(err, &failure) {
+			d, code := explain.Failure(prog, f, err)
+			fmt.Fprintln(os.Stderr, d.Op+": "+d.Msg)
+			return code
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return st.ExitStatus()
+	}
+}
+
+// library runs a plan with a changed program.
+func (w who) library(t testing.TB, change string, p *plan.Plan) result {
+	t.Helper()
+	b, err := p.JSON()
+	must(t, err)
+	file := filepath.Join(w.dir(t), "plan.json")
+	must(t, os.WriteFile(file, b, 0o644))
+	cmd := exec.Command(probeBin, "probe:library", change, file)
+	cmd.Dir = "/"
+	w.become(cmd)
+	return finish(t, cmd)
+}
+
+func TestOverlayOldKernels(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for change := range changes {
+			for i, name := range strange {
+				d := w.disk(t) + "/" + name
+				w.write(t, d+"/low/low", "low")
+				w.write(t, d+"/mid/mid", "mid")
+				up := w.mkdir(t, d+"/up")
+				p := scriptPlan(t, w, base())
+				lower := []plan.Str{plan.Str(d + "/low"), plan.Str(d + "/mid")}
+				p.Ops = append(p.Ops,
+					plan.Op{Kind: plan.Overlay, Dst: "/ov", Lower: lower, Upper: plan.Str(up)},
+					plan.Op{Kind: plan.Overlay, Dst: "/ro", Lower: lower},
+					plan.Op{Kind: plan.Overlay, Dst: "/mem", Lower: lower[:1], UpperTmpfs: true})
+				p.Command = []plan.Str{"sh", "-c", "cd /ov && cat low mid && echo up >up && ls; cat /ro/mid; touch /ro/x 2>/dev/null; echo x >/mem/x && cat /mem/x /mem/low"}
+				r := w.library(t, change, p)
+				if r.code != 0 || r.out != "lowmidlow\nmid\nup\nmidx\nlow" {
+					t.Errorf("%s %d: %q: %s", change, i, name, r)
+				}
+				if b, err := os.ReadFile(up + "/up"); err != nil || string(b) != "up\n" {
+					t.Errorf("%q: %q, %v", name, b, err)
+				}
+			}
+			// What would not fit into one page is refused, not cut.
+			p := scriptPlan(t, w, base())
+			d := w.disk(t)
+			var lower []plan.Str
+			for i := range 60 {
+				lower = append(lower, plan.Str(w.mkdir(t, d+"/"+strings.Repeat("x", 100)+itoa(i))))
+			}
+			p.Ops = append(p.Ops, plan.Op{Kind: plan.Overlay, Dst: "/ov", Lower: lower, Upper: plan.Str(w.mkdir(t, d+"/up"))})
+			p.Command = []plan.Str{"true"}
+			wantError(t, w.library(t, change, p), 125, "overlay at \"/ov\": invalid argument")
+		}
+	})
+}

@@ -1,0 +1,106 @@
+//go:build linux
+
+package enginetest
+
+// One upper directory, one sandbox.
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// running is a sandbox whose command runs till its stdin ends.
+type running struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	out   *bufio.Reader
+}
+
+// start runs a command and waits for the line "ready" from it.
+func start(t testing.TB, cmd *exec.Cmd) *running {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	if cmd.Stderr == nil {
+		cmd.Stderr = os.Stderr
+	}
+	must(t, cmd.Start())
+	r := &running{cmd, stdin, bufio.NewReader(stdout)}
+	if line := r.line(t); line != "ready" {
+		t.Fatalf("want ready, got %q", line)
+	}
+	return r
+}
+
+func (r *running) line(t testing.TB) string {
+	t.Helper()
+	line, err := r.out.ReadString('\n')
+	if err != nil && err != io.EOF {
+		t.Error(err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+func (r *running) kill(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	must(t, r.cmd.Process.Signal(sig))
+}
+
+// wait returns how it ended.
+func (r *running) wait(t testing.TB) result {
+	t.Helper()
+	rest, err := io.ReadAll(r.out)
+	must(t, err)
+	res := ended(t, r.cmd, r.cmd.Wait())
+	res.out = string(rest)
+	return res
+}
+
+func TestOverlayLock(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := w.disk(t)
+		low, up := w.mkdir(t, d+"/low"), w.mkdir(t, d+"/up")
+		script += fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, up)
+		const stay = "echo ready; read x; echo done >/ov/f"
+		busy := []string{"overlay: upper \"" + up + "\" is in use by another sandbox", "hint: ", ":1: error"}
+		free := func(what string) {
+			t.Helper()
+			eventually(t, "the lock to be free after "+what, func() bool { return w.sh(t, script, "echo x >/ov/x").code == 0 })
+		}
+
+		r := start(t, w.command(t, script, "sh", "-c", stay))
+		w.refused(t, script, busy...)
+		r.stdin.Close()
+		if res := r.wait(t); res.code != 0 {
+			t.Error(res)
+		}
+		if res := w.sh(t, script, "echo x >/ov/x"); res.code != 0 {
+			t.Error("after the end of the first:", res)
+		}
+		if _, err := os.Stat(up + ".work"); err == nil {
+			t.Error("the work directory is still there")
+		}
+
+		// The lock outlives sbx where the sandbox does.
+		r = start(t, w.command(t, script, "sh", "-c", stay))
+		r.kill(t, syscall.SIGKILL)
+		if mode == "direct" || mode == "alone" {
+			r.cmd.Process.Wait()
+			w.refused(t, script, busy...)
+			r.stdin.Close()
+			free("the end of the command")
+			return
+		}
+		r.wait(t)
+		free("kill -9 of sbx")
+		eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + ".work"); return err != nil })
+	})
+}
