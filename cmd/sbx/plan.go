@@ -36,7 +36,7 @@ func (c *planCmd) run(t target) int {
 		}
 		return out(string(b))
 	}
-	f, err := hostFacts()
+	f, err := hostFacts(p)
 	if err != nil {
 		complain(err)
 		return exitSetup

@@ -10,12 +10,13 @@ import (
 
 	"sbx/engine/explain"
 	"sbx/engine/host"
+	"sbx/engine/plan"
 	"sbx/engine/program"
 	"sbx/engine/run"
 )
 
-// hostFacts returns the facts of this host.
-func hostFacts() (*host.Facts, error) { return host.Live(), nil }
+// hostFacts returns the facts of this host that a plan needs.
+func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 
 // perform runs the program and returns the exit code, or ends sbx by the signal
 // that ended the command.

@@ -9,12 +9,13 @@ import (
 	"os"
 
 	"sbx/engine/host"
+	"sbx/engine/plan"
 	"sbx/engine/program"
 )
 
 var errLinux = errors.New("sbx makes sandboxes on Linux only")
 
-func hostFacts() (*host.Facts, error) { return nil, errLinux }
+func hostFacts(*plan.Plan) (*host.Facts, error) { return nil, errLinux }
 
 func perform(*program.Program, *host.Facts, map[string][]byte) int {
 	complain(errLinux)

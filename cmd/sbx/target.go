@@ -48,7 +48,7 @@ func (t *target) load() (*plan.Plan, *layout.Layout, *host.Facts, bool) {
 	if !ok {
 		return nil, nil, nil, false
 	}
-	f, err := hostFacts()
+	f, err := hostFacts(p)
 	if err != nil {
 		complain(err)
 		return nil, nil, nil, false

@@ -54,7 +54,7 @@ func (c *compiler) command() error {
 }
 
 func (c *compiler) filter() error {
-	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: true}
+	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.facts.ControllingTTY || c.privileged()}
 	code, err := f.Program(c.facts.Arch)
 	if err != nil {
 		return err

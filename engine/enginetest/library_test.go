@@ -56,7 +56,7 @@ func init() {
 		if err != nil {
 			return fail(err)
 		}
-		f := host.Live()
+		f := host.Live(p)
 		l, diags := validate.Check(p, f)
 		if diags.HasErrors() {
 			return fail(diags)

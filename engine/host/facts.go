@@ -61,10 +61,13 @@ type Facts struct {
 	UID, GID uint32
 	Caps     uint64   // effective capabilities of the caller, capabilities(7)
 	Env      []string // NAME=value
-	Cwd      string
-	TTY      string // path of the terminal on one of fds 0 to 2, or empty
-	FDs      []int  // inherited file descriptors above 2; filled where a plan passes some on
-	Arch     string // as GOARCH
+	Cwd      string   // working directory; filled where a plan wants it
+	TTY      string   // path of the terminal on one of fds 0 to 2, or empty
+	FDs      []int    // inherited file descriptors above 2; filled where a plan passes some on
+	// ControllingTTY says that the caller has a controlling terminal. Without
+	// one, and without CAP_SYS_ADMIN over it, nothing can type into any.
+	ControllingTTY bool
+	Arch           string // as GOARCH
 
 	Paths    map[string]Path // lstat(2)
 	Followed map[string]Path // stat(2)

@@ -11,51 +11,73 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/plan"
 )
 
-// Live returns the facts of this host.
-func Live() *Facts {
+// Live returns the facts of this host that a plan needs to know; paths are
+// looked up as they are asked for.
+func Live(p *plan.Plan) *Facts {
 	f := &Facts{
 		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
-		Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
+		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
 	}
-	f.Cwd, _ = os.Getwd()
-	if f.UID == 0 {
-		f.Caps = effectiveCaps()
+	if p.SameDir {
+		f.Cwd, _ = os.Getwd()
+	}
+	if slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Dev }) {
+		f.TTY = terminal()
+	}
+	f.ControllingTTY = controllingTTY()
+	if p.PackFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
+		f.FDs = inherited()
 	}
 	return f
 }
 
-// FindTTY sets TTY from the standard file descriptors.
-func (f *Facts) FindTTY() {
+// terminal returns the path of the terminal on one of the standard file
+// descriptors, or "".
+func terminal() string {
 	for fd := 0; fd <= 2; fd++ {
 		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
 			continue
 		}
 		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") {
-			f.TTY = name
-			return
+			return name
 		}
 	}
+	return ""
 }
 
-// FindFDs sets FDs to the file descriptors above 2 that this process was started
+// controllingTTY reports whether this process has a controlling terminal, tty(4).
+func controllingTTY() bool {
+	fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err != unix.ENXIO && err != unix.ENOENT
+	}
+	unix.Close(fd)
+	return true
+}
+
+// inherited returns the file descriptors above 2 that this process was started
 // with: those that are open and do not close at an exec, as all of Go's own do.
-func (f *Facts) FindFDs() {
+func inherited() []int {
 	names, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return
+		return nil
 	}
+	var fds []int
 	for _, e := range names {
 		fd, err := strconv.Atoi(e.Name())
 		if err != nil || fd < 3 {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
-			f.FDs = append(f.FDs, fd)
+			fds = append(fds, fd)
 		}
 	}
-	slices.Sort(f.FDs)
+	slices.Sort(fds)
+	return fds
 }
 
 func effectiveCaps() uint64 {

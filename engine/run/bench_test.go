@@ -29,7 +29,7 @@ func small() *plan.Plan {
 }
 
 func benchmark(b *testing.B, p *plan.Plan) {
-	f := host.Live()
+	f := host.Live(p)
 	for b.Loop() {
 		l, ds := validate.Check(p, f)
 		if ds.HasErrors() {

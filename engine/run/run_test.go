@@ -26,7 +26,7 @@ func TestSmoke(t *testing.T) {
 		{Kind: plan.Tmpfs, Dst: "/tmp"},
 	}
 	p.Command = []plan.Str{"sh", "-c", "id; ls -la / /dev; cat /proc/self/mountinfo; grep -E 'Cap|NoNew|Secc' /proc/self/status; exit 7"}
-	f := host.Live()
+	f := host.Live(p)
 	l, ds := validate.Check(p, f)
 	if ds.HasErrors() {
 		t.Fatal(ds)

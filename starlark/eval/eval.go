@@ -83,6 +83,7 @@ type evaluator struct {
 	opt    *Options
 	plan   *plan.Plan
 	thread *starlark.Thread
+	watch  watch
 	entry  *module
 	cur    *module // whose top level runs
 	call   call
@@ -120,9 +121,9 @@ func newEvaluator(opt *Options) *evaluator {
 	ev.thread = &starlark.Thread{
 		Print:      ev.print,
 		Load:       ev.load,
-		OnMaxSteps: func(t *starlark.Thread) { t.Cancel(stopSteps) },
+		OnMaxSteps: ev.onSteps,
 	}
-	ev.thread.SetMaxExecutionSteps(opt.MaxSteps)
+	ev.thread.SetMaxExecutionSteps(min(opt.MaxSteps, watchSteps))
 	ev.entry = &module{name: opt.File, key: filepath.Clean(opt.File), text: opt.Source}
 	if opt.File == "-" {
 		ev.entry.name, ev.entry.key = "<stdin>", "<stdin>"
@@ -151,9 +152,11 @@ func (ev *evaluator) run() (ds plan.Diagnostics) {
 		return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errTooLarge(MaxSource).Error()}}
 	}
 
-	w := watch{opt: ev.opt, thread: ev.thread}
-	w.begin()
-	defer w.end()
+	ev.watch = watch{opt: ev.opt, thread: ev.thread}
+	defer ev.watch.end()
+	if len(ev.entry.text) > watchSource {
+		ev.watch.begin()
+	}
 	if ev.opt.Cancel != nil {
 		done := make(chan struct{})
 		defer close(done)
@@ -207,6 +210,9 @@ func (ev *evaluator) compile(m *module) plan.Diagnostics {
 func (ev *evaluator) predeclare(m *module, name string) bool {
 	if _, ok := m.predef[name]; ok {
 		return true
+	}
+	if canBurst(name) {
+		ev.watch.begin()
 	}
 	if v, ok := ev.values[name]; ok {
 		m.predef[name] = v

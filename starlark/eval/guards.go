@@ -239,8 +239,11 @@ func fnRange(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := starlark.Len(v); n > maxRange {
+	switch n := starlark.Len(v); {
+	case n > maxRange:
 		return nil, wrong("the range has "+strconv.Itoa(n)+" elements, at most "+strconv.Itoa(maxRange)+" are allowed", "")
+	case n > watchSteps:
+		c.ev.watch.begin()
 	}
 	return v, nil
 }

@@ -45,9 +45,34 @@ func (o *Options) stopped(reason string) (msg, hint string) {
 	return reason, ""
 }
 
-// The watch first looks after so long; scripts that are done by then, and that
-// is nearly all, never see it run.
-const watchEvery = 20 * time.Millisecond
+// Looking after a script takes a timer, and the runtime a thread for it: a good
+// part of the time of a small script. So the watch begins when there is reason:
+// a script that is large, runs for long, or names what does much in one step.
+const (
+	watchSource = 64 << 10 // bytes
+	watchSteps  = 20_000
+	watchEvery  = 20 * time.Millisecond
+)
+
+// canBurst reports whether one call of a built-in, or one guarded operation, can
+// make much of little.
+func canBurst(name string) bool {
+	switch name {
+	case "json", "read", "str", "repr", guardMul, guardReplace, guardJoin:
+		return true
+	}
+	return false
+}
+
+// onSteps is called when the script has made as many steps as were allowed.
+func (ev *evaluator) onSteps(t *starlark.Thread) {
+	if t.ExecutionSteps() >= ev.opt.MaxSteps {
+		t.Cancel(stopSteps)
+		return
+	}
+	ev.watch.begin()
+	t.SetMaxExecutionSteps(ev.opt.MaxSteps)
+}
 
 // watch ends an evaluation that takes too long or too much memory. A single
 // operation of Starlark cannot be stopped from outside; where one goes on and
@@ -65,18 +90,23 @@ type watch struct {
 	reason   string
 }
 
+// begin begins the watch, if it has not begun.
 func (w *watch) begin() {
-	w.start = time.Now()
 	// The callback may run before AfterFunc has returned.
 	w.mu.Lock()
-	w.timer = time.AfterFunc(watchEvery, w.tick)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if w.timer == nil && w.opt != nil {
+		w.start = time.Now()
+		w.timer = time.AfterFunc(watchEvery, w.tick)
+	}
 }
 
 func (w *watch) end() {
 	w.mu.Lock()
 	w.done = true
-	w.timer.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	if w.maxStack != 0 {
 		debug.SetMaxStack(w.maxStack)
 	}
