@@ -98,6 +98,8 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		d.Msg = fmt.Sprintf("source %q: %v", op.Src, e)
 	case op != nil && (in.Call == program.Openat || in.Call == program.Sendfile) && op.Kind == plan.Copy:
 		d.Msg = fmt.Sprintf("copying %q to %q: %v", op.Src, op.Dst, e)
+	case op != nil && op.Kind == plan.Write && in.Call == program.WriteCall:
+		d.Msg = fmt.Sprintf("writing %q: %v", op.Dst, e)
 	case op != nil && op.Kind == plan.Overlay && (in.Call == program.Fsconfig || in.Call == program.Mount):
 		d.Msg = fmt.Sprintf("overlay at %q: %v", op.Dst, e)
 		d.Hint = overlayHint(op, e)
@@ -120,6 +122,7 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 }
 
 func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e syscall.Errno) string {
+	fills := in.Call == program.WriteCall || in.Call == program.Sendfile || in.Call == program.Mkdirat || in.Call == program.Openat
 	early := op == nil && r.Key == "" || r.What == "user namespace"
 	switch {
 	case e == syscall.ENOSYS:
@@ -128,6 +131,8 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 		return openFilesHint
 	case e == syscall.ENOSPC && in.Call == program.MoveMount, e == syscall.ENOSPC && in.Call == program.OpenTree:
 		return "the limit of mounts is reached: sysctl fs.mount-max"
+	case op != nil && e == syscall.ENOSPC && fills:
+		return "tmpfs(…, size = …) says how much goes into one"
 	case early && (e == syscall.EPERM || e == syscall.EACCES):
 		return "user namespaces seem to be restricted here; " + doctorHint
 	case op != nil && op.Kind == plan.Proc && e == syscall.EPERM:

@@ -233,8 +233,15 @@ func perform(c *child, i uintptr) (next uintptr) {
 				r, errno = sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
 			}
 		}
-		if errno == 0 && in.Flags&program.FlagAll != 0 && r != a[2] {
-			errno = uintptr(unix.EIO)
+		if in.Flags&program.FlagAll != 0 {
+			for errno == 0 && r > 0 && r < a[2] { // the rest may tell why
+				a[1] += r
+				a[2] -= r
+				r, errno = sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
+			}
+			if errno == 0 && r != a[2] {
+				errno = uintptr(unix.EIO)
+			}
 		}
 		if in.Flags&program.FlagExec != 0 {
 			kept := slot(c, uintptr(in.Out))
