@@ -30,7 +30,7 @@ func listing(t *target, p *plan.Plan, l *layout.Layout, f *host.Facts) string {
 	s.script()
 	s.heading("Plan")
 	s.table([]row{
-		{cells: []cell{{"from", "dim"}, {text: path(plan.Str(t.name()))}}},
+		{cells: []cell{{"from", "dim"}, {text: pathText(plan.Str(t.name()))}}},
 		{cells: []cell{{"digest", "dim"}, {text: p.Digest()}}},
 	})
 	return s.String()
@@ -89,7 +89,7 @@ const maxLayers = 20
 
 // opRows returns the line of an operation, and those of an overlay's layers.
 func opRows(number string, op *plan.Op) []row {
-	cells := []cell{{number, "dim"}, {string(op.Kind), "op"}, {text: path(op.Dst)}, {}}
+	cells := []cell{{number, "dim"}, {string(op.Kind), "op"}, {text: pathText(op.Dst)}, {}}
 	var opts []string
 	option := func(on bool, text string) {
 		if on {
@@ -100,16 +100,16 @@ func opRows(number string, op *plan.Op) []row {
 	switch op.Kind {
 	case plan.Bind, plan.Copy:
 		if op.Src != op.Dst {
-			cells[3].text = "← " + path(op.Src)
+			cells[3].text = "← " + pathText(op.Src)
 		}
 	case plan.Symlink:
-		cells[3].text = "→ " + path(op.Target)
+		cells[3].text = "→ " + pathText(op.Target)
 	case plan.Write:
 		cells[3].text = "← " + clip(strconv.Quote(clip(string(op.Data), 60)), 40)
 		opts = append(opts, count(len(op.Data), "byte"))
 	case plan.Overlay:
 		if len(op.Lower) == 1 {
-			cells[3].text = "← " + path(op.Lower[0])
+			cells[3].text = "← " + pathText(op.Lower[0])
 		} else {
 			cells[3].text = "← " + count(len(op.Lower), "layer") + ", bottom first"
 			for i, l := range op.Lower {
@@ -117,15 +117,15 @@ func opRows(number string, op *plan.Op) []row {
 					more = append(more, row{cells: []cell{{}, {}, {}, {"  … and " + strconv.Itoa(len(op.Lower)-i) + " more", "dim"}}})
 					break
 				}
-				more = append(more, row{cells: []cell{{}, {}, {}, {text: "  " + path(l)}}})
+				more = append(more, row{cells: []cell{{}, {}, {}, {text: "  " + pathText(l)}}})
 			}
 		}
 		switch {
 		case op.UpperTmpfs:
 			opts = append(opts, "changes go to memory")
 		case op.Upper != "":
-			opts = append(opts, "changes go to "+path(op.Upper))
-			option(op.Work != "", "work "+path(op.Work))
+			opts = append(opts, "changes go to "+pathText(op.Upper))
+			option(op.Work != "", "work "+pathText(op.Work))
 		default:
 			opts = append(opts, "ro")
 		}
@@ -161,7 +161,7 @@ func size(n uint64) string {
 
 // skeletonRow tells what a read-only overlay adds to a bound directory.
 func skeletonRow(k *layout.Skeleton) row {
-	return row{cells: []cell{{}, {}, {"  + " + names(k.Entries) + " over " + path(plan.Str(k.Path)) + ", not on the host", "dim"}}}
+	return row{cells: []cell{{}, {}, {"  + " + names(k.Entries) + " over " + pathText(plan.Str(k.Path)) + ", not on the host", "dim"}}}
 }
 
 func madeRow(entries []*layout.Entry) row {
@@ -175,7 +175,7 @@ func names(entries []*layout.Entry) string {
 			list = append(list, "…")
 			break
 		}
-		list = append(list, path(plan.Str(e.Rel)))
+		list = append(list, pathText(plan.Str(e.Rel)))
 	}
 	return strings.Join(list, " ")
 }
@@ -202,7 +202,7 @@ func (s *list) command() {
 	if len(p.Command) > 0 {
 		words := make([]string, len(p.Command))
 		for i, a := range p.Command {
-			words[i] = path(a)
+			words[i] = pathText(a)
 		}
 		t.add("command", clip(strings.Join(words, " "), 1000), "command")
 	} else {
@@ -210,9 +210,9 @@ func (s *list) command() {
 	}
 	switch {
 	case p.SameDir:
-		t.add("directory", path(plan.Str(s.facts.Cwd))+" [the caller's]", "same_dir")
+		t.add("directory", pathText(plan.Str(s.facts.Cwd))+" [the caller's]", "same_dir")
 	case p.Dir != "":
-		t.add("directory", path(p.Dir), "chdir")
+		t.add("directory", pathText(p.Dir), "chdir")
 	default:
 		t.add("directory", "/", "")
 	}
@@ -358,15 +358,15 @@ func (s *list) environment() {
 		e := &s.plan.Env[i]
 		switch e.Kind {
 		case plan.SetEnv:
-			rows = append(rows, row{[]cell{{"set", "dim"}, {text: path(e.Name)}, {text: "= " + path(e.Value)}}, where(e.At)})
+			rows = append(rows, row{[]cell{{"set", "dim"}, {text: pathText(e.Name)}, {text: "= " + pathText(e.Value)}}, where(e.At)})
 		case plan.UnsetEnv:
-			rows = append(rows, row{[]cell{{"unset", "dim"}, {text: path(e.Name)}}, where(e.At)})
+			rows = append(rows, row{[]cell{{"unset", "dim"}, {text: pathText(e.Name)}}, where(e.At)})
 		case plan.ClearEnv:
 			kept := "everything"
 			if len(e.Keep) > 0 {
 				kept += " but"
 				for _, k := range e.Keep {
-					kept += " " + path(k)
+					kept += " " + pathText(k)
 				}
 			}
 			rows = append(rows, row{[]cell{{"clear", "dim"}, {text: kept}}, where(e.At)})
@@ -402,9 +402,9 @@ func (s *list) script() {
 		case in.Kind == "file" || in.Kind == "glob":
 			value = "sha256 " + clip(value, 16)
 		case value != "":
-			value = "= " + path(in.Value)
+			value = "= " + pathText(in.Value)
 		}
-		rows = append(rows, row{cells: []cell{{plan.Printable(in.Kind), "dim"}, {text: path(in.Name)}, {text: value}}})
+		rows = append(rows, row{cells: []cell{{plan.Printable(in.Kind), "dim"}, {text: pathText(in.Name)}, {text: value}}})
 	}
 	if rows != nil {
 		s.heading("Read of the host by the script")

@@ -182,8 +182,8 @@ func word(s string) string {
 	return b.String()
 }
 
-// path returns a path as a list shows it.
-func path(s plan.Str) string { return clip(word(string(s)), 200) }
+// pathText returns a path as a list shows it.
+func pathText(s plan.Str) string { return clip(word(string(s)), 200) }
 
 // clip keeps a text short.
 func clip(s string, n int) string {

@@ -130,7 +130,7 @@ func (t *target) options() (eval.Options, error) {
 		Sources: t.sources, Print: scriptPrint,
 		Abort: func(d plan.Diagnostic) {
 			report(t.sources, d)
-			os.Exit(exitSetup)
+			exit(exitSetup)
 		},
 	}, nil
 }

@@ -35,6 +35,9 @@ func wording(verb string, known bool, err error) error {
 	}
 	d := plan.Diagnostic{Msg: err.Error(), Hint: help + " tells what there is"}
 	msg, near, suggested := strings.Cut(err.Error(), ", did you mean ")
+	if strings.HasPrefix(near, `"-`) && !strings.HasPrefix(near, `"--`) {
+		suggested = false // one letter is like any other
+	}
 	if suggested {
 		d.Hint = "did you mean " + near
 	}
