@@ -114,19 +114,57 @@ type builder struct {
 	out   *Layout
 	nodes map[string]*node
 	root  *region
+
+	last   string  // the last of the targets so far in the order of comparePaths
+	hidden []*Step // earlier steps, in order, that the one just placed hides
 }
 
 // Build lays out the plan's operations, except those that skip names by index:
 // they are faulty in themselves.
 func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
+	b := newBuilder(p, f)
+	steps := b.order(p, skip)
+	for round := 0; ; round++ {
+		at := b.placeAll(steps, round == maxRounds)
+		if at < 0 {
+			return b.out
+		}
+		// What a mount would hide, since a symlink led there, comes after it.
+		hidden := b.hidden
+		rest := slices.DeleteFunc(slices.Clone(steps[:at]), func(s *Step) bool { return slices.Contains(hidden, s) })
+		steps = slices.Concat(rest, steps[at:at+1], hidden, steps[at+1:])
+		for _, s := range steps {
+			*s = Step{Op: s.Op, Index: s.Index}
+		}
+		b = newBuilder(p, f)
+	}
+}
+
+// maxRounds bounds how often the operations are put into another order.
+const maxRounds = 50
+
+func newBuilder(p *plan.Plan, f *host.Facts) *builder {
 	b := &builder{facts: f, out: &Layout{}, nodes: make(map[string]*node, len(p.Ops)+8)}
 	b.root = &region{path: "/"}
 	b.nodes["/"] = &node{kind: host.Dir, mount: b.root}
-	steps := b.order(p, skip)
-	for _, s := range steps {
+	return b
+}
+
+// placeAll places the steps, and returns the index of one that would hide
+// earlier ones, b.hidden, or -1. In the last round that is a fault.
+func (b *builder) placeAll(steps []*Step, last bool) int {
+	for i, s := range steps {
 		b.place(s)
+		if b.hidden == nil {
+			continue
+		}
+		if !last {
+			return i
+		}
+		b.fault(s.Op, "", "destination %q hides what is to come to %q", s.Op.Dst, b.hidden[0].Op.Dst)
+		b.hidden = nil
 	}
-	return b.out
+	return -1
 }
 
 // order returns the operations in the order in which they are done: parents
@@ -178,7 +216,10 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 	kept := steps[:0]
 	for i, s := range steps {
 		if i+1 < len(steps) && keys[steps[i+1].Index] == keys[s.Index] && phase(s) == phase(steps[i+1]) && phase(s) < 2 {
-			if next := steps[i+1]; next.Op.Kind == plan.Mkdir && s.Op.Kind != plan.Symlink {
+			switch next := steps[i+1]; {
+			case next.Op.Kind == plan.Mask: // hides what is there, and needs it
+				kept = append(kept, s)
+			case next.Op.Kind == plan.Mkdir && s.Op.Kind != plan.Symlink:
 				steps[i+1] = s // a directory asked for where something is: nothing to do
 			}
 			continue

@@ -5,8 +5,6 @@ package layout
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -91,7 +89,7 @@ func (b *builder) place(s *Step) {
 		b.forget(s, n)
 		b.nodes[s.Target.Path] = n
 	}
-	b.out.Steps = append(b.out.Steps, s)
+	b.done(s)
 	if op.Kind == plan.Dev {
 		b.devNodes(s.Target.Path, s)
 	}
@@ -99,17 +97,27 @@ func (b *builder) place(s *Step) {
 
 // forget drops what the plan put below a path that a mount now covers.
 func (b *builder) forget(s *Step, n *node) {
-	if n.mount == nil {
-		return
+	path := s.Target.Path
+	if n.mount == nil || n.step != s || comparePaths(path, b.last) > 0 {
+		return // nothing was placed below it
 	}
-	old := b.nodes[s.Target.Path]
-	if old == nil {
-		return
+	for _, t := range b.out.Steps {
+		if t.Target.Path != path && within(t.Target.Path, path) {
+			b.hidden = append(b.hidden, t)
+		}
 	}
 	for p := range b.nodes {
-		if p != s.Target.Path && within(p, s.Target.Path) {
+		if p != path && within(p, path) {
 			delete(b.nodes, p)
 		}
+	}
+}
+
+// done enters a step that has been placed.
+func (b *builder) done(s *Step) {
+	b.out.Steps = append(b.out.Steps, s)
+	if comparePaths(b.last, s.Target.Path) < 0 {
+		b.last = s.Target.Path
 	}
 }
 
@@ -459,87 +467,4 @@ var DevNodes = [...]string{"null", "zero", "full", "random", "urandom", "tty"}
 var DevLinks = [...]struct{ Name, Target string }{
 	{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
 	{"core", "/proc/kcore"}, {"ptmx", "pts/ptmx"},
-}
-
-// placeMask hides what is at dst.
-func (b *builder) placeMask(s *Step, dst string) {
-	op := s.Op
-	f := b.walk(dst, true)
-	switch {
-	case f.errno != 0:
-		b.walkFault(op, dst, f)
-		return
-	case !f.exists():
-		if !op.Optional {
-			b.fault(op, "pass optional = True to mask it only where it is there", "%q does not exist in the sandbox", op.Dst)
-		}
-		return
-	case f.path == "/":
-		b.fault(op, "", "the root of the sandbox cannot be masked")
-		return
-	}
-	s.Dir = f.kind == host.Dir
-	s.Target = Target{Path: f.path, Exists: f.kind, Place: b.regionOf(f.path).place}
-	n := &node{kind: host.File, step: s}
-	if s.Dir {
-		n.kind, n.mount = host.Dir, &region{path: f.path, place: ReadOnly, step: s, masked: true}
-		b.forget(s, n)
-	}
-	b.nodes[f.path] = n
-	b.out.Steps = append(b.out.Steps, s)
-}
-
-// placeChmod checks that the file is the sandbox's own: another's would change
-// on the host.
-func (b *builder) placeChmod(s *Step, dst string) {
-	op := s.Op
-	f := b.walk(dst, true)
-	switch {
-	case f.errno != 0:
-		b.walkFault(op, dst, f)
-		return
-	case !f.exists():
-		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
-		return
-	}
-	own := b.regionOf(f.path).place == Own
-	if n := b.nodes[f.path]; own && n != nil && n.step != nil && n.kind == host.File {
-		// A file that is bound in is the host's, wherever its mount point is.
-		own = n.step.Op.Kind == plan.Write || n.step.Op.Kind == plan.Copy
-	}
-	if own && strings.HasPrefix(f.path, "/") {
-		s.Target = Target{Path: f.path, Exists: f.kind}
-		s.Dir = f.kind == host.Dir
-		b.out.Steps = append(b.out.Steps, s)
-		return
-	}
-	b.fault(op, "chmod() is for what the sandbox makes itself: mkdir(), write(), copy(), tmpfs()",
-		"%q is the host's, and mode %s would be its mode there", op.Dst, modeText(op.Mode))
-}
-
-func modeText(m *plan.Mode) string {
-	if m == nil {
-		return "0"
-	}
-	return "0" + strconv.FormatUint(uint64(*m), 8)
-}
-
-// placeRemount makes the mount at dst read-only, or dst into such a mount.
-func (b *builder) placeRemount(s *Step, dst string) {
-	op := s.Op
-	f := b.walk(dst, true)
-	switch {
-	case f.errno != 0:
-		b.walkFault(op, dst, f)
-		return
-	case !f.exists():
-		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
-		return
-	}
-	s.Dir = f.kind == host.Dir
-	s.Target = Target{Path: f.path, Exists: f.kind}
-	n := b.nodes[f.path]
-	// Done: there is a mount already whose attributes change.
-	s.Done = n != nil && (n.mount != nil || n.step != nil && n.step.Op.Kind == plan.Bind)
-	b.out.Steps = append(b.out.Steps, s)
 }
