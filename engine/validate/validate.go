@@ -101,7 +101,9 @@ func (c *checker) op(op *plan.Op) {
 	fault := func(hint, format string, args ...any) {
 		c.fault(op.At, string(op.Kind), hint, format, args...)
 	}
-	c.path(op, "destination", op.Dst)
+	if !(op.Kind == plan.Bind && op.Src == op.Dst) { // that would be said twice
+		c.path(op, "destination", op.Dst)
+	}
 	if op.Mode != nil && *op.Mode > 0o7777 {
 		fault("", "mode %s is more than 07777", op.Mode)
 	}
