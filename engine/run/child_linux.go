@@ -224,7 +224,7 @@ func perform(c *child, i uintptr) (next uintptr) {
 			continue
 		}
 		nr := uintptr(*(*uint16)(unsafe.Add(unsafe.Pointer(c.numbers), uintptr(in.Call)*2)))
-		if in.Call == program.Execve {
+		if in.Call == program.Execve && *slot(c, uintptr(in.Out)) == 0 { // the first try
 			unblock(c)
 		}
 		r, errno := sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
