@@ -46,7 +46,7 @@ func parse(args []string) int {
 		return exitSetup
 	case args[0] == "--version": // as everywhere
 		args = append([]string{"version"}, args[1:]...)
-	case !strings.HasPrefix(args[0], "-") && !isVerb(args[0]):
+	case !isVerb(args[0]) && (!strings.HasPrefix(args[0], "-") || strings.Trim(args[0], "-") == ""):
 		complain(unknownVerb(args[0]))
 		return exitSetup
 	}

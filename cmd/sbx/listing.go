@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -72,15 +73,37 @@ func (s *list) operations(l *layout.Layout) {
 	}
 	s.table(rows)
 
-	var left []row
+	s.leftOut(done)
+}
+
+// leftOut lists the operations that are not done, and why.
+func (s *list) leftOut(done []bool) {
+	var rows []row
+	places := map[string]bool{}
 	for i := range s.plan.Ops {
-		if op := &s.plan.Ops[i]; !done[i] {
-			left = append(left, opRows("–", op)...)
+		if done[i] {
+			places[filepath.Clean(string(s.plan.Ops[i].Dst))] = true
 		}
 	}
-	if len(left) > 0 {
-		s.heading("Left out: something later at the same place, a missing optional source, or a fault")
-		s.table(left)
+	for i := range s.plan.Ops {
+		op := &s.plan.Ops[i]
+		if done[i] {
+			continue
+		}
+		why := "faulty"
+		switch {
+		case op.Optional && op.Src != "" && s.facts.Stat(string(op.Src)).Type == host.Missing:
+			why = "its source does not exist"
+		case places[filepath.Clean(string(op.Dst))]:
+			why = "another is at the same place"
+		}
+		r := opRows("–", op)
+		r[0].cells = append(r[0].cells, cell{why, "warning"})
+		rows = append(rows, r...)
+	}
+	if len(rows) > 0 {
+		s.heading("Left out")
+		s.table(rows)
 	}
 }
 

@@ -16,7 +16,7 @@ func unknownVerb(word string) error {
 	hint := "sbx --help lists the verbs"
 	if near := nearest(word, verbs[:]); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", "sbx "+near)
-	} else if strings.HasSuffix(word, ".star") || isFile(word) {
+	} else if strings.HasSuffix(word, ".star") || word == "-" || isFile(word) {
 		hint = fmt.Sprintf("did you mean %q?", "sbx exec "+word)
 	}
 	return misuse(fmt.Sprintf("unknown verb %q", word), hint)
