@@ -21,13 +21,12 @@ func (*checkCmd) Help() string {
 }
 
 func (c *checkCmd) run(t target) int {
-	p, l, _, ok := t.load()
+	_, l, _, ok := t.load()
 	if !ok {
 		return exitSetup
 	}
 	if isTerminal(os.Stderr) {
 		talk(fmt.Sprintf("%s: ok, %s\n", plan.Printable(t.name()), count(len(l.Steps), "operation")))
 	}
-	_ = p
 	return 0
 }
