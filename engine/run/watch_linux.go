@@ -99,7 +99,7 @@ func (w *watch) started() {
 	}
 	sigTarget = int32(w.pid)
 	forward, restorer := handlers()
-	act := sigaction{handler: forward, flags: saOnStack | saRestart, mask: ^uint64(0)}
+	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
 	if restorer != 0 {
 		act.flags |= saRestorer
 		act.restorer = restorer
@@ -174,6 +174,7 @@ type sigaction struct {
 }
 
 const (
+	saSiginfo  = 0x4 // else the handler gets none
 	saRestorer = 0x04000000
 	saOnStack  = 0x08000000
 	saRestart  = 0x10000000
