@@ -76,6 +76,7 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	if err := c.command(); err != nil {
 		return nil, err
 	}
+	c.prog.Become = c.privileged() && !p.DieWithParent && !p.Unshare.PID && !c.prog.Guard
 	c.prog.Slots = c.nslots
 	return c.prog, nil
 }

@@ -145,6 +145,9 @@ type Program struct {
 	Init bool
 	// Guard: a process outside looks after the sandbox, and ends it with sbx.
 	Guard bool
+	// Become: no child is needed. The caller may make the namespaces itself, and
+	// sbx becomes the command.
+	Become bool
 	// DieWithParent has the kernel kill the child when sbx dies, where there is
 	// no guard to do it.
 	DieWithParent bool

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -58,6 +59,9 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 			c.closed[fd] = true
 		}
 	}
+	if p.Become {
+		return 0, become(c)
+	}
 	if p.Init {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 		if err != nil {
@@ -95,6 +99,16 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		cleanUp(c)
 	}
 	return st, err
+}
+
+// become makes the sandbox in this thread, which then becomes the command. It
+// returns only if that fails; this process is then good for nothing but to say so.
+func become(c *child) error {
+	runtime.LockOSThread()
+	if errno := performHere(c); errno != 0 {
+		return &Failure{Inst: -1, Errno: unix.Errno(errno)}
+	}
+	return failure(c.rep)
 }
 
 // lock takes the lock of a directory. Every copy of the descriptor holds it, so
