@@ -1,0 +1,2 @@
+/* Writes a greeting for name. */
+void greet(const char *name);

@@ -1,0 +1,388 @@
+//go:build linux
+
+// Package examples runs the examples: as an ordinary user, from a copy that
+// belongs to that user, and as root too where the tests run as root.
+package examples
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// nobody is the user that a root test process drops to.
+const nobody = 65534
+
+var (
+	work   string // a directory that everybody may enter
+	sbx    string // the program, in work
+	cannot string // why this host cannot make sandboxes, or ""
+)
+
+func TestMain(m *testing.M) {
+	code, err := setUp(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func setUp(m *testing.M) (int, error) {
+	var err error
+	if work, err = os.MkdirTemp("", "sbx-examples-"); err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o755); err != nil {
+		return 0, err
+	}
+	sbx = filepath.Join(work, "sbx")
+	build := exec.Command("go", "build", "-o", sbx, "sbx/cmd/sbx")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("building sbx: %v\n%s", err, out)
+	}
+	doctor := exec.Command(sbx, "doctor")
+	become(doctor, users()[0])
+	if out, err := doctor.CombinedOutput(); err != nil {
+		cannot = fmt.Sprintf("sbx doctor: %v\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// users are the uids that this process can be, an ordinary one first.
+func users() []int {
+	if os.Getuid() != 0 {
+		return []int{os.Getuid()}
+	}
+	return []int{nobody, 0}
+}
+
+func become(cmd *exec.Cmd, uid int) {
+	if uid != os.Getuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	}
+}
+
+// copied is a copy of one example, and who runs it.
+type copied struct {
+	t   *testing.T
+	uid int
+	dir string // holds the example and home
+	env []string
+}
+
+// each runs f on a copy of an example for each user. What f leaves in the copy
+// must be what it returns, and nothing else may differ.
+func each(t *testing.T, example string, f func(c *copied) (made []string)) {
+	if cannot != "" {
+		if os.Getenv("SBX_MUST_WORK") == "1" {
+			t.Fatal(cannot)
+		}
+		t.Skip(cannot)
+	}
+	for _, uid := range users() {
+		t.Run(fmt.Sprint("uid", uid), func(t *testing.T) {
+			t.Parallel()
+			dir, err := os.MkdirTemp(work, example+"-")
+			must(t, err)
+			c := &copied{t: t, uid: uid, dir: dir}
+			c.env = []string{"HOME=" + c.path("home"), "PATH=/usr/bin:/bin"}
+			must(t, os.Chmod(dir, 0o755))
+			must(t, os.CopyFS(c.path(example), os.DirFS(example)))
+			must(t, os.Mkdir(c.path("home"), 0o755))
+			must(t, filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				return os.Lchown(name, uid, -1)
+			}))
+			before, mounts := files(t, dir), mountTable(t)
+			made := f(c)
+			after := files(t, dir)
+			for _, name := range slices.Sorted(maps.Keys(after)) {
+				if before[name] != after[name] && !slices.Contains(made, name) {
+					t.Errorf("%s has changed: it was %q and is %q", name, before[name], after[name])
+				}
+				delete(before, name)
+			}
+			for name := range before {
+				t.Errorf("%s is gone", name)
+			}
+			for _, name := range made {
+				if _, ok := after[name]; !ok {
+					t.Errorf("%s was not made", name)
+				}
+			}
+			if now := mountTable(t); now != mounts {
+				t.Errorf("the mounts of the host have changed:\n%s\nwere\n%s", now, mounts)
+			}
+		})
+	}
+}
+
+// files tells of each file below dir what could change. Directories only have
+// their modes: where entries came and went is told by these.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		s := fmt.Sprint(info.Mode(), info.Sys().(*syscall.Stat_t).Uid)
+		if d.Type().IsRegular() {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			s += fmt.Sprintf(" %s %x", info.ModTime().Format(time.RFC3339Nano), sha256.Sum256(b))
+		}
+		rel, err := filepath.Rel(dir, name)
+		m[rel] = s
+		return err
+	}))
+	return m
+}
+
+// mountTable returns the mounts below work that this process sees.
+func mountTable(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	must(t, err)
+	var lines []string
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, work) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+func (c *copied) path(name string) string { return filepath.Join(c.dir, name) }
+
+// mkdir makes a directory of the user's.
+func (c *copied) mkdir(name string) string {
+	c.t.Helper()
+	must(c.t, os.Mkdir(c.path(name), 0o755))
+	must(c.t, os.Chown(c.path(name), c.uid, -1))
+	return c.path(name)
+}
+
+// run runs sbx in the copy's directory and returns both of its outputs.
+func (c *copied) run(args ...string) (stdout, stderr string, err error) {
+	c.t.Helper()
+	cmd := exec.Command(sbx, args...)
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, c.env, &out, &errs
+	become(cmd, c.uid)
+	err = cmd.Run()
+	return out.String(), errs.String(), err
+}
+
+// want runs sbx and compares what it prints; «regexps» stand for what varies.
+func (c *copied) want(want string, args ...string) {
+	c.t.Helper()
+	out, errs, err := c.run(args...)
+	if err != nil || errs != "" {
+		c.t.Errorf("sbx %s: %v\nstderr:\n%s", strings.Join(args, " "), err, errs)
+	}
+	pattern := regexp.QuoteMeta(strings.TrimPrefix(want, "\n"))
+	pattern = regexp.MustCompile(`«[^»]*»`).ReplaceAllStringFunc(pattern, func(s string) string {
+		s = strings.Trim(s, "«»")
+		return regexp.MustCompile(`\\(.)`).ReplaceAllString(s, "$1")
+	})
+	if !regexp.MustCompile("^" + pattern + "$").MatchString(out) {
+		c.t.Errorf("sbx %s prints\n%s\nwant\n%s", strings.Join(args, " "), out, want)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAll sees to it that there is a test for each example, and that each is
+// without faults and explains itself.
+func TestAll(t *testing.T) {
+	scripts, err := filepath.Glob("*/*.sbx.star")
+	must(t, err)
+	want := []string{"become-root", "compile-c", "hello", "modules", "overlay-stack"}
+	var have []string
+	for _, s := range scripts {
+		name := filepath.Dir(s)
+		have = append(have, name)
+		if filepath.Base(s) != name+".sbx.star" {
+			t.Errorf("%s is not named after its folder", s)
+		}
+		each(t, name, func(c *copied) []string {
+			script := filepath.Join(name, filepath.Base(s))
+			if out, errs, err := c.run("check", script); err != nil {
+				t.Errorf("sbx check: %v\n%s%s", err, out, errs)
+			}
+			out, errs, err := c.run("help", script)
+			if err != nil || errs != "" || !strings.Contains(out, ".\n") || !strings.Contains(out, "\nUsage: sbx exec ") {
+				t.Errorf("sbx help: %v\n%s%s", err, out, errs)
+			}
+			return nil
+		})
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("the examples are %q, want %q", have, want)
+	}
+}
+
+const helloSays = `
+Hello from a sandbox!
+  I am     uid «\d+», process 2, on Linux «\S+»
+  I see    bin dev hello lib «[a-z0-9 ]*»tmp usr
+  /tmp     is empty, and gone at the end: 0 files
+  /usr     is the host's, and cannot be written
+  «\S+» is not here
+`
+
+func TestHello(t *testing.T) {
+	each(t, "hello", func(c *copied) []string {
+		c.want(helloSays, "exec", "hello/hello.sbx.star")
+		c.env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin"}
+		c.want(helloSays, "exec", "hello/hello.sbx.star")
+		c.env = nil
+		c.want("/\n", "exec", "hello/hello.sbx.star", "--", "pwd")
+		return nil
+	})
+}
+
+// Where /bin and /lib are directories, not links into /usr. Such a host is made
+// by sbx.
+func TestUnmerged(t *testing.T) {
+	const host = `
+bind("/usr", ro = True)
+for name in ["bin", "sbin", "lib", "lib32", "lib64"]:
+    bind(realpath("/" + name) if exists("/" + name) else "/" + name, "/" + name, ro = True, optional = True)
+dev()
+proc()
+tmpfs("/tmp")
+capabilities("all" if host.uid == 0 else "none") # uid 0 without CAP_SETFCAP cannot be mapped again
+bind(script.dir, "/it", ro = True)
+bind(args[0], ro = True)
+`
+	each(t, "hello", func(c *copied) []string {
+		must(t, os.WriteFile(c.path("host.sbx.star"), []byte(host), 0o644))
+		c.want("directory\n", "exec", "host.sbx.star", sbx, "exec", "/it/hello/hello.sbx.star", "sh", "-c", "test -L /bin || echo directory")
+		c.want(helloSays, "exec", "host.sbx.star", sbx, "exec", "/it/hello/hello.sbx.star")
+		return []string{"host.sbx.star"}
+	})
+}
+
+func TestCompileC(t *testing.T) {
+	for _, tool := range []string{"/usr/bin/make", "/usr/bin/cc", "/usr/include/stdio.h"} {
+		if _, err := os.Stat(tool); err != nil {
+			t.Skipf("there is no C compiler: %v", err)
+		}
+	}
+	script := "compile-c/compile-c.sbx.star"
+	each(t, "compile-c", func(c *copied) []string {
+		c.want(`
+cc -O2 -Wall -Wextra -Werror -c -o /out/main.o main.c
+cc -O2 -Wall -Wextra -Werror -c -o /out/greet.o greet.c
+cc -O2 -Wall -Wextra -Werror -o /out/greet /out/main.o /out/greet.o
+`, "exec", script)
+		c.want("Hello, you!\n", "exec", script, "--", "/out/greet", "you")
+		c.want("make: '/out/greet' is up to date.\n", "exec", script)
+		other := c.mkdir("other") // "made" has it
+		for _, out := range []string{other, "other"} {
+			c.want("cc -O2«(.|\n)*»", "exec", script, "--set", "out="+out)
+			c.want("rm -f /out/greet /out/*.o\n", "exec", script, "--set", "out="+out, "--", "make", "clean")
+		}
+		if out, errs, err := c.run("exec", script, "--", "touch", "main.c"); err == nil || !strings.Contains(errs, "Read-only file system") {
+			c.t.Errorf("the source can be written: %v\n%s%s", err, out, errs)
+		}
+		if out, errs, err := c.run("exec", script, "--set", "out=none"); err == nil || !strings.Contains(errs, "does not exist") {
+			c.t.Errorf("into a missing directory: %v\n%s%s", err, out, errs)
+		}
+		return []string{"compile-c/out/greet", "compile-c/out/greet.o", "compile-c/out/main.o", "other"}
+	})
+}
+
+func TestOverlayStack(t *testing.T) {
+	script := "overlay-stack/overlay-stack.sbx.star"
+	says := func(visits int) string {
+		return fmt.Sprintf(`
+files:   colour motd visits
+colour:  green
+motd:    every layer below can be seen
+visits:  %d
+`, visits)
+	}
+	each(t, "overlay-stack", func(c *copied) []string {
+		c.want(says(1), "exec", script)
+		c.want(says(1), "exec", script)
+		upper := "upper=" + c.mkdir("changes")
+		c.want(says(1), "exec", script, "--set", upper)
+		c.want(says(2), "exec", script, "--set", upper)
+		c.want("blue\nremoved by the command, in the upper only\n",
+			"exec", script, "--set", "layers=base", "--", "cat", "colour", "obsolete")
+		if info, err := os.Lstat(c.path("changes/obsolete")); err != nil || info.Mode()&fs.ModeCharDevice == 0 {
+			c.t.Errorf("changes/obsolete is no whiteout: %v, %v", info, err)
+		}
+		return []string{"changes", "changes/obsolete", "changes/visits"}
+	})
+}
+
+func TestBecomeRoot(t *testing.T) {
+	const says = `
+I am root, uid 0
+in the archive:  -rwxr-xr-x 1234/1234
+installed:       -rwxr-xr-x 0/0
+for www-data:    drwxr-x--- 0/0
+works
+`
+	script := "become-root/become-root.sbx.star"
+	each(t, "become-root", func(c *copied) []string {
+		c.want(says, "exec", script)
+		c.mkdir("tree")
+		c.want(says, "exec", script, "--set", "into=tree")
+		for _, name := range []string{"tree/bin/tool", "tree/www"} {
+			info, err := os.Stat(c.path(name))
+			must(c.t, err)
+			if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != c.uid {
+				c.t.Errorf("%s belongs to %d, want %d", name, uid, c.uid)
+			}
+		}
+		if c.uid != 0 {
+			out, errs, err := c.run("exec", script, "--set", "suppress=false")
+			if err == nil || !strings.Contains(errs, "Cannot change ownership") {
+				c.t.Errorf("without suppress_chown: %v\n%s%s", err, out, errs)
+			}
+		}
+		return []string{"tree", "tree/bin", "tree/bin/tool", "tree/www"}
+	})
+}
+
+func TestModules(t *testing.T) {
+	script := "modules/modules.sbx.star"
+	each(t, "modules", func(c *copied) []string {
+		c.want("PATH=/usr/bin:/bin\nHOME=\nbin\ndev\n«(.|\n)*»tmp\nusr\n", "exec", script)
+		c.want("PATH=/usr/bin:/bin\nHOME=/home/guest\nbin\ndev\n«(.|\n)*»home\n«(.|\n)*»", "exec", script, "--set", "rich=true")
+		c.want("guest\n/home/guest\n", "exec", script, "--set", "rich=true", "--", "sh", "-c", "id -un; pwd")
+		return nil
+	})
+}
