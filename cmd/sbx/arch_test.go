@@ -30,6 +30,7 @@ var arrows = []struct {
 	{"engine/plan", ""},
 	{"engine/host", "engine/plan"},
 	{"engine/host/probe", "engine/plan engine/host"},
+	{"engine/host/hosttest", "engine/host"},
 	{"engine/layout", "engine/plan engine/host"},
 	{"engine/validate", "engine/plan engine/host engine/layout"},
 	{"engine/program", "engine/plan"},

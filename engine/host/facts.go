@@ -17,9 +17,10 @@ const (
 	Dir
 	File
 	Symlink
-	Device  // character or block device
-	Other   // socket, FIFO
-	Unknown // it could not be looked at: Path.Err
+	Device   // character or block device
+	Whiteout // device 0:0, the mark of a deletion in a layer of an overlay
+	Other    // socket, FIFO
+	Unknown  // it could not be looked at: Path.Err
 )
 
 // Path is what is known of one path, not following a symlink at its end.
@@ -183,12 +184,3 @@ func (f *Facts) Getenv(name string) string {
 	}
 	return ""
 }
-
-// Capability numbers that decide how a sandbox is made, capabilities(7).
-const (
-	capSysAdmin = 21
-)
-
-// Privileged reports whether the caller may make mount namespaces without a
-// user namespace: real root, or root of a user namespace it already is in.
-func (f *Facts) Privileged() bool { return f.UID == 0 && f.Caps&(1<<capSysAdmin) != 0 }

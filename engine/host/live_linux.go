@@ -114,6 +114,9 @@ func stat(path string, flags int) Path {
 		p.Target, _ = os.Readlink(path)
 	case unix.S_IFCHR, unix.S_IFBLK:
 		p.Type = Device
+		if st.Rdev == 0 && st.Mode&unix.S_IFMT == unix.S_IFCHR {
+			p.Type = Whiteout
+		}
 	default:
 		p.Type = Other
 	}

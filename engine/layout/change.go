@@ -3,9 +3,6 @@ package layout
 // Changes to what is there already: masks, modes, read-only mounts.
 
 import (
-	"strconv"
-	"strings"
-
 	"sbx/engine/host"
 	"sbx/engine/plan"
 )
@@ -34,7 +31,7 @@ func (b *builder) placeMask(s *Step, dst string) {
 		n.kind, n.mount = host.Dir, &region{path: f.path, place: ReadOnly, step: s, masked: true}
 		b.forget(s, n)
 	}
-	b.nodes[f.path] = n
+	b.set(f.path, n)
 	b.done(s)
 }
 
@@ -52,25 +49,18 @@ func (b *builder) placeChmod(s *Step, dst string) {
 		return
 	}
 	own := b.regionOf(f.path).place == Own
-	if n := b.nodes[f.path]; own && n != nil && n.step != nil && n.kind == host.File {
+	if n := b.node(f.path); own && n != nil && n.step != nil && n.kind == host.File {
 		// A file that is bound in is the host's, wherever its mount point is.
 		own = n.step.Op.Kind == plan.Write || n.step.Op.Kind == plan.Copy
 	}
-	if own && strings.HasPrefix(f.path, "/") {
+	if own {
 		s.Target = Target{Path: f.path, Exists: f.kind}
 		s.Dir = f.kind == host.Dir
 		b.out.Steps = append(b.out.Steps, s)
 		return
 	}
 	b.fault(op, "chmod() is for what the sandbox makes itself: mkdir(), write(), copy(), tmpfs()",
-		"%q is the host's, and mode %s would be its mode there", op.Dst, modeText(op.Mode))
-}
-
-func modeText(m *plan.Mode) string {
-	if m == nil {
-		return "0"
-	}
-	return "0" + strconv.FormatUint(uint64(*m), 8)
+		"%q is the host's, and mode %s would be its mode there", op.Dst, op.Mode)
 }
 
 // placeRemount makes the mount at dst read-only, or dst into such a mount.

@@ -98,6 +98,13 @@ type region struct {
 	step   *Step // what made it; nil: the root tmpfs
 	skels  map[string]*Skeleton
 	masked bool
+
+	// alias is, of a bind inside the sandbox, the path whose tree it shows; ro
+	// that it shows it read-only.
+	alias string
+	ro    bool
+
+	merged map[string][]string // of an overlay: the layers of its directories
 }
 
 // node is something that the plan itself put at a path.
@@ -117,6 +124,7 @@ type builder struct {
 
 	last   string  // the last of the targets so far in the order of comparePaths
 	hidden []*Step // earlier steps, in order, that the one just placed hides
+	index  *index  // of what is placed; nil while nobody asked
 }
 
 // Build lays out the plan's operations, except those that skip names by index:
@@ -130,9 +138,12 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 			return b.out
 		}
 		// What a mount would hide, since a symlink led there, comes after it.
-		hidden := b.hidden
-		rest := slices.DeleteFunc(slices.Clone(steps[:at]), func(s *Step) bool { return slices.Contains(hidden, s) })
-		steps = slices.Concat(rest, steps[at:at+1], hidden, steps[at+1:])
+		hidden := make(map[*Step]bool, len(b.hidden))
+		for _, s := range b.hidden {
+			hidden[s] = true
+		}
+		rest := slices.DeleteFunc(slices.Clone(steps[:at]), func(s *Step) bool { return hidden[s] })
+		steps = slices.Concat(rest, steps[at:at+1], b.hidden, steps[at+1:])
 		for _, s := range steps {
 			*s = Step{Op: s.Op, Index: s.Index}
 		}
@@ -174,7 +185,8 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 	steps := make([]*Step, 0, len(p.Ops))
 	all := make([]Step, len(p.Ops)) // one allocation
 	keys := make([]string, len(p.Ops))
-	var inside []string
+	phases := make([]uint8, len(p.Ops))
+	inside := map[string]bool{}
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		if skip != nil && skip(i) || b.absent(op) {
@@ -184,49 +196,78 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 		s.Op, s.Index = op, i
 		keys[i] = clean(string(op.Dst))
 		if op.Kind == plan.Bind && op.Inside {
-			inside = append(inside, keys[i])
+			inside[keys[i]] = true
 		}
 		steps = append(steps, s)
 	}
-	phase := func(s *Step) int {
-		switch s.Op.Kind {
-		case plan.Chmod:
-			return 2
-		case plan.RemountRO:
-			return 3
-		}
-		for _, in := range inside {
-			if within(keys[s.Index], in) {
-				return 1
-			}
-		}
-		return 0
+	for _, s := range steps {
+		phases[s.Index] = phase(s.Op, keys[s.Index], inside)
 	}
-	if len(inside) == 0 && slices.IsSortedFunc(steps, func(x, y *Step) int { return comparePaths(keys[x.Index], keys[y.Index]) }) &&
-		!slices.ContainsFunc(steps, func(s *Step) bool { return phase(s) > 0 }) {
-		// as most scripts are written
-	} else {
-		slices.SortStableFunc(steps, func(x, y *Step) int {
-			if px, py := phase(x), phase(y); px != py {
-				return px - py
-			}
-			return comparePaths(keys[x.Index], keys[y.Index])
-		})
+	compare := func(x, y *Step) int {
+		if d := int(phases[x.Index]) - int(phases[y.Index]); d != 0 {
+			return d
+		}
+		return comparePaths(keys[x.Index], keys[y.Index])
+	}
+	if !slices.IsSortedFunc(steps, compare) { // most scripts are written in order
+		slices.SortStableFunc(steps, compare)
 	}
 	kept := steps[:0]
 	for i, s := range steps {
-		if i+1 < len(steps) && keys[steps[i+1].Index] == keys[s.Index] && phase(s) == phase(steps[i+1]) && phase(s) < 2 {
+		if i+1 < len(steps) && compare(s, steps[i+1]) == 0 && phases[s.Index] < phaseChmod {
 			switch next := steps[i+1]; {
 			case next.Op.Kind == plan.Mask: // hides what is there, and needs it
 				kept = append(kept, s)
-			case next.Op.Kind == plan.Mkdir && s.Op.Kind != plan.Symlink:
-				steps[i+1] = s // a directory asked for where something is: nothing to do
+			case next.Op.Kind == plan.Mkdir && b.makesDir(s.Op) && !(s.Op.Kind == plan.Mkdir && next.Op.Mode != nil):
+				steps[i+1] = s // a directory asked for where one is: nothing to do
 			}
 			continue
 		}
 		kept = append(kept, s)
 	}
 	return kept
+}
+
+// The phases of the making: what shows other parts of the sandbox, or changes
+// them, needs those whole.
+const (
+	phaseMake uint8 = iota
+	phaseInside
+	phaseChmod
+	phaseRemount
+)
+
+// phase returns the phase of an operation at dst; inside has the destinations
+// of the binds inside the sandbox.
+func phase(op *plan.Op, dst string, inside map[string]bool) uint8 {
+	switch op.Kind {
+	case plan.Chmod:
+		return phaseChmod
+	case plan.RemountRO:
+		return phaseRemount
+	}
+	if len(inside) == 0 {
+		return phaseMake
+	}
+	for ; ; dst, _ = split(dst) {
+		if inside[dst] {
+			return phaseInside
+		}
+		if dst == "/" {
+			return phaseMake
+		}
+	}
+}
+
+// makesDir reports whether op leaves a directory at its destination.
+func (b *builder) makesDir(op *plan.Op) bool {
+	switch op.Kind {
+	case plan.Symlink, plan.Write, plan.Copy:
+		return false
+	case plan.Bind:
+		return op.Inside || b.source(op).Type == host.Dir
+	}
+	return true
 }
 
 // absent reports whether op is optional and its source is not there.
@@ -301,6 +342,14 @@ func split(p string) (dir, name string) {
 		return "/", p[1:]
 	}
 	return p[:i], p[i+1:]
+}
+
+// rebase returns p, which lies within from, at the same place within to.
+func rebase(p, from, to string) string {
+	if p == from {
+		return to
+	}
+	return join(to, below(p, from))
 }
 
 // below returns the path of p relative to dir, which it lies within; "" for itself.

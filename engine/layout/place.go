@@ -87,7 +87,7 @@ func (b *builder) place(s *Step) {
 	}
 	if n != nil {
 		b.forget(s, n)
-		b.nodes[s.Target.Path] = n
+		b.set(s.Target.Path, n)
 	}
 	b.done(s)
 	if op.Kind == plan.Dev {
@@ -101,21 +101,28 @@ func (b *builder) forget(s *Step, n *node) {
 	if n.mount == nil || n.step != s || comparePaths(path, b.last) > 0 {
 		return // nothing was placed below it
 	}
-	for _, t := range b.out.Steps {
-		if t.Target.Path != path && within(t.Target.Path, path) {
-			b.hidden = append(b.hidden, t)
-		}
+	if b.index == nil {
+		b.index = newIndex(b)
 	}
-	for p := range b.nodes {
-		if p != path && within(p, path) {
-			delete(b.nodes, p)
-		}
+	for _, i := range b.index.drop(b, path) {
+		b.hidden = append(b.hidden, b.out.Steps[i])
+	}
+}
+
+// set enters a node into the tree.
+func (b *builder) set(path string, n *node) {
+	b.nodes[path] = n
+	if b.index != nil {
+		b.index.add(path)
 	}
 }
 
 // done enters a step that has been placed.
 func (b *builder) done(s *Step) {
 	b.out.Steps = append(b.out.Steps, s)
+	if b.index != nil {
+		b.index.addStep(s.Target.Path, len(b.out.Steps)-1)
+	}
 	if comparePaths(b.last, s.Target.Path) < 0 {
 		b.last = s.Target.Path
 	}
@@ -149,31 +156,7 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 		r.place = ReadOnly
 	}
 	if op.Inside {
-		f := b.walk(clean(string(op.Src)), !op.NoFollow)
-		if !f.exists() {
-			if op.Optional {
-				return false
-			}
-			b.fault(op, "inside = True takes a path of the sandbox, as it is after all other operations",
-				"source %q does not exist in the sandbox", op.Src)
-			return false
-		}
-		s.Source = f.path
-		s.Dir = f.kind == host.Dir
-		from := b.regionOf(f.path)
-		if len(from.layers) == 0 {
-			if !op.RO {
-				r.place = Own
-			}
-			return true
-		}
-		if from.place == ReadOnly {
-			r.place = ReadOnly
-		}
-		for _, l := range from.layers {
-			r.layers = append(r.layers, join(l, below(f.path, from.path)))
-		}
-		return true
+		return b.insideSource(s, r)
 	}
 	p := b.source(op)
 	switch p.Type {
@@ -190,6 +173,30 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 	}
 	s.Dir = p.Type == host.Dir
 	r.layers = []string{clean(string(op.Src))}
+	return true
+}
+
+// insideSource finds out what a bind of a part of the sandbox itself binds.
+func (b *builder) insideSource(s *Step, r *region) bool {
+	op := s.Op
+	f := b.walk(clean(string(op.Src)), !op.NoFollow)
+	switch {
+	case f.errno != 0:
+		b.fault(op, "", "source %q: %q: %v", op.Src, f.bad, f.errno)
+		return false
+	case !f.exists():
+		if !op.Optional {
+			b.fault(op, "inside = True takes a path of the sandbox, as it is after all other operations",
+				"source %q does not exist in the sandbox", op.Src)
+		}
+		return false
+	}
+	s.Source = f.path
+	s.Dir = f.kind == host.Dir
+	r.alias, r.ro = f.path, op.RO
+	if p := b.regionOf(f.path).place; !op.RO || p == ReadOnly {
+		r.place = p
+	}
 	return true
 }
 
@@ -254,18 +261,14 @@ func (b *builder) target(s *Step, dst string) bool {
 	t.Path = join(t.Path, f.rest[len(f.rest)-1])
 	switch {
 	case r.place == Own:
-		for _, m := range t.Make {
-			b.nodes[m] = &node{kind: host.Dir}
-		}
+		b.setDirs(t.Make, nil)
 	case r.place == Writable && !op.Create:
 		hint := "create it there first, or pass create = True to have it made on the host"
 		b.fault(op, hint, "destination %q does not exist in the writable %s at %q, and a sandbox does not write to the host to make itself",
 			dst, kindOf(r), r.path)
 		return false
 	case r.place == Writable:
-		for _, m := range t.Make {
-			b.nodes[m] = &node{kind: host.Dir}
-		}
+		b.setDirs(t.Make, nil)
 	case r.place == ReadOnly:
 		return b.skeleton(s, r, f)
 	}
@@ -322,7 +325,7 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 
 func (b *builder) linkTarget(path string) string {
 	dir, name := split(path)
-	_, target := b.lookup(dir, name)
+	_, target := b.lookup(b.regionOf(dir), dir, name)
 	return target
 }
 
@@ -331,7 +334,11 @@ func (b *builder) linkTarget(path string) string {
 func (b *builder) skeleton(s *Step, r *region, f found) bool {
 	op, t := s.Op, &s.Target
 	if len(r.layers) == 0 || r.step != nil && r.step.Op.Kind == plan.Proc {
-		b.fault(op, "", "destination %q does not exist, and nothing can be made in %q", op.Dst, r.path)
+		hint := ""
+		if r.alias != "" {
+			hint = fmt.Sprintf("make %q first, which is the same", rebase(t.Path, r.path, r.alias))
+		}
+		b.fault(op, hint, "destination %q does not exist, and nothing can be made in %q", op.Dst, r.path)
 		return false
 	}
 	kind := host.File
@@ -356,7 +363,8 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 	if r.step.Op.Kind == plan.Overlay {
 		b.keepDirs(r, f.path)
 		add(&r.step.Extra, r.path)
-		b.skelNodes(t, nil)
+		b.setDirs(t.Make, nil)
+		t.Make = nil
 		return true
 	}
 	// In a directory that a skeleton made already, or in one of the host's.
@@ -376,13 +384,14 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 			r.skels = map[string]*Skeleton{}
 		}
 		r.skels[f.path] = sk
-		at := r.step
-		at.Skeletons = append(at.Skeletons, sk)
-		slices.SortFunc(at.Skeletons, func(x, y *Skeleton) int { return comparePaths(x.Path, y.Path) })
+		list := &r.step.Skeletons
+		at, _ := slices.BinarySearchFunc(*list, sk.Path, func(x *Skeleton, path string) int { return comparePaths(x.Path, path) })
+		*list = slices.Insert(*list, at, sk)
 	}
 	add(&sk.Entries, sk.Path)
 	s.skel = sk
-	b.skelNodes(t, sk)
+	b.setDirs(t.Make, sk)
+	t.Make = nil
 	return true
 }
 
@@ -396,18 +405,19 @@ func (b *builder) keepDirs(r *region, dir string) {
 		if b.nodes[dir[:i]] != nil { // a part of the layer itself
 			continue
 		}
-		if p, _ := b.lookup(split(dir[:i])); p.Type == host.Dir {
+		parent, name := split(dir[:i])
+		if p, _ := b.lookup(r, parent, name); p.Type == host.Dir {
 			r.step.Extra = append(r.step.Extra, &Entry{Rel: below(dir[:i], r.path), Kind: host.Dir, Mode: p.Mode})
 		}
 	}
 }
 
-// skelNodes enters what a skeleton makes into the tree.
-func (b *builder) skelNodes(t *Target, sk *Skeleton) {
-	for _, m := range t.Make {
-		b.nodes[m] = &node{kind: host.Dir, skel: sk}
+// setDirs enters new directories into the tree, those of a skeleton where sk is
+// not nil.
+func (b *builder) setDirs(dirs []string, sk *Skeleton) {
+	for _, d := range dirs {
+		b.set(d, &node{kind: host.Dir, skel: sk})
 	}
-	t.Make = nil
 }
 
 // needsMirror decides how a skeleton is made. The kernel does not let an
@@ -440,23 +450,23 @@ func (b *builder) needsMirror(op *plan.Op, sk *Skeleton) bool {
 // devNodes enters what dev() makes into the tree.
 func (b *builder) devNodes(dir string, s *Step) {
 	for _, name := range DevNodes {
-		b.nodes[join(dir, name)] = &node{kind: host.File, step: s}
+		b.set(join(dir, name), &node{kind: host.File, step: s})
 	}
 	for _, l := range DevLinks {
-		b.nodes[join(dir, l.Name)] = &node{kind: host.Symlink, target: l.Target, step: s}
+		b.set(join(dir, l.Name), &node{kind: host.Symlink, target: l.Target, step: s})
 	}
 	for _, name := range []string{"pts", "shm"} {
 		n := &node{kind: host.Dir, step: s}
 		if name == "pts" {
 			n.mount = &region{path: join(dir, name), place: ReadOnly, step: s}
 		}
-		b.nodes[join(dir, name)] = n
+		b.set(join(dir, name), n)
 	}
 	if p := b.facts.Lstat("/dev/fuse"); p.Type == host.Device {
-		b.nodes[join(dir, "fuse")] = &node{kind: host.File, step: s}
+		b.set(join(dir, "fuse"), &node{kind: host.File, step: s})
 	}
 	if b.facts.TTY != "" {
-		b.nodes[join(dir, "console")] = &node{kind: host.File, step: s}
+		b.set(join(dir, "console"), &node{kind: host.File, step: s})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"sbx/engine/host"
+	"sbx/engine/plan"
 )
 
 // found is where a walk ended.
@@ -27,19 +28,21 @@ const maxLinks = 40 // as the kernel, path_resolution(7)
 func (b *builder) walk(path string, follow bool) found {
 	cur, kind := "/", host.Dir
 	todo := components(path)
+	r := b.regionOf(cur)
 	links := 0
 	for i := 0; i < len(todo); i++ {
 		name := todo[i]
-		if name == ".." {
-			if cur != "/" {
-				cur, _ = split(cur)
-			}
-			continue
-		}
 		if kind != host.Dir {
 			return found{path: cur, kind: kind, errno: syscall.ENOTDIR, bad: cur}
 		}
-		p, target := b.lookup(cur, name)
+		if name == ".." {
+			if cur != "/" {
+				cur, _ = split(cur)
+				r = b.regionOf(cur)
+			}
+			continue
+		}
+		p, target := b.lookup(r, cur, name)
 		next := join(cur, name)
 		switch p.Type {
 		case host.Missing:
@@ -54,13 +57,16 @@ func (b *builder) walk(path string, follow bool) found {
 				return found{path: cur, kind: kind, errno: syscall.ELOOP, bad: next}
 			}
 			if target != "" && target[0] == '/' {
-				cur = "/"
+				cur, r = "/", b.regionOf("/")
 			}
 			todo = append(components(target), todo[i+1:]...)
 			i, kind = -1, host.Dir
 			continue
 		}
 		cur, kind = next, p.Type
+		if n := b.nodes[cur]; n != nil && n.mount != nil || r.alias != "" {
+			r = b.regionOf(cur)
+		}
 	}
 	return found{path: cur, kind: kind}
 }
@@ -86,38 +92,105 @@ func components(p string) []string {
 	return list
 }
 
-// lookup returns what name is in the canonical directory dir.
-func (b *builder) lookup(dir, name string) (host.Path, string) {
+// lookup returns what name is in the canonical directory dir, which lies in r.
+func (b *builder) lookup(r *region, dir, name string) (host.Path, string) {
 	full := join(dir, name)
 	if n := b.nodes[full]; n != nil {
 		return host.Path{Type: n.kind}, n.target
 	}
-	r := b.regionOf(dir)
-	rel := below(full, r.path)
-	for _, layer := range r.layers {
-		p := b.facts.Lstat(join(layer, rel))
-		if p.Type == host.Device && len(r.layers) > 1 {
-			// perhaps a whiteout, overlay's mark of a deletion
-			if p.Mode == 0 {
-				return host.Path{}, ""
+	if r.alias != "" {
+		dir, name = split(rebase(full, r.path, r.alias))
+		return b.lookup(b.regionOf(dir), dir, name)
+	}
+	if r.isOverlay() {
+		for _, d := range b.merged(r, dir) {
+			if p := b.facts.Lstat(join(d, name)); p.Type == host.Whiteout {
+				break
+			} else if p.Type != host.Missing {
+				return p, p.Target
 			}
 		}
-		if p.Type != host.Missing {
-			return p, p.Target
-		}
+	} else if len(r.layers) > 0 {
+		p := b.facts.Lstat(join(r.layers[0], below(full, r.path)))
+		return p, p.Target
 	}
 	return host.Path{}, ""
 }
 
+func (r *region) isOverlay() bool { return r.step != nil && r.step.Op.Kind == plan.Overlay }
+
+// merged returns the directories on the host, top first, that an overlay merges
+// at its canonical directory dir. What is no directory ends the list: it hides
+// what lies below it.
+func (b *builder) merged(r *region, dir string) []string {
+	if dir == r.path {
+		return r.layers
+	}
+	if list, ok := r.merged[dir]; ok {
+		return list
+	}
+	var list []string
+	parent, name := split(dir)
+	for _, d := range b.merged(r, parent) {
+		d = join(d, name)
+		p := b.facts.Lstat(d)
+		if p.Type == host.Dir {
+			list = append(list, d)
+		} else if p.Type != host.Missing {
+			break
+		}
+	}
+	if r.merged == nil {
+		r.merged = map[string][]string{}
+	}
+	r.merged[dir] = list
+	return list
+}
+
 // regionOf returns the mount that the canonical directory dir lies in.
 func (b *builder) regionOf(dir string) *region {
-	for {
-		if n := b.nodes[dir]; n != nil && n.mount != nil {
-			return n.mount
+	for at := dir; ; at, _ = split(at) {
+		if n := b.nodes[at]; n != nil && n.mount != nil {
+			return b.through(n.mount, dir)
 		}
-		if dir == "/" {
+		if at == "/" {
 			return b.root
 		}
-		dir, _ = split(dir)
+	}
+}
+
+// through returns the mount that dir, in a bind of a part of the sandbox, lies
+// in: what is mounted below the source is there too.
+func (b *builder) through(r *region, dir string) *region {
+	if r.alias == "" {
+		return r
+	}
+	src := rebase(dir, r.path, r.alias)
+	if within(src, r.path) { // the bind does not show itself
+		return &region{path: r.path, place: r.place, step: r.step}
+	}
+	from := b.regionOf(src)
+	v := &region{path: r.path, place: from.place, step: r.step, masked: from.masked, alias: r.alias, ro: r.ro}
+	if r.ro {
+		v.place = ReadOnly
+	}
+	if within(from.path, r.alias) {
+		v.path, v.alias = rebase(from.path, r.alias, r.path), from.path
+	}
+	return v
+}
+
+// node returns what the plan put at a canonical path, perhaps by another name.
+func (b *builder) node(path string) *node {
+	for {
+		if n := b.nodes[path]; n != nil || path == "/" {
+			return n
+		}
+		dir, _ := split(path)
+		r := b.regionOf(dir)
+		if r.alias == "" {
+			return nil
+		}
+		path = rebase(path, r.path, r.alias)
 	}
 }
