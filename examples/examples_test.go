@@ -386,3 +386,31 @@ func TestModules(t *testing.T) {
 		return nil
 	})
 }
+
+// TestREADME sees to it that the README names every built-in and verb, and that
+// its quick start is what it is.
+func TestREADME(t *testing.T) {
+	b, err := os.ReadFile("../README.md")
+	must(t, err)
+	readme := string(b)
+	for _, what := range []struct{ topic, pattern, begin string }{
+		{"builtins", `(?m)^  (\w+)  `, "`"},
+		{"", `(?m)^  ([a-z]+)  +[A-Z]`, "`sbx "},
+	} {
+		out, err := exec.Command(sbx, strings.Fields("help "+what.topic)...).Output()
+		must(t, err)
+		names := regexp.MustCompile(what.pattern).FindAllStringSubmatch(string(out), -1)
+		if len(names) < 6 {
+			t.Fatalf("sbx help %s:\n%s", what.topic, out)
+		}
+		for _, n := range names {
+			if !regexp.MustCompile(`(?m)^\|.*` + regexp.QuoteMeta(what.begin+n[1]) + `\b`).MatchString(readme) {
+				t.Errorf("README.md has no row for %s", n[1])
+			}
+		}
+	}
+	const start = "\n\n    go run ./cmd/sbx exec examples/hello/hello.sbx.star\n    go test ./...\n\n"
+	if !strings.Contains(readme, start) {
+		t.Errorf("README.md lacks %q", start)
+	}
+}
