@@ -262,7 +262,7 @@ func (s *list) command() {
 func (s *list) rights() {
 	p := s.plan
 	t := settings{plan: p}
-	privileged := compile.Privileged(p, s.facts)
+	privileged := s.facts.Privileged(p)
 	uid, gid, key, note := s.facts.UID, s.facts.GID, "", " [the caller's]"
 	if p.Identity.Root {
 		uid, gid, key, note = 0, 0, "become_root", ""

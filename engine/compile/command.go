@@ -3,6 +3,7 @@ package compile
 // The command: who it is, what it may do, and how it starts.
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,10 +63,13 @@ func (c *compiler) filter() error {
 	if len(code) == 0 {
 		return nil
 	}
-	c.key("suppress_chown", "seccomp", "")
-	if !c.plan.SuppressChown {
-		c.prog.Refs[c.ref].Key = "suppress_sync"
+	key := ""
+	if f.SuppressChown {
+		key = "suppress_chown"
+	} else if f.SuppressSync {
+		key = "suppress_sync"
 	}
+	c.key(key, "seccomp", "")
 	prog := c.prog.Words(words(code)...)
 	c.add(program.Seccomp, program.Imm(seccompSetFilter), program.Imm(0), c.prog.CountAndPointer(len(code)/8, prog))
 	return nil
@@ -133,6 +137,10 @@ func Keep(p *plan.Plan, privileged bool, have uint64) (keep uint64, all bool) {
 // fds has the descriptors that the command inherits survive the execve.
 func (c *compiler) fds(env []string) []string {
 	p := c.plan
+	defer func() { // a number closed twice may be another file's by then
+		slices.Sort(c.prog.CloseFDs)
+		c.prog.CloseFDs = slices.Compact(c.prog.CloseFDs)
+	}()
 	c.key("", "close_range", "")
 	c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
 	skip := map[int]bool{}
@@ -263,7 +271,8 @@ func Tries(p *plan.Plan, env []string, shell string) []Try {
 
 // environment returns the command's environment, NAME=value.
 func (c *compiler) environment() []string {
-	return Environment(c.plan, c.facts.Env, func() string { d, _ := c.workDir(); return d }())
+	dir, _ := c.workDir()
+	return Environment(c.plan, c.facts.Env, dir)
 }
 
 // Environment applies the plan's changes to the caller's environment. PWD is

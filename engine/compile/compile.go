@@ -81,21 +81,7 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	return c.prog, nil
 }
 
-// privileged reports whether the sandbox needs no user namespace: the caller
-// may mount as it is, and is who the command shall be.
-func (c *compiler) privileged() bool { return Privileged(c.plan, c.facts) }
-
-// Privileged reports whether a sandbox of this plan is made without a user
-// namespace of its own.
-func Privileged(p *plan.Plan, f *host.Facts) bool {
-	id := p.Identity
-	uid, gid := f.UID, f.GID
-	return f.Caps&(1<<capSysAdmin) != 0 &&
-		!(id.Root && (uid != 0 || gid != 0)) &&
-		!(id.UID != nil && *id.UID != uid) && !(id.GID != nil && *id.GID != gid)
-}
-
-const capSysAdmin = 21
+func (c *compiler) privileged() bool { return c.facts.Privileged(c.plan) }
 
 func (c *compiler) namespaces() {
 	p := c.plan

@@ -51,7 +51,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 	case op.Upper != "":
 		upper, work = layer(op.Upper), layer(op.Work)
 		if work == "" {
-			work = layer(DefaultWork(string(op.Upper)))
+			work = layer(defaultWork(string(op.Upper)))
 			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(string(work)), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
 			c.prog.Cleanup = append(c.prog.Cleanup, string(work))
 		}
@@ -67,8 +67,8 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 	return c.overlayMount(top, upper, work, attrs)
 }
 
-// DefaultWork is the work directory of an upper directory for which none is named.
-func DefaultWork(upper string) string { return strings.TrimRight(upper, "/") + ".work" }
+// defaultWork is the work directory of an upper directory for which none is named.
+func defaultWork(upper string) string { return strings.TrimRight(upper, "/") + ".work" }
 
 // overlayMount makes an overlay of layers, top first.
 func (c *compiler) overlayMount(layers []layer, upper, work layer, attrs uint64) program.Slot {

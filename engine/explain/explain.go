@@ -52,6 +52,11 @@ func at(p *program.Program, ref int32) (plan.Diagnostic, program.Ref) {
 	} else if r.Key != "" {
 		d.At = p.Plan.Where[r.Key]
 		d.Op, _, _ = strings.Cut(r.Key, ".")
+		for i := range p.Plan.Rlimits {
+			if l := &p.Plan.Rlimits[i]; r.Key == "rlimit."+l.Name {
+				d.At = l.At
+			}
+		}
 	}
 	return d, r
 }
@@ -225,6 +230,10 @@ func searched(env []string) string {
 
 func interpreterHint(interp string) string {
 	switch {
+	case strings.HasSuffix(interp, "\r"):
+		return "its lines end in CR LF, and the kernel takes the CR for a part of the name"
+	case !strings.HasPrefix(interp, "/"):
+		return "the kernel does not search PATH for it: write its whole path"
 	case strings.HasPrefix(interp, "/lib64/"):
 		return `symlink("usr/lib64", "/lib64") if /usr is bound, or bind("/lib64", ro = True)`
 	case strings.HasPrefix(interp, "/lib/"):

@@ -14,10 +14,10 @@ import (
 func interpreter(head []byte) string {
 	if line, ok := bytes.CutPrefix(head, []byte("#!")); ok {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
-		if f := strings.Fields(string(line)); len(f) > 0 {
-			return f[0]
-		}
-		return ""
+		name, _, _ := strings.Cut(strings.TrimLeft(string(line), " \t"), " ")
+		name, _, _ = strings.Cut(name, "\t")
+		name, _, _ = strings.Cut(name, "\x00")
+		return name
 	}
 	if !bytes.HasPrefix(head, []byte("\x7fELF")) || len(head) < 64 {
 		return ""

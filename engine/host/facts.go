@@ -6,7 +6,11 @@
 // no Prober: what it does not name is missing.
 package host
 
-import "syscall"
+import (
+	"syscall"
+
+	"sbx/engine/plan"
+)
 
 // FileType says what a path is.
 type FileType uint8
@@ -183,4 +187,15 @@ func (f *Facts) Getenv(name string) string {
 		}
 	}
 	return ""
+}
+
+// Privileged reports whether a sandbox of this plan is made without a user
+// namespace of its own: the caller may mount as it is, and is who the command
+// shall be.
+func (f *Facts) Privileged(p *plan.Plan) bool {
+	const sysAdmin = 1 << 21 // CAP_SYS_ADMIN
+	id := p.Identity
+	return f.Caps&sysAdmin != 0 &&
+		!(id.Root && (f.UID != 0 || f.GID != 0)) &&
+		!(id.UID != nil && *id.UID != f.UID) && !(id.GID != nil && *id.GID != f.GID)
 }

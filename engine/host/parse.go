@@ -12,8 +12,8 @@ import (
 func parseMountinfo(text string) []string {
 	list := []string{}
 	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) > 4 {
+		f := strings.SplitN(line, " ", 6) // other white space is not escaped
+		if len(f) == 6 {
 			list = append(list, unescapeOctal(f[4]))
 		}
 	}

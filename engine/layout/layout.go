@@ -9,6 +9,7 @@ package layout
 import (
 	"slices"
 	"strings"
+	"syscall"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -19,6 +20,25 @@ type Layout struct {
 	Root  *Step // the operation that makes the root; nil: an empty tmpfs
 	Steps []*Step
 	Diags plan.Diagnostics
+
+	tree *builder
+}
+
+// Type returns what is at an absolute path of the finished sandbox, following
+// symlinks; Unknown where that cannot be told, as in /proc.
+func (l *Layout) Type(path string) host.FileType {
+	f := l.tree.walk(path, true)
+	switch r := l.tree.regionOf(f.path); {
+	case r.step != nil && r.step.Op.Kind == plan.Proc:
+		return host.Unknown
+	case f.errno == syscall.ENOTDIR:
+		return f.kind
+	case f.errno != 0:
+		return host.Unknown
+	case len(f.rest) > 0:
+		return host.Missing
+	}
+	return f.kind
 }
 
 // Step is one operation and where it lands.
@@ -155,7 +175,8 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 const maxRounds = 50
 
 func newBuilder(p *plan.Plan, f *host.Facts) *builder {
-	b := &builder{facts: f, out: &Layout{}, nodes: make(map[string]*node, len(p.Ops)+8)}
+	b := &builder{facts: f, nodes: make(map[string]*node, len(p.Ops)+8)}
+	b.out = &Layout{tree: b}
 	b.root = &region{path: "/"}
 	b.nodes["/"] = &node{kind: host.Dir, mount: b.root}
 	return b

@@ -111,24 +111,23 @@ func (c *checker) directory(op *plan.Op, what, p string) bool {
 // overlays checks the overlays against each other: the kernel only warns, in
 // its log, where two write to one directory.
 func (c *checker) overlays() {
-	type use struct {
-		path string
-		fs   host.FS
-		op   *plan.Op
-	}
-	var uppers []use
+	type inode struct{ dev, ino uint64 }
+	uppers := map[inode]*plan.Op{}
+	n := 0
 	for i := range c.plan.Ops {
 		op := &c.plan.Ops[i]
 		if op.Kind != plan.Overlay || op.Upper == "" || c.facts.Stat(string(op.Upper)).Type != host.Dir {
 			continue
 		}
 		fs := c.facts.FS(string(op.Upper))
-		for _, u := range uppers {
-			if u.fs.Dev == fs.Dev && u.fs.Ino == fs.Ino && fs.Ino != 0 {
-				c.fault(op.At, "overlay", "", "upper %q is the upper of another overlay of this sandbox, at %q", op.Upper, u.op.Dst)
-			}
+		id := inode{fs.Dev, fs.Ino}
+		if u := uppers[id]; u != nil && fs.Ino != 0 {
+			c.fault(op.At, "overlay", "", "upper %q is the upper of another overlay of this sandbox, at %q", op.Upper, u.Dst)
 		}
-		uppers = append(uppers, use{string(op.Upper), fs, op})
+		uppers[id] = op
+		if n++; n == maxUppers+1 {
+			c.fault(op.At, "overlay", "", "more than %d overlays have an upper directory on the host", maxUppers)
+		}
 		for _, l := range op.Lower {
 			if c.facts.Stat(string(l)).Type != host.Dir {
 				continue
@@ -138,9 +137,6 @@ func (c *checker) overlays() {
 				c.fault(op.At, "overlay", "", "layer %q and upper %q are the same directory or lie within each other", l, op.Upper)
 			}
 		}
-	}
-	if len(uppers) > maxUppers {
-		c.fault(uppers[maxUppers].op.At, "overlay", "", "%d overlays have an upper directory on the host, at most %d are allowed", len(uppers), maxUppers)
 	}
 }
 

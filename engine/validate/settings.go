@@ -24,6 +24,8 @@ func (c *checker) settings() {
 			c.setting("chdir", "", "directory %q has a NUL byte in it", clip(d))
 		case len(d) > maxPath:
 			c.setting("chdir", "", "directory %q has %d bytes, at most %d are allowed", clip(d), len(d), maxPath)
+		case slices.Contains(strings.Split(d, "/"), ".."):
+			c.setting("chdir", "write the path without it", "directory %q has a \"..\" in it", clip(d))
 		}
 	}
 	if p.SameDir && c.facts.Cwd == "" {
@@ -39,14 +41,18 @@ func (c *checker) settings() {
 		c.setting("umask", "", "mode %s is more than 0777", p.Umask)
 	}
 	c.identity()
+	limits := map[string]bool{}
 	for i := range p.Rlimits {
 		r := &p.Rlimits[i]
 		switch {
+		case limits[r.Name]:
+			c.fault(r.At, "rlimit", "", "%s is limited twice", r.Name)
 		case plan.RlimitNumber(r.Name) < 0:
 			c.fault(r.At, "rlimit", "", "unknown limit %q", r.Name)
 		case r.Soft > r.Hard:
 			c.fault(r.At, "rlimit", "", "soft limit %d of %s is above the hard one, %d", r.Soft, r.Name, r.Hard)
 		}
+		limits[r.Name] = true
 	}
 	for _, l := range []struct {
 		key string
@@ -76,10 +82,11 @@ func (c *checker) identity() {
 	if p.Identity.Root && (p.Identity.UID != nil && *p.Identity.UID != 0 || p.Identity.GID != nil && *p.Identity.GID != 0) {
 		c.setting("map_user", "keep one of the two", "become_root() is called as well")
 	}
-	for key, v := range map[string]*uint32{"uid": p.Identity.UID, "gid": p.Identity.GID} {
-		if v != nil && *v == ^uint32(0) {
-			c.setting("map_user", "", "%s %d stands for no user", key, *v)
-		}
+	if v := p.Identity.UID; v != nil && *v == ^uint32(0) {
+		c.setting("map_user", "", "uid %d stands for no user", *v)
+	}
+	if v := p.Identity.GID; v != nil && *v == ^uint32(0) {
+		c.setting("map_user", "", "gid %d stands for no group", *v)
 	}
 	switch p.Caps.Set {
 	case "", "none", "all":
@@ -88,8 +95,11 @@ func (c *checker) identity() {
 		}
 	case "keep":
 		for _, name := range p.Caps.Keep {
-			if plan.CapNumber(name) < 0 {
+			switch n := plan.CapNumber(name); {
+			case n < 0:
 				c.setting("capabilities", "", "unknown capability %q", name)
+			case c.facts.Privileged(p) && c.facts.Caps&(1<<n) == 0:
+				c.setting("capabilities", "", "%s is none of the caller's", name)
 			}
 		}
 	default:

@@ -37,9 +37,31 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 	l := layout.Build(p, f, func(i int) bool { return bad[i] })
 	c.diags = append(c.diags, l.Diags...)
 	c.settings()
+	c.workDir(l)
 	c.environment()
 	c.diags.Sort()
 	return l, c.diags
+}
+
+// workDir checks that the working directory is there, as far as the layout tells.
+func (c *checker) workDir(l *layout.Layout) {
+	if c.diags.HasErrors() {
+		return
+	}
+	dir, key := string(c.plan.Dir), "chdir"
+	if c.plan.SameDir {
+		dir, key = c.facts.Cwd, "same_dir"
+	}
+	if dir == "" {
+		return
+	}
+	switch l.Type(dir) {
+	case host.Missing:
+		c.setting(key, "mkdir() makes a directory, bind() shows one of the host's", "directory %q does not exist in the sandbox", dir)
+	case host.Dir, host.Unknown:
+	default:
+		c.setting(key, "", "directory %q in the sandbox: not a directory", dir)
+	}
 }
 
 func (c *checker) fault(at plan.Origin, op, hint, format string, args ...any) {
@@ -126,7 +148,7 @@ func (c *checker) op(op *plan.Op) {
 	case plan.Overlay:
 		c.overlay(op)
 	case plan.Mqueue:
-		if !c.plan.Unshare.IPC && c.facts.UID != 0 {
+		if !c.plan.Unshare.IPC && !c.facts.Privileged(c.plan) {
 			fault("call unshare(ipc = True)", "a message queue file system needs an ipc namespace of the sandbox's own")
 		}
 	case plan.Chmod:
