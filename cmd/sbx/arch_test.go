@@ -31,6 +31,7 @@ var arrows = []struct {
 	{"engine/host", "engine/plan"},
 	{"engine/host/probe", "engine/plan engine/host"},
 	{"engine/host/hosttest", "engine/host"},
+	{"engine/compile/compiletest", "engine/plan engine/host engine/host/hosttest engine/program"},
 	{"engine/layout", "engine/plan engine/host"},
 	{"engine/validate", "engine/plan engine/host engine/layout"},
 	{"engine/program", "engine/plan"},

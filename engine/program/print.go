@@ -46,9 +46,9 @@ var formats = [numCalls]string{
 	Openat: "asxo", Openat2: "aspd", Close: "d", CloseRange: "ddx", ReadCall: "dpd", WriteCall: "dbd", Sendfile: "dddd",
 	Mkdirat: "aso", Mknodat: "asod", Symlinkat: "sas", Unlinkat: "asx", Fchmodat: "aso", OpenTree: "asx", MoveMount: "asasx",
 	MountSetattr: "asxpd", Fsopen: "sx", Fsconfig: "ddssd", Fsmount: "dxx", Mount: "sssxs", Umount2: "sx", PivotRoot: "ss",
-	Chdir: "s", Fchdir: "d", Umask: "o", Sethostname: "bd", Setsid: "", Setpgid: "dd", Prctl: "dd", Capset: "pp",
+	Chdir: "s", Fchdir: "d", Umask: "o", Sethostname: "bd", Setsid: "", Setpgid: "dd", Prctl: "ddd", Capset: "pp",
 	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Flock: "dx", Unshare: "x",
-	Getpid: "", Execve: "spp", ForkCommand: "", Decimal: "dd", ExecFailed: "dd",
+	Getpid: "", Execve: "spp", ForkCommand: "", Decimal: "d", ExecFailed: "d",
 }
 
 // Print writes the program, an instruction a line, each group under a line that

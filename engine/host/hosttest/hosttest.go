@@ -68,5 +68,9 @@ func add(f *host.Facts, name string, p host.Path) {
 		f.Dirs[dir] = list
 	}
 	f.Paths[name] = p
-	f.FileSys[name] = host.FS{Dev: 1, Ino: uint64(len(f.FileSys) + 1), MountID: 1}
+	fs := host.FS{Dev: 1, Ino: uint64(len(f.FileSys) + 1), MountID: 1}
+	f.FileSys[name] = fs
+	if p.Type == host.Dir && name != "/" {
+		f.FileSys[name+"/"] = fs
+	}
 }
