@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"unsafe"
 
@@ -96,6 +97,48 @@ func init() {
 		if err := cmd.Start(); err != nil {
 			return fail(err)
 		}
+		return 0
+	}
+}
+
+func init() {
+	// signals tells of every signal, until SIGUSR2.
+	probes["signals"] = func([]string) int {
+		c := make(chan os.Signal, 100)
+		signal.Notify(c)
+		fmt.Println("ready")
+		for s := range c {
+			switch s {
+			case syscall.SIGURG: // the Go runtime's own
+				continue
+			case syscall.SIGUSR2:
+				fmt.Println("end")
+				return 7
+			}
+			fmt.Printf("signal %d\n", s)
+			if ws, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil && s == syscall.SIGWINCH {
+				fmt.Printf("size %d %d\n", ws.Row, ws.Col)
+			}
+		}
+		return 1
+	}
+	// pty opens a new terminal by its name in /dev/pts.
+	probes["pty"] = func([]string) int {
+		master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+		if err != nil {
+			return fail(err)
+		}
+		if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+			return fail(err)
+		}
+		n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+		if err != nil {
+			return fail(err)
+		}
+		if _, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+			return fail(err)
+		}
+		fmt.Println("pty ok")
 		return 0
 	}
 }

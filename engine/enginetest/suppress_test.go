@@ -27,13 +27,3 @@ func TestSuppressSync(t *testing.T) {
 		w.want(t, base()+"suppress_sync()\nsuppress_chown()", sh+"; chown 3:3 /tmp && sync && echo done", "0\n0\ndone")
 	})
 }
-
-func TestTerminalInjection(t *testing.T) {
-	each(t, func(t *testing.T, w who) {
-		for _, script := range []string{"", "become_root()\n", "capabilities(\"all\")\n", "unshare(pid = True)\n", "suppress_chown()\nsuppress_sync()\n"} {
-			w.want(t, base()+script, "/probe probe:tiocsti </dev/null",
-				"TIOCSTI: operation not permitted\nTIOCSTI with high bits: operation not permitted\n"+
-					"TIOCLINUX: operation not permitted\nTIOCLINUX with high bits: operation not permitted\nTCGETS: inappropriate ioctl for device")
-		}
-	})
-}

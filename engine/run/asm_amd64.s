@@ -53,9 +53,15 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	CMPL	AX, $0
 	JGT	done
 send:
+	// Either this or the start of the command takes the bit, and sends.
+	LOCK
+	BTSQ	DI, ·sigPending(SB)
 	MOVL	·sigTarget(SB), AX
 	CMPL	AX, $0
 	JLE	done
+	LOCK
+	BTRQ	DI, ·sigPending(SB)
+	JCC	done
 	MOVL	DI, SI
 	MOVL	AX, DI
 	MOVL	$62, AX // kill

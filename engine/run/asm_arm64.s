@@ -47,9 +47,26 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	CMPW	$0, R2
 	BGT	done
 send:
+	// Either this or the start of the command takes the bit, and sends.
+	MOVD	$1, R4
+	LSL	R0, R4, R4
+	MOVD	$·sigPending(SB), R5
+set:
+	LDAXR	(R5), R6
+	ORR	R4, R6, R6
+	STLXR	R6, (R5), R7
+	CBNZW	R7, set
+	DMB	$0xb // ISH
 	MOVW	·sigTarget(SB), R3
 	CMPW	$0, R3
 	BLE	done
+clear:
+	LDAXR	(R5), R6
+	TST	R4, R6
+	BEQ	done
+	BIC	R4, R6, R6
+	STLXR	R6, (R5), R7
+	CBNZW	R7, clear
 	MOVD	R0, R1
 	MOVD	R3, R0
 	MOVD	$129, R8 // kill

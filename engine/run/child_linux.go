@@ -59,7 +59,13 @@ type child struct {
 	init    bool
 	pidNS   bool
 	die     bool
+	apart   bool    // the command has a session of its own, and gets no keys by itself
 	command uintptr // in the guard or init: pid of the command
+	halted  bool    // the command is stopped
+	stops   int     // how often it was
+	wake    uint64  // SIGCONT alone
+	keys    uint64  // what the terminal sends
+	early   uint64  // of that, what came before there was a command to get it
 
 	path       [32]byte  // "/proc/thread-self/children"
 	childrenFD int       // that file of the guard, or negative
@@ -150,6 +156,9 @@ func childMain(c *child) {
 	if c.pipeR >= 0 {
 		sys(unix.SYS_CLOSE, uintptr(c.pipeR), 0, 0, 0, 0, 0)
 	}
+	if c.init && c.apart {
+		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+	}
 	if c.die && !c.guard {
 		sig := uintptr(unix.SIGKILL)
 		if c.init && c.nclean > 0 {
@@ -165,6 +174,7 @@ func childMain(c *child) {
 		cleanUp(c)
 		exit(125)
 	}
+	takeEarly(c)
 	c.command = forkCommand(c, next)
 	attend(c)
 }

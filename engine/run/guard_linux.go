@@ -45,6 +45,9 @@ func forkCommand(c *child, next uintptr) uintptr {
 //go:norace
 //go:nocheckptr
 func guardMain(c *child) {
+	if c.apart { // at once: a key for all the group must not hide what sbx passes on
+		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+	}
 	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
 	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
 	if errno == 0 {
@@ -55,8 +58,25 @@ func guardMain(c *child) {
 	if orphaned(c) { // before the signal was asked for
 		exit(1)
 	}
+	takeEarly(c)
 	c.command = cloneChild(c)
 	attend(c)
+}
+
+// takeEarly takes the signals that the terminal has sent already.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func takeEarly(c *child) {
+	for {
+		c.time = [2]int64{}
+		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.keys)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
+		if errno != 0 {
+			return
+		}
+		c.early |= 1 << (sig - 1)
+	}
 }
 
 // attend looks after the command from its start to its end.
@@ -79,6 +99,11 @@ func attend(c *child) {
 	// whatever arrives was sent to sbx and is for the command.
 	sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
 	closeInherited(c)
+	for sig := uintptr(1); c.early>>(sig-1) != 0; sig++ {
+		if c.early&(1<<(sig-1)) != 0 {
+			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
+		}
+	}
 	for {
 		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.info)), 0, 8, 0, 0)
 		if errno != 0 {
@@ -102,7 +127,10 @@ func attend(c *child) {
 				cleanUp(c)
 				exit(125)
 			}
-		case code <= 0:
+		case sig == uintptr(unix.SIGCONT) && c.stops > 0 && !c.halted:
+			// What woke sbx has woken the command, too, as all of the job. By now
+			// somebody may be stopping it again, and this would undo that.
+		case code <= 0 || c.apart:
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
@@ -120,6 +148,9 @@ func stopped(c *child) {
 	} else if !orphaned(c) {
 		sys(unix.SYS_KILL, c.ppid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 	}
+	// A SIGCONT that is waiting was for an earlier stop.
+	c.time = [2]int64{}
+	sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.wake)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
 }
 
 // childless reports whether no child is left.
@@ -174,7 +205,7 @@ func closeInherited(c *child) {
 	}
 }
 
-// reap takes all the dead, and reports the command's stops. It returns the
+// reap takes all the dead, and follows the command's stops. It returns the
 // command's wait status once that has ended.
 //
 //go:nosplit
@@ -182,7 +213,7 @@ func closeInherited(c *child) {
 //go:nocheckptr
 func reap(c *child) (status uint32, ended bool) {
 	for {
-		pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&c.status)), unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
+		pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&c.status)), unix.WNOHANG|unix.WUNTRACED|unix.WCONTINUED, 0, 0, 0)
 		if errno == uintptr(unix.EINTR) {
 			continue
 		}
@@ -192,12 +223,16 @@ func reap(c *child) (status uint32, ended bool) {
 		if pid != c.command {
 			continue
 		}
-		st := c.status
-		if st&0xff == 0x7f {
+		switch st := c.status; {
+		case st&0xff == 0x7f:
+			c.halted = true
+			c.stops++
 			stopped(c)
-			continue
+		case st == 0xffff: // WIFCONTINUED
+			c.halted = false
+		default:
+			status, ended = st, true
 		}
-		status, ended = st, true
 	}
 }
 

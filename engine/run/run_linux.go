@@ -86,6 +86,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	}
 	// The parent-death signal of the child comes when this thread ends, and the
 	// Go runtime lets no thread end that was not locked by a goroutine.
+	passSignals(c.apart)
 	r := startChild(c)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)
@@ -98,6 +99,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if err != nil || p.Init {
 		cleanUp(c)
 	}
+	regainTerminal()
 	return st, err
 }
 
@@ -160,8 +162,11 @@ func prepare(p *program.Program) (*child, error) {
 		numbers: &callNumbers[0],
 		pipe:    -1, pipeR: -1, childrenFD: -1,
 		guard: p.Guard, init: p.Init, die: p.DieWithParent,
+		apart: p.Plan.NewSession,
 		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
 		all:   ^uint64(0),
+		wake:  1 << (unix.SIGCONT - 1),
+		keys:  1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGHUP-1),
 		ppid:  uintptr(os.Getpid()),
 		rep:   &report{},
 		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),

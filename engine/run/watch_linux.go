@@ -5,8 +5,10 @@ package run
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +22,14 @@ type watch struct {
 	pid   int // of the guard or init, or of the command where there is neither
 }
 
-// sigTarget is the process that sigForward, the signal handler, sends to;
-// sigKeys has it send what comes from the terminal, too.
-var sigTarget, sigKeys int32
+// What sigForward, the signal handler, works with: the process to send to, or 0;
+// the signals (bit N: signal N) that wait for one; and whether to send what comes
+// from the terminal, too.
+var (
+	sigTarget  int32
+	sigPending uint64
+	sigKeys    int32
+)
 
 func handlers() (forward, restorer uintptr)
 
@@ -59,13 +66,25 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 
 // waitChild waits for the end of the child, following it when it stops.
 func (w *watch) waitChild() unix.WaitStatus {
+	stopped := false
 	for {
 		var st unix.WaitStatus
-		_, err := unix.Wait4(w.pid, &st, unix.WUNTRACED, nil)
+		options := unix.WUNTRACED | unix.WCONTINUED
+		if stopped {
+			options |= unix.WNOHANG
+		}
+		pid, err := unix.Wait4(w.pid, &st, options, nil)
 		switch {
 		case err == unix.EINTR:
+		case err == nil && pid == 0:
+			// sbx was woken, and the child was not, by whoever did that.
+			unix.Kill(w.pid, unix.SIGCONT)
+			stopped = false
 		case err == nil && st.Stopped():
 			w.stop()
+			stopped = true
+		case err == nil && st.Continued():
+			stopped = false
 		default:
 			return st
 		}
@@ -88,16 +107,27 @@ func (w *watch) stops() {
 	}
 }
 
-// started is called once the child runs: from here on signals are for the
-// command. What the command inherits it has, and the guard until then.
+// started is called once the child runs. What the command inherits it has, and
+// the guard until then.
 func (w *watch) started() {
 	for _, fd := range w.prog.CloseFDs {
 		unix.Close(fd)
 	}
-	if w.prog.Plan.NewSession {
-		sigKeys = 1 // the terminal is not the command's any more
+	atomic.StoreInt32(&sigTarget, int32(w.pid))
+	early := atomic.SwapUint64(&sigPending, 0)
+	for sig := unix.Signal(1); early>>sig != 0; sig++ {
+		if early&(1<<sig) != 0 {
+			unix.Kill(w.pid, sig)
+		}
 	}
-	sigTarget = int32(w.pid)
+}
+
+// passSignals has all signals passed on from here on. It comes before there is a
+// command: till then they wait in sigPending.
+func passSignals(apart bool) {
+	if apart {
+		sigKeys = 1
+	}
 	forward, restorer := handlers()
 	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
 	if restorer != 0 {
@@ -117,10 +147,31 @@ func (w *watch) started() {
 }
 
 // stop follows the command into the stopped state, as the shell that waits for
-// sbx must see, and wakes the command when sbx is continued.
+// sbx must see. It returns when sbx is continued.
 func (w *watch) stop() {
-	unix.Kill(os.Getpid(), unix.SIGSTOP)
-	unix.Kill(w.pid, unix.SIGCONT)
+	if !w.prog.Guard && !w.prog.Init {
+		// This thread looks after the command, the handler would be a second one.
+		setAction(uintptr(unix.SIGCONT), &sigaction{})
+	}
+	runtime.LockOSThread()
+	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP) // this thread stops before it returns
+	runtime.UnlockOSThread()
+}
+
+// regainTerminal makes sbx's process group the foreground one of its terminal
+// again, where the one that is has died with the sandbox. A shell with job control
+// gives the terminal back at its end, but not out of a pid namespace, where the
+// group of its caller has no number.
+func regainTerminal() {
+	for fd := range 3 {
+		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+		if err != nil || unix.Kill(-group, 0) != unix.ESRCH {
+			continue
+		}
+		setAction(uintptr(unix.SIGTTOU), &sigaction{handler: 1}) // SIG_IGN: else it would stop sbx
+		unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, unix.Getpgrp())
+		return
+	}
 }
 
 // endOrphans kills what a guard that was itself killed has left behind; as

@@ -1,0 +1,151 @@
+//go:build linux
+
+package enginetest
+
+// A pseudo-terminal, pty(7), and a program on it.
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is the keyboard and the screen of a program.
+type terminal struct {
+	t      testing.TB
+	master *os.File
+	cmd    *exec.Cmd
+
+	mu     sync.Mutex
+	screen strings.Builder
+	seen   int // of the screen
+	closed bool
+}
+
+// openPty opens a new pseudo-terminal.
+func openPty(t testing.TB) (master, slave *os.File) {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		skip(t, "no pseudo-terminals: "+err.Error())
+	}
+	must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	// By TIOCGPTPEER the other side needs no name in /dev.
+	peer, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		t.Fatal("TIOCGPTPEER: ", errno)
+	}
+	return os.NewFile(uintptr(fd), "ptmx"), os.NewFile(peer, "pts")
+}
+
+// onTerminal starts cmd as the leader of a session on a terminal of its own.
+func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	master, slave := openPty(t)
+	must(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
+	if os.Getuid() == 0 {
+		must(t, slave.Chown(w.uid, w.uid))
+	}
+	// Without NOFLSH a key that makes a signal throws away what is typed after it.
+	modes, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	must(t, err)
+	modes.Lflag |= unix.NOFLSH
+	must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, modes))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	must(t, cmd.Start())
+	must(t, slave.Close())
+	tt := &terminal{t: t, master: master, cmd: cmd}
+	go tt.read()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Process.Wait()
+		master.Close()
+	})
+	return tt
+}
+
+func (tt *terminal) read() {
+	var b [4096]byte
+	for {
+		n, err := tt.master.Read(b[:])
+		tt.mu.Lock()
+		tt.screen.Write(b[:n])
+		tt.closed = err != nil
+		tt.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// keys types.
+func (tt *terminal) keys(s string) {
+	tt.t.Helper()
+	if _, err := tt.master.WriteString(s); err != nil {
+		tt.t.Fatal(err)
+	}
+}
+
+// insist types again and again until the text is on the screen: a shell that
+// passes its terminal on does not tell when it has.
+func (tt *terminal) insist(keys, text string) {
+	tt.t.Helper()
+	eventually(tt.t, fmt.Sprintf("%q to be followed by %q", keys, text), func() bool {
+		tt.keys(keys)
+		for range 50 {
+			tt.mu.Lock()
+			rest := tt.screen.String()[tt.seen:]
+			tt.mu.Unlock()
+			if strings.Contains(rest, text) {
+				return true
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		return false
+	})
+	tt.expect(text)
+}
+
+// expect waits until the text is on the screen, after all that was expected
+// before, and returns what came before it.
+func (tt *terminal) expect(text string) string {
+	tt.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		tt.mu.Lock()
+		rest, closed := tt.screen.String()[tt.seen:], tt.closed
+		if i := strings.Index(rest, text); i >= 0 {
+			tt.seen += i + len(text)
+			tt.mu.Unlock()
+			return rest[:i]
+		}
+		tt.mu.Unlock()
+		if closed {
+			break
+		}
+	}
+	tt.t.Fatalf("want %q on the screen, which has:\n%s", text, tt.text())
+	return ""
+}
+
+func (tt *terminal) text() string {
+	tt.mu.Lock()
+	defer tt.mu.Unlock()
+	return fmt.Sprintf("%q\nand after what was expected:\n%q", tt.screen.String()[:tt.seen], tt.screen.String()[tt.seen:])
+}
+
+// wait returns how the program ended.
+func (tt *terminal) wait() result {
+	tt.t.Helper()
+	return ended(tt.t, tt.cmd, tt.cmd.Wait())
+}

@@ -1,0 +1,204 @@
+//go:build linux
+
+package enginetest
+
+// Sandboxes on a terminal: keys, job control, window size.
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestTerminalInjection(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, script := range []string{"", "become_root()\n", "capabilities(\"all\")\n", "unshare(pid = True)\n", "suppress_chown()\nsuppress_sync()\n", "new_session()\n"} {
+			tt := onTerminal(t, w, w.command(t, base()+script, "/probe", "probe:tiocsti"))
+			for _, name := range []string{"TIOCSTI", "TIOCSTI with high bits", "TIOCLINUX", "TIOCLINUX with high bits"} {
+				tt.expect(name + ": operation not permitted\r\n")
+			}
+			tt.expect("TCGETS: errno 0")
+			tt.wait()
+		}
+	})
+}
+
+// signals counts what the screen tells of signals that arrive at the probe.
+func TestKeys(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		for _, session := range []string{"", "new_session()\n"} {
+			tt := onTerminal(t, w, w.command(t, script+session, "/probe", "probe:signals"))
+			tt.expect("ready\r\n")
+			for _, key := range []struct {
+				text   string
+				signal syscall.Signal
+			}{{"\x03", syscall.SIGINT}, {"\x1c", syscall.SIGQUIT}} {
+				tt.keys(key.text)
+				tt.expect(fmt.Sprintf("signal %d\r\n", key.signal))
+				// Whatever else the key has brought is there before this.
+				must(t, tt.cmd.Process.Signal(syscall.SIGUSR1))
+				if extra := tt.expect("signal 10\r\n"); strings.Contains(extra, "signal") {
+					t.Errorf("%s: key %q: more than one signal: %q", session, key.text, extra)
+				}
+			}
+			must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+			tt.expect("signal 28\r\n")
+			tt.expect("size 50 132\r\n")
+			must(t, tt.cmd.Process.Signal(syscall.SIGUSR2))
+			tt.expect("end\r\n")
+			if r := tt.wait(); r.code != 7 {
+				t.Error(r)
+			}
+			if mode == "pid1" {
+				continue // without a handler a pid 1 does not get it
+			}
+			// Without a handler the command dies, and sbx with it.
+			tt = onTerminal(t, w, w.command(t, script+session, "sh", "-c", "echo ready; exec sleep 1000"))
+			tt.expect("ready\r\n")
+			tt.keys("\x03")
+			if r := tt.wait(); r.signal != syscall.SIGINT || r.core {
+				t.Error(session, r)
+			}
+		}
+	})
+}
+
+func TestTerminalDevices(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		const sh = `test -t 0 && stty size && test -c /dev/console && stty size </dev/console && stty size </dev/tty; tty; echo over`
+		tt := onTerminal(t, w, w.command(t, base(), "sh", "-c", sh))
+		tt.expect("24 80\r\n24 80\r\n24 80\r\n")
+		tt.expect("over")
+		tt.wait()
+		tt = onTerminal(t, w, w.command(t, base()+"new_session()", "sh", "-c", `stty size; { stty size </dev/tty; } 2>/dev/null || echo none`))
+		tt.expect("24 80\r\nnone\r\n")
+		tt.wait()
+		// A terminal can be opened inside.
+		tt = onTerminal(t, w, w.command(t, base(), "/probe", "probe:pty"))
+		tt.expect("pty ok\r\n")
+		tt.wait()
+	})
+}
+
+// shell starts an interactive shell outside the sandbox, with the script as $1.
+func (w who) shell(t testing.TB, script string) *terminal {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		skip(t, "bash is not installed")
+	}
+	file := filepath.Join(w.dir(t), "test.sbx.star")
+	must(t, os.WriteFile(file, []byte(script), 0o644))
+	cmd := exec.Command(bash, "--norc", "--noprofile", "-i")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "PS1=ready> ", "TERM=dumb", "HISTFILE=", "SBX="+sbxBin, "SCRIPT="+file)
+	w.become(cmd)
+	tt := onTerminal(t, w, cmd)
+	tt.expect("ready> ")
+	tt.keys("bind 'set enable-bracketed-paste off' 2>/dev/null; stty -echo\n")
+	tt.expect("ready> ")
+	return tt
+}
+
+func TestJobControl(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" {
+			script = strings.Replace(script, "init(False)", "init(True)", 1) // a pid 1 does not stop
+		}
+		tt := w.shell(t, script)
+		tt.keys("$SBX exec $SCRIPT -- sh -c 'echo started; cat; exit 5'\n")
+		tt.expect("started\r\n")
+		tt.keys("one\n")
+		tt.expect("one\r\n")
+		for range 3 {
+			tt.keys("\x1a")
+			tt.expect("Stopped")
+			tt.expect("ready> ")
+			tt.insist("jobs; echo $?\n", "Stopped")
+			tt.expect("0\r\nready> ")
+			tt.insist("fg\n", "exec $SCRIPT")
+			tt.insist("two\n", "two\r\n")
+		}
+		tt.keys("\x04")
+		tt.expect("ready> ")
+		tt.keys("echo code=$?\n")
+		tt.expect("code=5\r\nready> ")
+
+		// In the background it is stopped as it reads; and ends by a signal.
+		tt.keys("$SBX exec $SCRIPT -- cat &\n")
+		tt.expect("ready> ")
+		tt.keys("while ! jobs | grep -q Stopped; do :; done; jobs\n")
+		tt.expect("Stopped")
+		tt.expect("ready> ")
+		tt.keys("fg\n")
+		tt.expect("exec $SCRIPT")
+		tt.insist("three\n", "three\r\n")
+		tt.keys("\x03")
+		tt.expect("ready> ")
+		tt.keys("echo code=$?\n")
+		tt.expect("code=130\r\nready> ")
+
+		// bg lets it run on; kill takes the whole job.
+		tt.keys("$SBX exec $SCRIPT -- sh -c 'echo started; exec sleep 1000'\n")
+		tt.expect("started\r\n")
+		tt.keys("\x1a")
+		tt.expect("Stopped")
+		tt.expect("ready> ")
+		tt.insist("bg; jobs\n", "Running")
+		tt.expect("ready> ")
+		tt.keys("kill %1; wait %1; echo code=$?\n")
+		tt.expect("code=143\r\n")
+	})
+}
+
+// A shell with job control of its own runs in the sandbox.
+func TestShellInside(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		tt := w.shell(t, script)
+		tt.keys("PS1='inside> ' $SBX exec $SCRIPT -- bash --norc --noprofile -i; echo code=$?\n")
+		tt.expect("inside> ")
+		tt.keys("sh -c 'echo u''p; exec sleep 1000'\n")
+		tt.expect("up\r\n")
+		tt.keys("\x1a")
+		tt.expect("Stopped")
+		tt.expect("inside> ")
+		tt.insist("fg\n", "sleep 1000")
+		tt.insist("\x03", "inside> ")
+		tt.keys("exit 9\n")
+		tt.expect("code=9\r\n")
+		tt.expect("ready> ")
+		tt.keys("cat\n")
+		tt.keys("mine\n")
+		tt.expect("mine\r\n")
+		tt.keys("\x04")
+		tt.expect("ready> ")
+	})
+}
+
+// After a shell with job control the terminal is its caller's again, even if
+// that is no shell with job control.
+func TestTerminalGivenBack(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		file := filepath.Join(w.dir(t), "test.sbx.star")
+		must(t, os.WriteFile(file, []byte(script), 0o644))
+		cmd := exec.Command("sh", "-c", `"$0" exec "$1" -- bash --norc --noprofile -i; read x; echo "got $x"`, sbxBin, file)
+		cmd.Dir = "/"
+		cmd.Env = append(os.Environ(), "PS1=inside> ", "TERM=dumb", "HISTFILE=")
+		w.become(cmd)
+		tt := onTerminal(t, w, cmd)
+		tt.expect("inside> ")
+		tt.keys("exit\n")
+		tt.expect("exit\r\n")
+		tt.keys("line\n")
+		tt.expect("got line\r\n")
+		if r := tt.wait(); r.code != 0 {
+			t.Error(r)
+		}
+	})
+}
