@@ -176,18 +176,18 @@ func noExec(p *program.Program, f *host.Facts, fail *run.Failure) (plan.Diagnost
 	}
 	env := compile.Environment(p.Plan, f.Env, "/")
 	tries := compile.Tries(p.Plan, env, f.Getenv("SHELL"))
-	name, path, n := tries[len(tries)-1].Argv[0], "", 0
+	path, n := "", 0
 	for _, t := range tries {
 		for _, q := range t.Paths {
 			if n == fail.Try {
-				name, path = t.Argv[0], q
+				path = q
 			}
 			n++
 		}
 	}
 	e := fail.Errno
 	if e == 0 || (e == syscall.ENOENT || e == syscall.ENOTDIR) && fail.HeadErr != 0 && fail.HeadErr != syscall.EACCES {
-		name = tries[len(tries)-1].Argv[0]
+		name := tries[len(tries)-1].Argv[0]
 		d.Msg = fmt.Sprintf("command %q not found in the sandbox", name)
 		switch {
 		case strings.Contains(name, "/"):

@@ -12,13 +12,13 @@ import (
 )
 
 var callNames = [numCalls]string{
-	Openat: "openat", Openat2: "openat2", Close: "close", CloseRange: "close_range", ReadCall: "read", WriteCall: "write",
+	Openat: "openat", Openat2: "openat2", Close: "close", CloseRange: "close_range", WriteCall: "write",
 	Sendfile: "sendfile", Mkdirat: "mkdirat", Mknodat: "mknodat", Symlinkat: "symlinkat", Unlinkat: "unlinkat",
 	Fchmodat: "fchmodat", OpenTree: "open_tree", MoveMount: "move_mount", MountSetattr: "mount_setattr", Fsopen: "fsopen",
 	Fsconfig: "fsconfig", Fsmount: "fsmount", Mount: "mount", Umount2: "umount2", PivotRoot: "pivot_root", Chdir: "chdir",
-	Fchdir: "fchdir", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Setpgid: "setpgid", Prctl: "prctl",
+	Fchdir: "fchdir", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Prctl: "prctl",
 	Capset: "capset", Prlimit64: "prlimit64", Seccomp: "seccomp", Socket: "socket", Ioctl: "ioctl", Fcntl: "fcntl",
-	Dup3: "dup3", Flock: "flock", Unshare: "unshare", Getpid: "getpid", Execve: "execve",
+	Dup3: "dup3", Unshare: "unshare", Getpid: "getpid", Execve: "execve",
 	ForkCommand: "fork_command", Decimal: "decimal", ExecFailed: "exec_failed",
 }
 
@@ -43,11 +43,11 @@ const (
 
 // formats tells for each call how its arguments print, one letter each.
 var formats = [numCalls]string{
-	Openat: "asxo", Openat2: "aspd", Close: "d", CloseRange: "ddx", ReadCall: "dpd", WriteCall: "dbd", Sendfile: "dddd",
+	Openat: "asxo", Openat2: "aspd", Close: "d", CloseRange: "ddx", WriteCall: "dbd", Sendfile: "dddd",
 	Mkdirat: "aso", Mknodat: "asod", Symlinkat: "sas", Unlinkat: "asx", Fchmodat: "aso", OpenTree: "asx", MoveMount: "asasx",
 	MountSetattr: "asxpd", Fsopen: "sx", Fsconfig: "ddssd", Fsmount: "dxx", Mount: "sssxs", Umount2: "sx", PivotRoot: "ss",
-	Chdir: "s", Fchdir: "d", Umask: "o", Sethostname: "bd", Setsid: "", Setpgid: "dd", Prctl: "ddd", Capset: "pp",
-	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Flock: "dx", Unshare: "x",
+	Chdir: "s", Fchdir: "d", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
+	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Unshare: "x",
 	Getpid: "", Execve: "spp", ForkCommand: "", Decimal: "d", ExecFailed: "d",
 }
 

@@ -24,7 +24,6 @@ const (
 	Openat2
 	Close
 	CloseRange
-	ReadCall
 	WriteCall
 	Sendfile
 	Mkdirat
@@ -46,7 +45,6 @@ const (
 	Umask
 	Sethostname
 	Setsid
-	Setpgid
 	Prctl
 	Capset
 	Prlimit64
@@ -55,7 +53,6 @@ const (
 	Ioctl
 	Fcntl
 	Dup3
-	Flock
 	Unshare
 	Getpid
 	Execve
@@ -182,8 +179,8 @@ type Slot int16
 // Arg returns the slot's value as an argument.
 func (s Slot) Arg() Arg { return Arg{uint64(s), slotArg} }
 
-// Ptr returns an offset in the arena as an argument.
-func Ptr(off int) Arg { return Arg{uint64(off), ptrArg} }
+// ptr returns an offset in the arena as an argument.
+func ptr(off int) Arg { return Arg{uint64(off), ptrArg} }
 
 // Add appends a call and returns its instruction, valid until the next Add.
 func (p *Program) Add(ref int32, call Call, args ...Arg) *Inst {
@@ -206,14 +203,14 @@ func (p *Program) Str(s string) Arg {
 	off := len(p.Arena)
 	p.Arena = append(p.Arena, s...)
 	p.Arena = append(p.Arena, 0)
-	return Ptr(off)
+	return ptr(off)
 }
 
 // Bytes puts b into the arena.
 func (p *Program) Bytes(b string) Arg {
 	off := len(p.Arena)
 	p.Arena = append(p.Arena, b...)
-	return Ptr(off)
+	return ptr(off)
 }
 
 // Words puts 64-bit words into the arena, aligned.
@@ -223,10 +220,10 @@ func (p *Program) Words(words ...uint64) Arg {
 	for _, w := range words {
 		p.Arena = binary.NativeEndian.AppendUint64(p.Arena, w)
 	}
-	return Ptr(off)
+	return ptr(off)
 }
 
-// Pointers puts the addresses of the arena offsets args, each a result of Ptr,
+// Pointers puts the addresses of the arena offsets args, each a pointer,
 // and a final nil into the arena, as execve(2) takes them.
 func (p *Program) Pointers(args []Arg) Arg {
 	p.align(8)
@@ -236,7 +233,7 @@ func (p *Program) Pointers(args []Arg) Arg {
 		p.Arena = binary.NativeEndian.AppendUint64(p.Arena, a.v)
 	}
 	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, 0)
-	return Ptr(off)
+	return ptr(off)
 }
 
 // CountAndPointer puts a word with the count n and the address of a into the
@@ -248,7 +245,7 @@ func (p *Program) CountAndPointer(n int, a Arg) Arg {
 	return head
 }
 
-// Offset returns the arena offset that a, a result of Ptr, stands for.
+// Offset returns the arena offset that a, a pointer, stands for.
 func (a Arg) Offset() int { return int(a.v) }
 
 // Words32 puts 32-bit words into the arena, aligned.
@@ -258,15 +255,7 @@ func (p *Program) Words32(words ...uint32) Arg {
 	for _, w := range words {
 		p.Arena = binary.NativeEndian.AppendUint32(p.Arena, w)
 	}
-	return Ptr(off)
-}
-
-// Space reserves n zero bytes, aligned.
-func (p *Program) Space(n int) Arg {
-	p.align(8)
-	off := len(p.Arena)
-	p.Arena = append(p.Arena, make([]byte, n)...)
-	return Ptr(off)
+	return ptr(off)
 }
 
 func (p *Program) align(n int) {
