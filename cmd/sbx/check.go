@@ -11,6 +11,8 @@ import (
 
 // checkCmd is the verb's grammar.
 type checkCmd struct {
+	JSON bool `name:"json" help:"Print the faults for programs: a list, empty where all is well."`
+
 	targetFlags `embed:""`
 	targetWords `embed:""`
 }
@@ -21,7 +23,18 @@ func (*checkCmd) Help() string {
 }
 
 func (c *checkCmd) run(t target) int {
+	found := plan.Diagnostics{}
+	if c.JSON {
+		t.faults = &found
+	}
 	_, l, _, ok := t.load()
+	if c.JSON {
+		code := outJSON(found)
+		if !ok {
+			code = exitSetup
+		}
+		return code
+	}
 	if !ok {
 		return exitSetup
 	}

@@ -3,7 +3,6 @@ package main
 // The verb doctor: what this host can do for sandboxes.
 
 import (
-	"encoding/json"
 	"strings"
 
 	"sbx/engine/host/probe"
@@ -28,21 +27,13 @@ func (c *doctorCmd) run() int {
 			able = 1
 		}
 	}
-	text := ""
+	var code int
 	if c.JSON {
-		b, err := json.MarshalIndent(results, "", "  ")
-		if err != nil {
-			complain(err)
-			return exitSetup
-		}
-		text = string(b) + "\n"
+		code = outJSON(results)
 	} else {
-		text = doctorTable(results, able == 0)
+		code = out(doctorTable(results, able == 0))
 	}
-	if code := out(text); code != 0 {
-		return code
-	}
-	return able
+	return max(code, able)
 }
 
 func doctorTable(results []probe.Result, able bool) string {

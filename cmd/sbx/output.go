@@ -3,6 +3,7 @@ package main
 // All that sbx prints: results to stdout, talk to stderr.
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 
@@ -39,12 +40,25 @@ func report(sources map[string][]byte, ds ...plan.Diagnostic) {
 // complain prints an error.
 func complain(err error) { complainIn(nil, err) }
 
-func complainIn(sources map[string][]byte, err error) {
+func complainIn(sources map[string][]byte, err error) { report(sources, diagnostics(err)...) }
+
+// diagnostics is an error in the form in which all faults are told.
+func diagnostics(err error) plan.Diagnostics {
 	var ds plan.Diagnostics
 	if !errors.As(err, &ds) {
 		ds = plan.Diagnostics{{Msg: err.Error()}}
 	}
-	report(sources, ds...)
+	return ds
+}
+
+// outJSON writes a verb's result for programs, and returns the exit code.
+func outJSON(v any) int {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		complain(err)
+		return exitSetup
+	}
+	return out(string(b) + "\n")
 }
 
 // scriptPrint is the script's print().

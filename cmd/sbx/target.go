@@ -37,6 +37,7 @@ type target struct {
 	command []string
 
 	sources map[string][]byte // texts of the scripts, for diagnostics
+	faults  *plan.Diagnostics // takes the diagnostics; nil: they are printed
 }
 
 // defaultScripts are tried where no script is named.
@@ -50,19 +51,28 @@ func (t *target) load() (*plan.Plan, *layout.Layout, *host.Facts, bool) {
 	}
 	f, err := hostFacts(p)
 	if err != nil {
-		complain(err)
+		t.tell(diagnostics(err))
 		return nil, nil, nil, false
 	}
 	l, diags := validate.Check(p, f)
-	report(t.sources, diags...)
+	t.tell(diags)
 	return p, l, f, !diags.HasErrors()
+}
+
+// tell prints diagnostics, or hands them on.
+func (t *target) tell(ds plan.Diagnostics) {
+	if t.faults != nil {
+		*t.faults = append(*t.faults, ds...)
+		return
+	}
+	report(t.sources, ds...)
 }
 
 // evaluate gets the plan.
 func (t *target) evaluate() (*plan.Plan, bool) {
 	p, err := t.read()
 	if err != nil {
-		complainIn(t.sources, err)
+		t.tell(diagnostics(err))
 		return nil, false
 	}
 	if len(t.command) > 0 {

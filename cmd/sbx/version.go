@@ -3,7 +3,6 @@ package main
 // The verb version.
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -30,12 +29,7 @@ type versionInfo struct {
 func (c *versionCmd) run() int {
 	v := version()
 	if c.JSON {
-		b, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			complain(err)
-			return exitSetup
-		}
-		return out(string(b) + "\n")
+		return outJSON(v)
 	}
 	s := "sbx " + v.Version
 	if v.Revision != "" {

@@ -166,8 +166,13 @@ func (c *compiler) fds(env []string) []string {
 		return env
 	}
 	c.key("pack_fds", "file descriptors", "")
+	fds := c.facts.FDs
+	if len(p.PassFDs) > 0 {
+		fds = slices.Clone(p.PassFDs)
+	}
+	slices.Sort(fds) // so that a number is free when its turn comes
 	n := 0
-	for _, fd := range c.facts.FDs { // sorted: a number is free when its turn comes
+	for _, fd := range slices.Compact(fds) {
 		if skip[fd] {
 			continue
 		}

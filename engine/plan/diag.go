@@ -27,13 +27,16 @@ func (s Severity) String() string {
 	return "error"
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Diagnostic is one fault: where it is, what it is and what to do about it.
 type Diagnostic struct {
-	Severity Severity
-	At       Origin
-	Op       string // name of the built-in, where one is concerned
-	Msg      string // lower case, operands quoted, errno last
-	Hint     string // one way out, or empty
+	Severity Severity `json:"severity"`
+	At       Origin   `json:"at,omitzero"`
+	Op       string   `json:"op,omitempty"`   // name of the built-in, where one is concerned
+	Msg      string   `json:"message"`        // lower case, operands quoted, errno last
+	Hint     string   `json:"hint,omitempty"` // one way out, or empty
 }
 
 // Error returns the first line of the diagnostic.

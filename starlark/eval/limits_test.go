@@ -86,7 +86,7 @@ func TestLimits(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	loop := []byte("def f():\n  for i in range(1000000):\n    for j in range(1000000):\n      pass\nf()")
-	_, err := Eval(Options{File: "t.star", Source: loop, Host: newFakeHost(), MaxSteps: 1 << 60, MaxTime: 50 * time.Millisecond})
+	_, err := Eval(Options{File: "t.star", Source: loop, Host: newFakeHost(), MaxSteps: 1 << 60, MaxMemory: 8 << 30, MaxTime: 50 * time.Millisecond})
 	if err == nil || !strings.Contains(err.Error(), "t.star:3:5: error: the script ran for 50ms") {
 		t.Errorf("time: %v", err)
 	}
@@ -97,7 +97,7 @@ func TestWatch(t *testing.T) {
 	}
 	cancel := make(chan struct{})
 	time.AfterFunc(30*time.Millisecond, func() { close(cancel) })
-	_, err = Eval(Options{File: "t.star", Source: loop, Host: newFakeHost(), MaxSteps: 1 << 60, Cancel: cancel})
+	_, err = Eval(Options{File: "t.star", Source: loop, Host: newFakeHost(), MaxSteps: 1 << 60, MaxMemory: 8 << 30, Cancel: cancel})
 	if err == nil || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("cancel: %v", err)
 	}

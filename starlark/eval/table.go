@@ -186,7 +186,7 @@ var Builtins = []Builtin{
 		Doc:  "Passes an open file descriptor of the caller on to the command.",
 		spec: spec{pos: 1, args: []arg{{"fd", kInt, ""}}}},
 	{Name: "pack_fds", Group: groupProcess, planned: true, soft: true, fn: fnPackFDs,
-		Doc: "Numbers the passed file descriptors from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
+		Doc: "Numbers the passed file descriptors, or all inherited ones where none is passed, from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
 
 	{Name: "param", Group: groupParams, planned: true, fn: fnParam,
 		Doc: "Declares a parameter and returns its value, which `--set name=value` gives. Without `default` it is required. " +
