@@ -1,0 +1,307 @@
+//go:build linux
+
+package enginetest
+
+// Signals, and the end of sandboxes: nothing stays when sbx goes.
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// marked returns the processes that have the mark in their arguments or
+// environment, but for those that are dead already.
+func marked(mark string) (pids []int) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		for _, file := range []string{"/cmdline", "/environ"} {
+			if b, err := os.ReadFile(d + file); err == nil && bytes.Contains(b, []byte(mark)) {
+				if pid, err := strconv.Atoi(d[len("/proc/"):]); err == nil && pid != os.Getpid() {
+					pids = append(pids, pid)
+				}
+				break
+			}
+		}
+	}
+	return pids
+}
+
+// mark returns a text that no other process has.
+func mark(t testing.TB) string {
+	return fmt.Sprintf("SBX_TEST_MARK=%d.%d.%s", os.Getpid(), rand.Uint64(), strings.ReplaceAll(t.Name(), "/", "."))
+}
+
+// gone waits until no process has the mark.
+func gone(t testing.TB, mark string) {
+	t.Helper()
+	eventually(t, "all processes to go", func() bool { return len(marked(mark)) == 0 })
+}
+
+func state(pid int) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if i := bytes.LastIndexByte(b, ')'); i >= 0 && i+2 < len(b) {
+		return string(b[i+2 : i+3])
+	}
+	return ""
+}
+
+// children returns the children of a process, of all its threads.
+func children(pid int) (list []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, f := range files {
+		b, _ := os.ReadFile(f)
+		for _, s := range strings.Fields(string(b)) {
+			if n, err := strconv.Atoi(s); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+// Signals sent to sbx reach the command, each once, and not its guard's children.
+func TestSignals(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		for _, session := range []string{"", "new_session()\n"} {
+			cmd := w.command(t, script+session, "/probe", "probe:signals")
+			cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
+			r := start(t, cmd)
+			for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGALRM, syscall.SIGWINCH, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGCONT, syscall.SIGVTALRM, 36, 40, 63} {
+				r.kill(t, sig)
+				want := "signal " + itoa(int(sig))
+				if got := r.line(t); got != want {
+					t.Errorf("want %q, got %q", want, got)
+				}
+			}
+			// Real-time signals queue, so that one too many would show.
+			r.kill(t, 50)
+			r.kill(t, 51)
+			r.kill(t, syscall.SIGUSR2)
+			var rest []string
+			for {
+				line := r.line(t)
+				if line == "end" || line == "" {
+					break
+				}
+				rest = append(rest, line)
+			}
+			if got := strings.Join(rest, ","); strings.Count(got, "signal 50") > 1 || strings.Count(got, "signal 51") > 1 {
+				t.Errorf("got %s", got)
+			}
+			if res := r.wait(t); res.code != 7 {
+				t.Error(res)
+			}
+		}
+	})
+}
+
+// procAttr changes the attributes that cmd starts with.
+func procAttr(cmd *exec.Cmd, f func(*syscall.SysProcAttr)) *syscall.SysProcAttr {
+	a := cmd.SysProcAttr
+	if a == nil {
+		a = &syscall.SysProcAttr{}
+	}
+	f(a)
+	return a
+}
+
+// A signal that kills the command kills sbx, in the same way.
+func TestKilledBySignal(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" || mode == "direct" && w.root() {
+			return // not killed by anything but SIGKILL; or the command itself
+		}
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT, syscall.SIGALRM} {
+			m := mark(t)
+			d := w.dir(t)
+			cmd := w.command(t, script, "sh", "-c", "ulimit -c unlimited; echo ready; exec sleep 1000", m)
+			cmd.Dir = d
+			r := start(t, cmd)
+			r.kill(t, sig)
+			if res := r.wait(t); res.signal != sig || res.core {
+				t.Errorf("want signal %d, got %s", sig, res)
+			}
+			gone(t, m)
+			if list, err := os.ReadDir(d); err != nil || len(list) > 0 {
+				t.Errorf("left: %v, %v", list, err)
+			}
+		}
+	})
+}
+
+// Stopped and continued by signals alone, without a terminal.
+func TestStopAndContinue(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" {
+			return // does not stop
+		}
+		cmd := w.command(t, script, "sh", "-c", "echo ready; while read x; do echo $x; done; exit 6")
+		cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
+		r := start(t, cmd)
+		for range 3 {
+			r.kill(t, syscall.SIGTSTP)
+			eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+			fmt.Fprintln(r.stdin, "line")
+			if state(r.cmd.Process.Pid) != "T" {
+				t.Error("sbx runs again")
+			}
+			r.kill(t, syscall.SIGCONT)
+			if got := r.line(t); got != "line" {
+				t.Errorf("got %q", got)
+			}
+			// sbx alone is stopped and continued, too.
+			r.kill(t, syscall.SIGSTOP)
+			eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+			r.kill(t, syscall.SIGCONT)
+			fmt.Fprintln(r.stdin, "more")
+			if got := r.line(t); got != "more" {
+				t.Errorf("got %q", got)
+			}
+		}
+		r.stdin.Close()
+		if res := r.wait(t); res.code != 6 {
+			t.Error(res)
+		}
+	})
+}
+
+const family = `/probe probe:daemon sleep 1000 & (setsid sh -c 'trap "" HUP TERM; sleep 1000; sleep 1000' &) & sleep 1000 & `
+
+// kill -9 at any moment.
+func TestKill9(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "direct" || mode == "alone" {
+			return
+		}
+		m := mark(t)
+		before := mounts(t)
+		d := w.dir(t)
+		tmp := w.dir(t)
+		up := w.disk(t)
+		low := w.mkdir(t, up+"/low")
+		file := filepath.Join(d, "x.sbx.star")
+		must(t, os.WriteFile(file, []byte(script+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, w.mkdir(t, up+"/up"))), 0o644))
+		for i := range 40 {
+			cmd := w.exec(t, file, "--", "sh", "-c", family+"wait", m)
+			cmd.Env = append(os.Environ(), m, "TMPDIR="+tmp)
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			must(t, cmd.Start())
+			time.Sleep(time.Duration(rand.IntN(10_000)) * time.Microsecond) // up to 10 ms: from before the clone to after the exec
+			if i%8 == 7 {
+				eventually(t, "the family", func() bool { return len(marked(m)) > 5 })
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			gone(t, m)
+			if i%8 != 7 && errs.Len() > 0 && !strings.Contains(errs.String(), "in use by another sandbox") {
+				t.Error(errs.String())
+			}
+		}
+		if after := mounts(t); after != before && os.Getuid() != 0 {
+			t.Errorf("mounts were:\n%s\nand are:\n%s", before, after)
+		}
+		for dir, n := range map[string]int{d: 1, tmp: 0} {
+			if list, err := os.ReadDir(dir); err != nil || len(list) != n {
+				t.Errorf("%s: %v, %v", dir, list, err)
+			}
+		}
+		eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + "/up.work"); return err != nil })
+	})
+}
+
+// kill -9 of the process between sbx and the command.
+func TestKill9Guard(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode != "guard" && mode != "init" {
+			return
+		}
+		m := mark(t)
+		for i := range 20 {
+			cmd := w.command(t, script, "sh", "-c", family+"echo ready; wait", m)
+			cmd.Env = append(os.Environ(), m)
+			var guards []int
+			if i%2 == 0 {
+				r := start(t, cmd)
+				guards = children(cmd.Process.Pid)
+				if len(guards) != 1 {
+					t.Fatal("children of sbx:", guards)
+				}
+				must(t, syscall.Kill(guards[0], syscall.SIGKILL))
+				if res := r.wait(t); res.signal != syscall.SIGKILL {
+					t.Error(res)
+				}
+			} else {
+				must(t, cmd.Start())
+				eventually(t, "the guard", func() bool { guards = children(cmd.Process.Pid); return len(guards) > 0 })
+				time.Sleep(time.Duration(rand.IntN(3_000)) * time.Microsecond)
+				syscall.Kill(guards[0], syscall.SIGKILL)
+				if res := ended(t, cmd, cmd.Wait()); res.signal != syscall.SIGKILL {
+					t.Error(res)
+				}
+			}
+			gone(t, m)
+		}
+	})
+}
+
+// A sandbox that is stopped dies with sbx all the same.
+func TestKill9Stopped(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode != "guard" && mode != "init" {
+			return
+		}
+		m := mark(t)
+		cmd := w.command(t, script, "sh", "-c", family+"echo ready; while read x; do echo $x; done", m)
+		cmd.Env = append(os.Environ(), m)
+		cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
+		r := start(t, cmd)
+		r.kill(t, syscall.SIGTSTP)
+		eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+		r.kill(t, syscall.SIGKILL)
+		r.wait(t)
+		gone(t, m)
+	})
+}
+
+func TestDieWithParentOff(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode != "direct" && mode != "alone" || mode == "direct" && w.root() {
+			return // there sbx is the command itself
+		}
+		d := w.dir(t)
+		m := mark(t)
+		cmd := w.command(t, script+fmt.Sprintf("bind(%q, \"/d\")\n", d), "sh", "-c", "echo ready; read x; echo $x >/d/late", m)
+		r := start(t, cmd)
+		r.kill(t, syscall.SIGKILL)
+		cmd.Process.Wait()
+		fmt.Fprintln(r.stdin, "alive")
+		eventually(t, "the command to go on", func() bool { b, _ := os.ReadFile(d + "/late"); return string(b) == "alive\n" })
+		gone(t, m)
+	})
+}
+
+func TestNewSession(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		const sh = "cut -d' ' -f 6 /proc/self/stat; echo $$"
+		lines := func(r result) (string, string) {
+			a, b, _ := strings.Cut(strings.TrimSpace(r.out), "\n")
+			return a, b
+		}
+		if session, pid := lines(w.sh(t, script+"new_session()\n", sh)); session != pid {
+			t.Errorf("session %s of process %s", session, pid)
+		}
+		if session, pid := lines(w.sh(t, script, sh)); session == pid {
+			t.Errorf("session %s of process %s", session, pid)
+		}
+	})
+}
