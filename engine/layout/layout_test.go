@@ -215,6 +215,9 @@ tmpfs /b/one/x read-only dir`},
 		{"nothing can be made in proc", []plan.Op{op("proc", "/proc"), op("mkdir", "/proc/x")}, `
 proc /proc own dir
 fault mkdir: destination "/proc/x" does not exist, and nothing can be made in "/proc"`},
+		{"nothing can be made in mqueue", []plan.Op{op("mqueue", "/m"), op("write", "/m/q")}, `
+mqueue /m own dir
+fault write: destination "/m/q" does not exist, and nothing can be made in "/m"`},
 		{"nothing can be made in pts", []plan.Op{op("dev", "/dev"), op("write", "/dev/pts/x"), op("write", "/dev/mine"), op("tmpfs", "/dev/shm")}, `
 dev /dev own dir
 write /dev/mine own
@@ -442,7 +445,7 @@ func TestGrowth(t *testing.T) {
 			return bind("/a", fmt.Sprintf("/b/%d", i), "inside")
 		}},
 		{"deep", func(i int) plan.Op {
-			return op("mkdir", strings.Repeat("/d", 1+i%1500))
+			return op("mkdir", strings.Repeat("/d", 1+i%500))
 		}},
 		{"an overlay", func(i int) plan.Op {
 			if i == 0 {

@@ -37,8 +37,11 @@ func (b *builder) place(s *Step) {
 		if !b.bindSource(s, r) {
 			return
 		}
-	case plan.Tmpfs, plan.Mkdir, plan.Mqueue, plan.Dev:
+	case plan.Tmpfs, plan.Mkdir, plan.Dev:
 		s.Dir = true
+	case plan.Mqueue:
+		s.Dir = true
+		r.place = ReadOnly // it takes nothing but message queues
 	case plan.Proc:
 		s.Dir = true
 		r.place, r.layers = ReadOnly, []string{"/proc"}
