@@ -44,6 +44,7 @@ func forkCommand(c *child, next uintptr) uintptr {
 //go:noinline
 //go:norace
 //go:nocheckptr
+//lint:ignore U1000 it is called from assembly
 func guardMain(c *child) {
 	if c.apart { // at once: a key for all the group must not hide what sbx passes on
 		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)

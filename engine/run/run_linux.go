@@ -17,6 +17,8 @@ import (
 
 // current keeps the memory of the running child reachable; a process makes one
 // sandbox at a time.
+//
+//lint:ignore U1000 being there is what it is for
 var current *child
 
 // guardStack is the stack of the guard; of all of it, only what is touched

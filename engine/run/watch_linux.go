@@ -28,7 +28,8 @@ type watch struct {
 var (
 	sigTarget  int32
 	sigPending uint64
-	sigKeys    int32
+	//lint:ignore U1000 it is read in assembly
+	sigKeys int32
 )
 
 func handlers() (forward, restorer uintptr)
