@@ -1,0 +1,129 @@
+//go:build linux
+
+package enginetest
+
+// File descriptors: which of them the command has, and when sbx lets go of them.
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// extra gives a run of sbx descriptors from 3 on, each open on a file with its
+// number as content.
+func (w who) extra(t *testing.T, n int) []*os.File {
+	// Nothing else that this process was started with must come in between.
+	must(t, unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC))
+	var files []*os.File
+	for fd := 3; fd < 3+n; fd++ {
+		f, err := os.Open(w.write(t, w.dir(t)+"/f", "file "+itoa(fd)+"\n"))
+		must(t, err)
+		t.Cleanup(func() { f.Close() })
+		files = append(files, f)
+	}
+	return files
+}
+
+func TestInheritedFDs(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		for _, tt := range []struct{ script, sh, want string }{
+			// ls itself has one open
+			{"", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "},
+			{"pass_fd(5)", "cat <&5; ls /proc/self/fd | tr '\\n' ' '", "file 5\n0 1 2 3 5 "},
+			{"pass_fd(3)\npass_fd(6)", "cat <&3; cat <&6", "file 3\nfile 6\n"},
+			{"pack_fds()", "echo $LISTEN_FDS; test $LISTEN_PID = $$ && cat <&3; cat <&4; cat <&5; cat <&6", "4\nfile 3\nfile 4\nfile 5\nfile 6\n"},
+			{"pass_fd(6)\npass_fd(4)\npack_fds()", "echo $LISTEN_FDS; test $LISTEN_PID = $$ && cat <&3; cat <&4; ls /proc/self/fd | tr '\\n' ' '", "2\nfile 4\nfile 6\n0 1 2 3 4 5 "},
+			{"close_fd(3)\nclose_fd(5)\npack_fds()", "echo $LISTEN_FDS; cat <&3; cat <&4", "2\nfile 4\nfile 6\n"},
+		} {
+			cmd := w.command(t, script+"\n"+tt.script+"\n", "sh", "-c", tt.sh)
+			cmd.ExtraFiles = w.extra(t, 4)
+			if r := finish(t, cmd); r.code != 0 || r.out != tt.want {
+				t.Errorf("%s: want %q, got %s", tt.script, tt.want, r)
+			}
+		}
+	})
+}
+
+// TestFDsClosed waits for the ends of pipes: of one given up at the start of the
+// command, and of one passed on, at its end.
+func TestFDsClosed(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		for _, call := range []string{"close_fd(3)", ""} {
+			r, wr, err := os.Pipe()
+			must(t, err)
+			in, hold, err := os.Pipe()
+			must(t, err)
+			cmd := w.command(t, script+"\n"+call+"\n", "sh", "-c", "read x; exit 3")
+			cmd.ExtraFiles = []*os.File{wr}
+			cmd.Stdin = in
+			must(t, cmd.Start())
+			wr.Close()
+			in.Close()
+			must(t, r.SetDeadline(time.Now().Add(patience)))
+			if call != "" {
+				if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
+					t.Errorf("%s: %q, %v", call, b, err)
+				}
+			}
+			hold.Close()
+			cmd.Wait()
+			if _, err := io.ReadAll(r); err != nil || cmd.ProcessState.ExitCode() != 3 {
+				t.Errorf("%q: %v, %v", call, err, cmd.ProcessState)
+			}
+			r.Close()
+		}
+	})
+}
+
+func TestFDsPassedEnd(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		r, wr, err := os.Pipe()
+		must(t, err)
+		defer r.Close()
+		// What outlives the descriptor in the command shows that sbx has let go of it.
+		cmd := w.command(t, script+"\npass_fd(3)\n", "sh", "-c", "echo hello >&3; exec 3>&-; read x")
+		in, hold, err := os.Pipe()
+		must(t, err)
+		cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
+		must(t, cmd.Start())
+		wr.Close()
+		in.Close()
+		must(t, r.SetDeadline(time.Now().Add(patience)))
+		if b, err := io.ReadAll(r); err != nil || string(b) != "hello\n" {
+			t.Errorf("%q, %v", b, err)
+		}
+		hold.Close()
+		cmd.Wait()
+	})
+}
+
+func TestFDFaults(t *testing.T) {
+	asUser(t, func(t *testing.T, w who) {
+		w.refused(t, base()+"pass_fd(77)\n", "pass_fd", "77", "is not open")
+		w.refused(t, base()+"pass_fd(1)\n", "pass_fd", "1")
+		w.refused(t, base()+"close_fd(-1)\n", "close_fd", "-1")
+	})
+}
+
+// TestStandardClosed starts sbx without some of the standard three.
+func TestStandardClosed(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		out := w.dir(t)
+		for _, closed := range []string{"0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"} {
+			cmd := w.command(t, script+"\nbind('"+out+"', '/out')\n", "sh", "-c", "echo done >/out/n; exit 4")
+			cmd.Args = append([]string{"sh", "-c", `exec "$@" ` + closed, "sh", cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+			cmd.Run()
+			b, _ := os.ReadFile(out + "/n")
+			os.Remove(out + "/n")
+			if cmd.ProcessState.ExitCode() != 4 || !bytes.Equal(b, []byte("done\n")) {
+				t.Errorf("%s: %v, %q", closed, cmd.ProcessState, b)
+			}
+		}
+	})
+}
