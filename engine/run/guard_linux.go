@@ -123,7 +123,9 @@ func attend(c *child) {
 				exit(0)
 			}
 		case sig == deathSignal:
-			if c.die && orphaned(c) {
+			// In the init the pipe may still be open, by threads of sbx that are on
+			// their way out; but what comes from outside comes from no pid.
+			if c.die && (orphaned(c) || c.init && *(*int32)(unsafe.Pointer(&c.info[16])) == 0) {
 				endAll(c)
 				cleanUp(c)
 				exit(125)
