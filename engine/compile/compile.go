@@ -60,7 +60,9 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	}
 	c.empty = c.str("")
 	c.dot = c.str(".")
-	c.how = c.prog.Words(oPath|oDirectory(f.Arch)|oCloexec, 0, resolveInRoot|resolveNoMagiclinks)
+	// The layout's paths have no symlinks in them. One that is there all the same
+	// was put there meanwhile, to lead astray.
+	c.how = c.prog.Words(oPath|oDirectory(f.Arch)|oCloexec, 0, resolveInRoot|resolveNoMagiclinks|resolveNoSymlinks)
 
 	c.namespaces()
 	c.identity()

@@ -39,6 +39,7 @@ const (
 	mntDetach = 2
 
 	resolveNoMagiclinks = 0x02
+	resolveNoSymlinks   = 0x04
 	resolveInRoot       = 0x10
 
 	newTime   = 0x80

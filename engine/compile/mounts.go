@@ -30,10 +30,10 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	}
 	c.op(s)
 	c.debug(s)
-	rest := s.Skeletons
+	rest, sources := s.Skeletons, c.sources(s)
 	switch {
 	case len(rest) > 0 && rest[0].Path == "/":
-		c.root = c.skeletonMount(s, rest[0])
+		c.root = c.skeletonMount(s, rest[0], sources[0])
 		rest = rest[1:]
 	case s.Op.Kind == plan.Tmpfs:
 		c.root = c.tmpfs(tmpfsMode(s), s.Op.Size)
@@ -44,10 +44,13 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	}
 	c.moveToRoot(c.root)
 	if len(s.Skeletons) > len(rest) && s.Skeletons[0].UseMirror() {
-		c.fillMirror(s, s.Skeletons[0], c.root)
+		c.fillMirror(s, s.Skeletons[0], sources[0], c.root)
 	}
-	for _, sk := range rest {
-		c.skeleton(s, sk)
+	for i, sk := range rest {
+		c.skeleton(s, sk, sources[len(sources)-len(rest)+i])
+	}
+	for _, fd := range sources {
+		c.close(fd)
 	}
 }
 
@@ -126,8 +129,8 @@ func (c *compiler) step(s *layout.Step) {
 	case plan.RemountRO:
 		c.remount(s)
 	}
-	for _, sk := range s.Skeletons {
-		c.skeleton(s, sk)
+	if len(s.Skeletons) > 0 {
+		c.skeletons(s)
 	}
 }
 

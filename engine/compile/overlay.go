@@ -64,20 +64,25 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 			top = append(top, layer(name))
 		}
 	}
-	return c.overlayMount(top, upper, work, attrs)
+	return c.overlayMount(top, -1, upper, work, attrs)
 }
 
 // defaultWork is the work directory of an upper directory for which none is named.
 func defaultWork(upper string) string { return strings.TrimRight(upper, "/") + ".work" }
 
-// overlayMount makes an overlay of layers, top first.
-func (c *compiler) overlayMount(layers []layer, upper, work layer, attrs uint64) program.Slot {
+// overlayMount makes an overlay of layers, top first. If bottom is a slot, the
+// last of them is open there.
+func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work layer, attrs uint64) program.Slot {
 	c.add(program.Fchdir, c.scratch.Arg())
 	fs, fd := c.slot(), c.slot()
 	c.add(program.Fsopen, c.str("overlay"), program.Imm(fsopenCloexec)).Out = int16(fs)
 	first := len(c.prog.Insts)
-	for _, l := range layers {
-		c.layer(fs, "lowerdir+", l)
+	for i, l := range layers {
+		if i == len(layers)-1 && bottom >= 0 {
+			c.layerFD(fs, "lowerdir+", bottom)
+		} else {
+			c.layer(fs, "lowerdir+", l)
+		}
 	}
 	for _, o := range overlayOptions {
 		c.config(fs, o[0], o[1])
@@ -118,12 +123,17 @@ func (c *compiler) layer(fs program.Slot, key string, l layer) {
 	}
 	fd := c.slot()
 	c.add(program.Openat, program.Imm(atFDCWD), c.str(string(l)), program.Imm(oPath|oCloexec|oDirectory(c.facts.Arch))).Out = int16(fd)
+	c.layerFD(fs, key, fd)
+	c.close(fd)
+}
+
+// layerFD gives the overlay a directory that is open.
+func (c *compiler) layerFD(fs program.Slot, key string, fd program.Slot) {
 	const dir = "/proc/self/fd/"
 	off := len(c.prog.Arena)
 	path := c.prog.Bytes(dir + strings.Repeat("\x00", 21))
 	c.add(program.Decimal, fd.Arg(), program.Imm(off+len(dir)))
 	c.add(program.Fsconfig, fs.Arg(), program.Imm(setString), c.str(key), path, program.Imm(0))
-	c.close(fd)
 }
 
 // overlayString is the overlay as options of mount(2); not ok if the kernel
@@ -211,33 +221,66 @@ func (c *compiler) fill(dir program.Arg, prefix string, list []*layout.Entry) {
 	}
 }
 
-// skeleton covers a directory of a read-only bind with itself and the entries
-// that later steps need.
-func (c *compiler) skeleton(s *layout.Step, sk *layout.Skeleton) {
+// sources opens the directories that a step's skeletons show, before any of them
+// is covered. By path each could be a symlink to anywhere by now.
+func (c *compiler) sources(s *layout.Step) []program.Slot {
+	var list []program.Slot
+	base := program.Slot(-1)
+	for i, sk := range s.Skeletons {
+		if i == 0 {
+			base = c.slot()
+			c.add(program.Openat, program.Imm(atFDCWD), c.str(sk.Base), program.Imm(oPath|oCloexec|oDirectory(c.facts.Arch))).Out = int16(base)
+		}
+		fd := c.slot()
+		rel := strings.Trim(strings.TrimPrefix(sk.Source, sk.Base), "/")
+		if rel == "" {
+			rel = "."
+		}
+		c.add(program.Openat2, base.Arg(), c.prog.Str(rel), c.how, program.Imm(24)).Out = int16(fd)
+		list = append(list, fd)
+	}
+	if base >= 0 {
+		c.close(base)
+	}
+	return list
+}
+
+// skeletons mounts those of a step.
+func (c *compiler) skeletons(s *layout.Step) {
+	sources := c.sources(s)
+	for i, sk := range s.Skeletons {
+		c.skeleton(s, sk, sources[i])
+		c.close(sources[i])
+	}
+}
+
+// skeleton covers a directory of a read-only bind with itself, source, and the
+// entries that later steps need.
+func (c *compiler) skeleton(s *layout.Step, sk *layout.Skeleton, source program.Slot) {
 	t := &layout.Step{Op: s.Op, Index: s.Index, Dir: true, Target: layout.Target{Path: sk.Path, Exists: host.Dir, Place: layout.ReadOnly}}
-	fd := c.skeletonMount(t, sk)
+	fd := c.skeletonMount(t, sk, source)
 	c.mount(t, fd)
 	if sk.UseMirror() {
-		c.fillMirror(s, sk, fd)
+		c.fillMirror(s, sk, source, fd)
 	}
 	c.close(fd)
 }
 
 // skeletonMount makes the mount of a skeleton; a mirror is still to be filled,
 // once it is attached.
-func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton) program.Slot {
+func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton, source program.Slot) program.Slot {
 	if sk.UseMirror() {
 		return c.tmpfs(strconv.FormatUint(dirModeOf(sk.Mode), 8), 0)
 	}
 	top := c.entries(sk.Entries, dirModeOf(sk.Mode))
-	return c.overlayMount([]layer{top, layer(sk.Source)}, "", "", bindAttrs(s.Op)|attrRdonly)
+	return c.overlayMount([]layer{top, layer(sk.Source)}, source, "", "", bindAttrs(s.Op)|attrRdonly)
 }
 
 // fillMirror binds the entries of the source one by one, adds the skeleton's,
 // and makes the result read-only.
-func (c *compiler) fillMirror(s *layout.Step, sk *layout.Skeleton, t program.Slot) {
+func (c *compiler) fillMirror(s *layout.Step, sk *layout.Skeleton, source, t program.Slot) {
 	for _, e := range sk.Mirror {
-		name, src := c.prog.Str(e.Name), c.prog.Str(strings.TrimRight(sk.Source, "/")+"/"+e.Name)
+		name := c.prog.Str(e.Name)
 		switch e.Type {
 		case host.Symlink:
 			c.add(program.Symlinkat, c.prog.Str(e.Target), t.Arg(), name)
@@ -248,7 +291,7 @@ func (c *compiler) fillMirror(s *layout.Step, sk *layout.Skeleton, t program.Slo
 			c.add(program.Mknodat, t.Arg(), name, program.Imm(modeReg|0o644), program.Imm(0))
 		}
 		fd := c.slot()
-		in := c.add(program.OpenTree, program.Imm(atFDCWD), src, program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow))
+		in := c.add(program.OpenTree, source.Arg(), name, program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow))
 		in.Out, in.Errs, in.Skip = int16(fd), [2]uint8{eNOENT}, 3 // gone meanwhile
 		c.setattr(fd, bindAttrs(s.Op)|attrRdonly, atRecursive)
 		c.add(program.MoveMount, fd.Arg(), c.empty, t.Arg(), name, program.Imm(moveEmptyPath))

@@ -97,6 +97,7 @@ type Entry struct {
 type Skeleton struct {
 	Path    string // canonical path in the sandbox
 	Source  string // the directory on the host
+	Base    string // what is bound, of which Source is a part
 	Mode    uint32 // of that directory
 	Entries []*Entry
 	// Mirror holds the entries of Source where an overlay will not do, since

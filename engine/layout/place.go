@@ -375,7 +375,7 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 	if n := b.nodes[f.path]; n != nil && n.skel != nil {
 		sk = n.skel
 	} else if sk = r.skels[f.path]; sk == nil {
-		sk = &Skeleton{Path: f.path, Source: join(r.layers[0], below(f.path, r.path))}
+		sk = &Skeleton{Path: f.path, Base: r.layers[0], Source: join(r.layers[0], below(f.path, r.path))}
 		if f.path == r.path {
 			sk.Source = r.layers[0]
 		}

@@ -44,6 +44,7 @@ type verifier struct {
 
 	root  int                     // slot of the new root
 	made  map[int]map[string]bool // by slot: the directories made below it
+	base  map[int]bool            // by slot: a directory that the plan names
 	fsbox map[int]string          // by slot: what fsopen opened
 	errs  []error
 }
@@ -53,7 +54,7 @@ type verifier struct {
 func Verify(prog *program.Program, f *host.Facts) []error {
 	v := &verifier{
 		prog: prog, plan: prog.Plan, facts: f, slots: make([]use, prog.Slots), later: map[int][]use{},
-		root: -1, made: map[int]map[string]bool{}, fsbox: map[int]string{},
+		root: -1, made: map[int]map[string]bool{}, base: map[int]bool{}, fsbox: map[int]string{},
 	}
 	for v.at = range prog.Insts {
 		v.instruction(&prog.Insts[v.at])
@@ -136,6 +137,7 @@ func (v *verifier) instruction(in *program.Inst) {
 			v.slots[out] = open
 		}
 		delete(v.made, out)
+		v.base[out] = in.Call == program.Openat && in.Slots&1 == 0 && in.Args[2]&0x200000 != 0 // O_PATH
 	}
 	v.jump(in, failed)
 }
@@ -224,10 +226,10 @@ func (v *verifier) paths(in *program.Inst) {
 		if p := v.text(in, 1); p == "" || strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") {
 			v.fail("path %q", p)
 		}
-		if in.Slots&1 == 0 || int(in.Args[0]) != v.root {
-			v.fail("not below the root of the sandbox")
+		if in.Slots&1 == 0 || int(in.Args[0]) != v.root && !v.base[int(in.Args[0])] {
+			v.fail("not below the root of the sandbox or what the plan names")
 		}
-		if in.Args[3] != 24 || binary.NativeEndian.Uint64(how[16:]) != 0x10|0x02 { // RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS
+		if in.Args[3] != 24 || binary.NativeEndian.Uint64(how[16:]) != 0x10|0x04|0x02 { // RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS
 			v.fail("resolve %#x", how[:24])
 		}
 	case program.Fsopen:
@@ -302,7 +304,7 @@ func (v *verifier) hostPath(p string, write bool) {
 		switch op.Kind {
 		case plan.Bind:
 			dir := strings.TrimRight(string(op.Src), "/")
-			if !op.Inside && (p == string(op.Src) || p == dir || op.RO && strings.HasPrefix(p, dir+"/")) {
+			if !op.Inside && (p == string(op.Src) || p == dir) {
 				return
 			}
 		case plan.Copy:
