@@ -97,7 +97,7 @@ func (c *compiler) capabilities() {
 	for i, n := range drops {
 		// Beyond the last capability of this kernel all the others fail as well.
 		in := c.add(program.Prctl, program.Imm(prCapbsetDrop), program.Imm(n), program.Imm(0), program.Imm(0), program.Imm(0))
-		in.Errs, in.Skip = [2]uint8{eINVAL, ePERM}, int16(len(drops)-1-i)
+		in.Errs, in.Skip = [2]uint8{eINVAL}, int16(len(drops)-1-i)
 	}
 	lo, hi := uint32(keep), uint32(keep>>32)
 	c.add(program.Capset, c.prog.Words32(capVersion3, 0), c.prog.Words32(lo, lo, lo, hi, hi, hi))

@@ -38,6 +38,7 @@ const (
 
 	mntDetach = 2
 
+	resolveNoXdev       = 0x01
 	resolveNoMagiclinks = 0x02
 	resolveNoSymlinks   = 0x04
 	resolveInRoot       = 0x10
@@ -73,6 +74,7 @@ const (
 	eNOENT = 2
 	eEXIST = 17
 	eINVAL = 22
+	eXDEV  = 18
 	ePERM  = 1
 )
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,7 +50,7 @@ func TestHostileTree(t *testing.T) {
 		paths := []string{"abs", "rel", "up", "magic", "cwd", "absfile", "relfile", "magicfile", "new", "relnew", "loop", "fd", "init", "dir/again"}
 		for _, mode := range []string{", ro = True", ""} {
 			for _, path := range paths {
-				if w.root() && path != "abs" && path != "magic" && path != "up" {
+				if (w.root() || mode == "") && path != "abs" && path != "magic" && path != "absfile" && path != "new" {
 					continue
 				}
 				for _, op := range ops {
@@ -98,6 +99,7 @@ func swap(t testing.TB, a, b string) {
 				t.Error(err)
 				return
 			}
+			time.Sleep(50 * time.Microsecond) // leave something of the processor to the sandboxes
 		}
 	}()
 	t.Cleanup(func() { close(stop); <-done })

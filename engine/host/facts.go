@@ -190,12 +190,18 @@ func (f *Facts) Getenv(name string) string {
 }
 
 // Privileged reports whether a sandbox of this plan is made without a user
-// namespace of its own: the caller may mount as it is, and is who the command
-// shall be.
+// namespace of its own: the caller may do all of it as it is, and is who the
+// command shall be.
 func (f *Facts) Privileged(p *plan.Plan) bool {
-	const sysAdmin = 1 << 21 // CAP_SYS_ADMIN
 	id := p.Identity
-	return f.Caps&sysAdmin != 0 &&
+	need := uint64(1 << 21) // CAP_SYS_ADMIN
+	if p.Unshare.Net {
+		need |= 1 << 12 // CAP_NET_ADMIN, for the loopback interface
+	}
+	if p.Caps.Set != "all" && !(p.Caps.Set == "" && id.Root) {
+		need |= 1 << 8 // CAP_SETPCAP: there are some to be dropped for good
+	}
+	return f.Caps&need == need &&
 		!(id.Root && (f.UID != 0 || f.GID != 0)) &&
 		!(id.UID != nil && *id.UID != f.UID) && !(id.GID != nil && *id.GID != f.GID)
 }

@@ -91,10 +91,10 @@ func TestPrivileged(t *testing.T) {
 		caps uint64
 		id   plan.Identity
 		want bool
-	}{
-		{1000, 0, plan.Identity{}, false}, {0, 0, plan.Identity{}, false}, {0, 1 << 21, plan.Identity{}, true},
-		{1000, 1 << 21, plan.Identity{}, true}, {1000, 1 << 21, plan.Identity{Root: true}, false}, {0, 1 << 21, plan.Identity{Root: true}, true},
-		{0, 1 << 21, plan.Identity{UID: id(0), GID: id(0)}, true}, {0, 1 << 21, plan.Identity{UID: id(1)}, false}, {0, 1 << 21, plan.Identity{GID: id(1)}, false},
+	}{ // 1<<8 CAP_SETPCAP, 1<<21 CAP_SYS_ADMIN
+		{0, 1 << 21, plan.Identity{}, false}, {0, 1 << 8, plan.Identity{}, false}, {1000, 0, plan.Identity{}, false}, {0, 0, plan.Identity{}, false}, {0, 1<<21 | 1<<8, plan.Identity{}, true},
+		{1000, 1<<21 | 1<<8, plan.Identity{}, true}, {1000, 1<<21 | 1<<8, plan.Identity{Root: true}, false}, {0, 1<<21 | 1<<8, plan.Identity{Root: true}, true},
+		{0, 1<<21 | 1<<8, plan.Identity{UID: id(0), GID: id(0)}, true}, {0, 1<<21 | 1<<8, plan.Identity{UID: id(1)}, false}, {0, 1<<21 | 1<<8, plan.Identity{GID: id(1)}, false},
 	} {
 		f := &host.Facts{UID: tt.uid, GID: tt.uid, Caps: tt.caps}
 		p := plan.New()
@@ -102,5 +102,27 @@ func TestPrivileged(t *testing.T) {
 		if f.Privileged(p) != tt.want {
 			t.Errorf("%+v", tt)
 		}
+	}
+	// What the plan asks for decides what the caller has to have.
+	f, p := &host.Facts{Caps: 1 << 21}, plan.New()
+	for _, c := range []struct {
+		caps plan.Caps
+		root bool
+		want bool
+	}{{plan.Caps{Set: "all"}, false, true}, {plan.Caps{}, true, true}, {plan.Caps{Set: "none"}, true, false}} {
+		p.Caps, p.Identity.Root = c.caps, c.root
+		if f.Privileged(p) != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+	p = plan.New()
+	p.Unshare.Net = true
+	f.Caps |= 1 << 8
+	if f.Privileged(p) {
+		t.Error("a loopback interface without CAP_NET_ADMIN")
+	}
+	f.Caps |= 1 << 12
+	if !f.Privileged(p) {
+		t.Error("no loopback interface")
 	}
 }

@@ -222,6 +222,8 @@ func errnoName(e uint8) string {
 		return "ENOENT"
 	case 17:
 		return "EEXIST"
+	case 18:
+		return "EXDEV"
 	case 22:
 		return "EINVAL"
 	}

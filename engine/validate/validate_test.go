@@ -258,7 +258,7 @@ func TestFacts(t *testing.T) {
 	check(t, ds, "same_dir: the working directory has no path any more", plan.Origin{})
 
 	p, f = plan.New(), world()
-	f.UID, f.GID, f.Caps = 0, 0, 1<<21
+	f.UID, f.GID, f.Caps = 0, 0, 1<<21|1<<8
 	p.Ops = []plan.Op{op(plan.Mqueue)}
 	p.Caps = plan.Caps{Set: "keep", Keep: []string{"CAP_SYS_ADMIN", "CAP_SYS_BOOT"}}
 	_, ds = Check(p, f)

@@ -47,6 +47,9 @@ type verifier struct {
 	base  map[int]bool            // by slot: a directory that the plan names
 	fsbox map[int]string          // by slot: what fsopen opened
 	errs  []error
+
+	pivoted bool // the new root is the root
+	alone   bool // the program has made sure that nothing is mounted over it
 }
 
 // Verify returns what is wrong with a program: with its slots, pointers, jumps
@@ -60,6 +63,9 @@ func Verify(prog *program.Program, f *host.Facts) []error {
 		v.instruction(&prog.Insts[v.at])
 	}
 	v.at = -1
+	if !v.alone {
+		v.fail("does not make sure that the old root is gone")
+	}
 	if n := len(prog.Insts); n == 0 || prog.Insts[n-1].Call != program.ExecFailed {
 		v.fail("the last instruction is not exec_failed")
 	}
@@ -223,6 +229,10 @@ func (v *verifier) paths(in *program.Inst) {
 		v.place(in, 2, 3)
 	case program.Openat2:
 		how := v.prog.Arena[in.Args[2]:]
+		if v.pivoted && in.Slots&1 == 0 && in.Args[0] == fdcwd && v.text(in, 1) == ".." && binary.NativeEndian.Uint64(how[16:]) == 0x01 { // RESOLVE_NO_XDEV
+			v.alone = v.alone || in.Errs[0] == 0
+			return
+		}
 		if p := v.text(in, 1); p == "" || strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") {
 			v.fail("path %q", p)
 		}
@@ -248,6 +258,7 @@ func (v *verifier) paths(in *program.Inst) {
 		if v.text(in, 0) != "." || v.text(in, 1) != "." {
 			v.fail("not of the working directory")
 		}
+		v.pivoted = true
 	}
 }
 

@@ -1,0 +1,188 @@
+//go:build linux
+
+package enginetest
+
+// What is exhausted or missing when the sandbox is made: a clear error with its
+// position, exit code 125, and nothing left.
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sbx/engine/plan"
+)
+
+// limited runs sbx with a script after some shell commands.
+func (w who) limited(t testing.TB, before, script string, argv ...string) result {
+	t.Helper()
+	cmd := w.command(t, script, argv...)
+	cmd.Args = append([]string{"sh", "-c", before + `; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	return finish(t, cmd)
+}
+
+func TestNoSpace(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		big := w.write(t, w.dir(t)+"/big", strings.Repeat("x", 2<<20))
+		wantError(t, w.run(t, script+"tmpfs(\"/t\", size = \"1M\")\nwrite(\"/t/x\", \"x\" * (2 << 20))\n", "true"), 125, "test.sbx.star:", "write: ", `"/t/x"`, "no space left on device")
+		wantError(t, w.run(t, script+fmt.Sprintf("tmpfs(\"/t\", size = \"1M\")\ncopy(%q, \"/t/x\")\n", big), "true"), 125, "test.sbx.star:", "copy: ", "no space left on device")
+	})
+}
+
+func TestFewFiles(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		good := 0
+		for n := 4; n < 40; n++ {
+			r := w.limited(t, fmt.Sprintf("ulimit -n %d", n), base(), "true")
+			switch {
+			case r.code == 0:
+				good++
+			case r.code != 125 || !strings.Contains(r.err, "too many open files") && !strings.Contains(r.err, "file descriptors") && !strings.Contains(r.err, "ulimit -n"):
+				t.Errorf("ulimit -n %d: %s", n, r)
+			}
+		}
+		if good < 10 {
+			t.Errorf("only %d of the limits below 40 are enough", good)
+		}
+	})
+}
+
+func TestTooLong(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		r := w.run(t, script+"setenv(\"X\", \"x\" * (1 << 20))\n", "true")
+		wantError(t, r, 126, "argument list too long", "hint: ")
+	})
+}
+
+func TestSourceGone(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for i, op := range []plan.Op{
+			{Kind: plan.Bind, Src: "/dir", Dst: "/x"},
+			{Kind: plan.Bind, Src: "/file", Dst: "/x", RO: true},
+			{Kind: plan.Copy, Src: "/file", Dst: "/x"},
+			{Kind: plan.Overlay, Lower: []plan.Str{"/dir", ""}, Dst: "/x"},
+		} {
+			d := w.source(t)
+			p := scriptPlan(t, w, base())
+			if op.Src != "" {
+				op.Src = plan.Str(d) + op.Src
+			}
+			for i := range op.Lower {
+				op.Lower[i] = plan.Str(d) + op.Lower[i]
+			}
+			op.At = plan.Origin{Pos: plan.Pos{File: "gone.star", Line: int32(i + 1), Col: 1}}
+			p.Ops = append(p.Ops, op)
+			p.Command = []plan.Str{"true"}
+			wantError(t, w.library(t, "source-gone", p), 125, "gone.star:", "no such file or directory")
+		}
+	})
+}
+
+// A user namespace in which no more may be made stands for a host that forbids
+// them.
+func TestNoUserNamespaces(t *testing.T) {
+	asUser(t, func(t *testing.T, w who) {
+		sh := "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --no-new-privs \"$@\""
+		cmd := w.command(t, base()+"map_user(5)\n", "true")
+		args := append([]string{"--user", "--map-root-user", "--mount", "sh", "-c", sh, "sh", cmd.Path}, cmd.Args[1:]...)
+		for _, prog := range []string{"unshare", "setpriv"} {
+			if _, err := exec.LookPath(prog); err != nil {
+				t.Skip(prog + " is not installed")
+			}
+		}
+		c := exec.Command("unshare", args...)
+		c.Dir = "/"
+		w.become(c)
+		wantError(t, finish(t, c), 125, "making the namespaces of the sandbox", "no space left on device", "user.max_user_namespaces")
+	})
+}
+
+func TestCommandFaults(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := w.dir(t)
+		w.write(t, d+"/plain", "#!/bin/sh\n")
+		w.write(t, d+"/lost", "#!/no/such/interpreter -x\n")
+		w.write(t, d+"/junk", "\x00\x01\x02")
+		for _, f := range []string{"lost", "junk"} {
+			must(t, os.Chmod(d+"/"+f, 0o755))
+		}
+		script += fmt.Sprintf("bind(%q, \"/d\", ro = True)\n", d)
+		for cmd, want := range map[string][]string{
+			"no-such-command": {"127", "command \"no-such-command\" not found in the sandbox"},
+			"/d/none":         {"127", "command \"/d/none\" not found in the sandbox"},
+			"/d/plain":        {"126", "command \"/d/plain\" is not executable"},
+			"/d/lost":         {"126", "needs the interpreter \"/no/such/interpreter\", which does not exist in the sandbox"},
+			"/d/junk":         {"126", "exec format error"},
+			"/d":              {"126", "command \"/d\" is a directory"},
+			"/d/plain/x":      {"127", "not found"},
+		} {
+			r := w.run(t, script, cmd)
+			if itoa(r.code) != want[0] || !strings.Contains(r.err, want[1]) {
+				t.Errorf("%s: %s", cmd, r)
+			}
+		}
+		r := w.run(t, fmt.Sprintf("bind(%q, \"/probe\", ro = True)\nbind(\"/usr/bin/env\", \"/env\", ro = True)\n", probeBin), "/env")
+		wantError(t, r, 126, "command \"/env\" needs the interpreter", "does not exist in the sandbox", "hint: ")
+	})
+}
+
+// sbx in sbx in sbx.
+func TestNested(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.dir(t)
+		inner := w.write(t, d+"/inner.sbx.star", programs()+"dev()\nproc()\ntmpfs(\"/tmp\")\nbind(\"/sbx\", ro = True)\nbind("+fmt.Sprintf("%q", work)+", ro = True)\n")
+		script := base() + fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\nbind(%q, ro = True)\n", sbxBin, work)
+		pid := w.write(t, d+"/pid.sbx.star", string(must1(os.ReadFile(inner)))+"unshare(pid = True, net = True, ipc = True, uts = True)\nsuppress_chown()\nsuppress_sync()\n")
+		root := w.write(t, d+"/root.sbx.star", string(must1(os.ReadFile(inner)))+"become_root()\noverlay(\"/ov\", \"/usr/share\", upper = \"tmpfs\")\n")
+		for _, outer := range []string{"", "unshare(pid = True)\n", "become_root()\n", "become_root()\nunshare(pid = True, net = True)\n", "map_user(5)\n", "capabilities(\"all\")\n", "die_with_parent(False)\nbecome_root()\n", "new_session()\nsuppress_chown()\nsuppress_sync()\n"} {
+			if w.root() && !strings.Contains(outer, "become_root") && !strings.Contains(outer, "all") && !strings.Contains(outer, "map_user") {
+				// Root without CAP_SETFCAP can map itself into no user namespace.
+				wantError(t, w.run(t, script+outer, "/sbx", "exec", inner, "--", "true"), 125, "user namespace", "hint: ")
+				continue
+			}
+			for _, in := range []string{inner, pid, root} {
+				const sh = `test -x /usr/bin/env && touch /tmp/x && sh -c 'exit 42'; exit $?`
+				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "sh", "-c", sh); r.code != 42 || r.err != "" {
+					t.Errorf("%s%s: %s", outer, filepath.Base(in), r)
+				}
+				if in != root && (w.root() || strings.Contains(outer, "become_root")) {
+					continue // the second is root without capabilities, as above
+				}
+				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "/sbx", "exec", in, "--", "sh", "-c", sh); r.code != 42 || r.err != "" {
+					t.Errorf("%s%s, three: %s", outer, filepath.Base(in), r)
+				}
+			}
+		}
+		// The end of the outermost is the end of all.
+		m := mark(t)
+		r := start(t, w.command(t, script+"become_root()\n", "/sbx", "exec", root, "--", "/sbx", "exec", pid, "--", "sh", "-c", family+"echo ready; wait", m))
+		r.cmd.Process.Kill()
+		r.wait(t)
+		gone(t, m)
+	})
+}
+
+func must1(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Each operation is logged before it is done.
+func TestDebug(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		cmd := w.command(t, base()+"mkdir(\"/new dir\")\nchdir(\"/none\")\n", "true")
+		cmd.Args = append([]string{cmd.Args[0], "exec", "--debug"}, cmd.Args[2:]...)
+		r := finish(t, cmd)
+		wantError(t, r, 125, "+ tmpfs /tmp", "+ bind /usr", "new dir", "chdir: directory \"/none\" does not exist")
+		if bytes.Contains([]byte(r.err), []byte("\x00")) {
+			t.Error(r)
+		}
+	})
+}
