@@ -146,7 +146,7 @@ var goldens = []struct {
 		p.Env = []plan.EnvOp{{Kind: plan.SetEnv, Name: "A", Value: "b"}}
 	}},
 	{"privileged", []plan.Op{{Kind: plan.Proc, Dst: "/proc"}}, func(p *plan.Plan, f *host.Facts) {
-		f.UID, f.GID, f.Caps = 0, 0, plan.AllCaps
+		f.UID, f.GID, f.Caps, f.InitialUserNS = 0, 0, plan.AllCaps, true
 		p.Unshare.PID, p.DieWithParent, p.Init = true, false, false
 	}},
 }

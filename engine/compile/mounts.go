@@ -330,7 +330,7 @@ func (c *compiler) proc(s *layout.Step) {
 		c.setattr(fd, attrNosuid|attrNodev|attrNoexec, atRecursive)
 	}
 	c.mount(s, fd)
-	if c.privileged() && c.plan.Unshare.PID {
+	if c.privileged() && c.facts.InitialUserNS {
 		// Root may write here without any capability, by owning the files.
 		for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus"} {
 			sub := c.slot()

@@ -331,6 +331,15 @@ stat -c '%a %F' shm pts; touch shm/x && echo x | cat fd/0; test -e console || ec
 	})
 }
 
+// The files of /proc that root may write by owning them are read-only.
+func TestProcOfRoot(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, script := range []string{"", "unshare(pid = True)\n", "become_root()\n"} {
+			w.want(t, base()+script, "for f in sys/kernel/hostname sys/vm/drop_caches sysrq-trigger; do test -w /proc/$f && echo $f; done; test -w /proc/self/comm && echo own", "own")
+		}
+	})
+}
+
 // What is mounted on the host later does not appear in a sandbox, and the other
 // way round.
 func TestPropagation(t *testing.T) {

@@ -72,7 +72,10 @@ type Facts struct {
 	// ControllingTTY says that the caller has a controlling terminal. Without
 	// one, and without CAP_SYS_ADMIN over it, nothing can type into any.
 	ControllingTTY bool
-	Arch           string // as GOARCH
+	// InitialUserNS says that root here is root of the machine, who owns the files
+	// in /proc; filled where a plan wants /proc.
+	InitialUserNS bool
+	Arch          string // as GOARCH
 
 	Paths    map[string]Path // lstat(2)
 	Followed map[string]Path // stat(2)

@@ -28,6 +28,10 @@ func Live(p *plan.Plan) *Facts {
 	if slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Dev }) {
 		f.TTY = terminal()
 	}
+	if f.Caps != 0 && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
+		b, err := os.ReadFile("/proc/self/uid_map")
+		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
+	}
 	f.ControllingTTY = controllingTTY()
 	if p.PackFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
