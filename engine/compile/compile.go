@@ -30,7 +30,7 @@ type compiler struct {
 	opts  Options
 
 	root    program.Slot
-	scratch program.Slot // a tmpfs under the root, out of sight; -1: none yet
+	scratch program.Slot // a tmpfs, out of sight
 	oldMask program.Slot
 	nslots  int
 	free    []program.Slot
@@ -186,40 +186,20 @@ func words(b []byte) []uint64 {
 	return list
 }
 
-// enter makes the new root the root, and lets go of the old one.
+// enter makes the new root the root, and lets go of scratch and the caller's
+// root in it. The look at ".." is a must: anything left there would lead out.
 func (c *compiler) enter() {
 	c.key("", "pivot_root", "/")
+	c.add(program.Fchdir, c.scratch.Arg())
+	c.add(program.Chroot, c.dot)
 	c.add(program.Fchdir, c.root.Arg())
 	c.add(program.PivotRoot, c.dot, c.dot)
-	c.letGo()
+	c.add(program.Umount2, c.dot, program.Imm(mntDetach))
+	how := c.prog.Words(oPath|oDirectory(c.facts.Arch)|oCloexec, 0, resolveNoXdev)
+	c.add(program.Openat2, program.Imm(atFDCWD), c.str(".."), how, program.Imm(24))
 	dir, key := c.workDir()
 	c.key(key, "chdir", dir)
 	c.add(program.Chdir, c.str(dir))
-}
-
-// letGo unmounts what pivot_root has put over the new root: the old root, with
-// what is mounted over that, scratch for one, each time the topmost. As long as
-// anything is left there, "/.." leads to it; the last look is a must. (What the
-// looks open goes with all the rest at the exec.)
-func (c *compiler) letGo() {
-	const most = 4 // the old root, scratch, and two that the host may have there
-	how := c.prog.Words(oPath|oDirectory(c.facts.Arch)|oCloexec, 0, resolveNoXdev)
-	var looks []int
-	for i := range most + 1 {
-		if i > 0 {
-			looks = append(looks, len(c.prog.Insts))
-			look := c.add(program.Openat2, program.Imm(atFDCWD), c.str(".."), how, program.Imm(24))
-			if i < most {
-				look.Flags, look.Errs = program.FlagSkipOK, [2]uint8{eXDEV}
-			}
-		}
-		if i < most {
-			c.add(program.Umount2, c.dot, program.Imm(mntDetach))
-		}
-	}
-	for _, i := range looks[:most-1] {
-		c.prog.Insts[i].Skip = int16(len(c.prog.Insts) - i - 1)
-	}
 }
 
 // workDir returns the command's working directory and the setting it is from.

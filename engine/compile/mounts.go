@@ -12,15 +12,24 @@ import (
 	"sbx/engine/program"
 )
 
-// mountRoot makes the root of the sandbox and mounts it over the caller's,
-// where it is out of sight until pivot_root: paths of the host go on meaning
-// what they meant.
+// mountRoot makes the root of the sandbox. It is mounted in scratch, a tmpfs that
+// holds the caller's root as well and is the root of the namespace till the end.
+// So nothing is ever mounted over or below the caller's root, which this process
+// keeps as its own (chroot(2)): paths of the host go on meaning what they meant,
+// and a copy of any of its trees is what the host has there.
 func (c *compiler) mountRoot(l *layout.Layout) {
-	if needsScratch(l) {
-		c.key("", "tmpfs", "/")
-		c.scratch = c.tmpfs("0700", 0)
-		c.moveToRoot(c.scratch)
-	}
+	c.key("", "tmpfs", "/")
+	c.scratch = c.tmpfs("0700", 0)
+	old := c.slot() // by descriptor: by name it would be what is mounted over it
+	c.add(program.Openat, program.Imm(atFDCWD), c.str("/"), program.Imm(oPath|oDirectory(c.facts.Arch)|oCloexec)).Out = int16(old)
+	c.add(program.MoveMount, c.scratch.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
+	c.add(program.Fchdir, c.scratch.Arg())
+	c.add(program.Mkdirat, c.scratch.Arg(), c.str(oldName), program.Imm(0o700))
+	c.add(program.Mkdirat, c.scratch.Arg(), c.str(newName), program.Imm(0o700))
+	c.add(program.PivotRoot, c.dot, c.str(oldName))
+	c.add(program.Fchdir, old.Arg())
+	c.add(program.Chroot, c.dot)
+	c.close(old)
 	s := l.Root
 	if s == nil {
 		c.key("", "tmpfs", "/")
@@ -54,33 +63,14 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	}
 }
 
-func (c *compiler) moveToRoot(s program.Slot) {
-	c.add(program.MoveMount, s.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
-}
+// Names in scratch: of the caller's root, and of the sandbox's.
+const (
+	oldName = "old"
+	newName = "new"
+)
 
-// needsScratch reports whether some step needs a place to make a file in that
-// is then mounted elsewhere.
-func needsScratch(l *layout.Layout) bool {
-	steps := l.Steps
-	if l.Root != nil {
-		steps = append([]*layout.Step{l.Root}, steps...)
-	}
-	for _, s := range steps {
-		for _, sk := range s.Skeletons {
-			if !sk.UseMirror() {
-				return true
-			}
-		}
-		switch s.Op.Kind {
-		case plan.Mask, plan.Overlay:
-			return true
-		case plan.Symlink, plan.Write, plan.Copy:
-			if over(s) {
-				return true
-			}
-		}
-	}
-	return false
+func (c *compiler) moveToRoot(s program.Slot) {
+	c.add(program.MoveMount, s.Arg(), c.empty, c.scratch.Arg(), c.str(newName), program.Imm(moveEmptyPath))
 }
 
 // over reports whether a symlink or file is made aside and mounted over what is

@@ -16,7 +16,7 @@ var callNames = [numCalls]string{
 	Sendfile: "sendfile", Mkdirat: "mkdirat", Mknodat: "mknodat", Symlinkat: "symlinkat", Unlinkat: "unlinkat",
 	Fchmodat: "fchmodat", OpenTree: "open_tree", MoveMount: "move_mount", MountSetattr: "mount_setattr", Fsopen: "fsopen",
 	Fsconfig: "fsconfig", Fsmount: "fsmount", Mount: "mount", Umount2: "umount2", PivotRoot: "pivot_root", Chdir: "chdir",
-	Fchdir: "fchdir", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Prctl: "prctl",
+	Fchdir: "fchdir", Chroot: "chroot", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Prctl: "prctl",
 	Capset: "capset", Prlimit64: "prlimit64", Seccomp: "seccomp", Socket: "socket", Ioctl: "ioctl", Fcntl: "fcntl",
 	Dup3: "dup3", Unshare: "unshare", Getpid: "getpid", Execve: "execve",
 	ForkCommand: "fork_command", Decimal: "decimal", ExecFailed: "exec_failed",
@@ -46,7 +46,7 @@ var formats = [numCalls]string{
 	Openat: "asxo", Openat2: "aspd", Close: "d", CloseRange: "ddx", WriteCall: "dbd", Sendfile: "dddd",
 	Mkdirat: "aso", Mknodat: "asod", Symlinkat: "sas", Unlinkat: "asx", Fchmodat: "aso", OpenTree: "asx", MoveMount: "asasx",
 	MountSetattr: "asxpd", Fsopen: "sx", Fsconfig: "ddssd", Fsmount: "dxx", Mount: "sssxs", Umount2: "sx", PivotRoot: "ss",
-	Chdir: "s", Fchdir: "d", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
+	Chdir: "s", Fchdir: "d", Chroot: "s", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
 	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Unshare: "x",
 	Getpid: "", Execve: "spp", ForkCommand: "", Decimal: "d", ExecFailed: "d",
 }

@@ -42,6 +42,7 @@ const (
 	PivotRoot
 	Chdir
 	Fchdir
+	Chroot
 	Umask
 	Sethostname
 	Setsid

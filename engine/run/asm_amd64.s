@@ -42,16 +42,19 @@ guard:
 	INT	$3
 
 // sigForward is the handler of the signals that sbx passes on, with the C
-// calling convention: DI is the signal, SI the siginfo. What the kernel itself
-// sent (si_code > 0, a key on the terminal) has reached the command already, if
-// that is in the same session.
+// calling convention: DI is the signal, SI the siginfo. What the kernel sent
+// (si_code > 0) for a key on the terminal has reached the command already, if that
+// is in the same session.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	MOVL	·sigKeys(SB), AX
 	CMPL	AX, $0
 	JNE	send
 	MOVL	8(SI), AX
 	CMPL	AX, $0
-	JGT	done
+	JLE	send
+	MOVL	$0x1074000c, AX // INT QUIT CONT TSTP TTIN TTOU WINCH
+	BTL	DI, AX
+	JCS	done
 send:
 	// Either this or the start of the command takes the bit, and sends.
 	LOCK

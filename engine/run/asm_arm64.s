@@ -38,14 +38,17 @@ guard:
 	BRK
 
 // sigForward is the handler of the signals that sbx passes on: R0 is the
-// signal, R1 the siginfo. What the kernel itself sent (si_code > 0, a key on
-// the terminal) has reached the command already, if that is in the same session.
+// signal, R1 the siginfo. What the kernel sent (si_code > 0) for a key on the
+// terminal has reached the command already, if that is in the same session.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	MOVW	·sigKeys(SB), R2
 	CBNZW	R2, send
 	MOVW	8(R1), R2
 	CMPW	$0, R2
-	BGT	done
+	BLE	send
+	MOVD	$0x1074000c, R2 // INT QUIT CONT TSTP TTIN TTOU WINCH
+	LSR	R0, R2, R2
+	TBNZ	$0, R2, done
 send:
 	// Either this or the start of the command takes the bit, and sends.
 	MOVD	$1, R4

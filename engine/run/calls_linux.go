@@ -32,6 +32,7 @@ var callNumbers = [...]uint16{
 	program.PivotRoot:    unix.SYS_PIVOT_ROOT,
 	program.Chdir:        unix.SYS_CHDIR,
 	program.Fchdir:       unix.SYS_FCHDIR,
+	program.Chroot:       unix.SYS_CHROOT,
 	program.Umask:        unix.SYS_UMASK,
 	program.Sethostname:  unix.SYS_SETHOSTNAME,
 	program.Setsid:       unix.SYS_SETSID,

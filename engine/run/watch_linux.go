@@ -143,6 +143,9 @@ func passSignals(apart bool) {
 			32, 33: // the C library's
 			continue
 		}
+		if ignored(sig) { // by the caller, nohup(1) for one; so it is for the command
+			continue
+		}
 		setAction(sig, &act)
 	}
 }
@@ -231,6 +234,14 @@ const (
 	saOnStack  = 0x08000000
 	saRestart  = 0x10000000
 )
+
+// ignored reports whether a signal is ignored. Of those that the caller ignores,
+// the Go runtime leaves SIGHUP and SIGINT so, and those it has no use for.
+func ignored(sig uintptr) bool {
+	var act sigaction
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&act)), 8, 0, 0)
+	return errno == 0 && act.handler == 1 // SIG_IGN
+}
 
 func setAction(sig uintptr, act *sigaction) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)

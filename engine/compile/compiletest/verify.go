@@ -18,7 +18,7 @@ import (
 var texts = map[program.Call]uint8{
 	program.Openat: 2, program.Openat2: 2, program.Mkdirat: 2, program.Mknodat: 2, program.Symlinkat: 5, program.Unlinkat: 2,
 	program.Fchmodat: 2, program.OpenTree: 2, program.MoveMount: 2 | 8, program.MountSetattr: 2, program.Fsopen: 1,
-	program.Fsconfig: 4 | 8, program.Mount: 1 | 2 | 4 | 16, program.Umount2: 1, program.PivotRoot: 3, program.Chdir: 1, program.Execve: 1,
+	program.Fsconfig: 4 | 8, program.Mount: 1 | 2 | 4 | 16, program.Umount2: 1, program.PivotRoot: 3, program.Chdir: 1, program.Chroot: 1, program.Execve: 1,
 }
 
 // fdcwd is AT_FDCWD.
@@ -42,11 +42,12 @@ type verifier struct {
 	slots []use
 	later map[int][]use // the slots of those who jump there
 
-	root  int                     // slot of the new root
-	made  map[int]map[string]bool // by slot: the directories made below it
-	base  map[int]bool            // by slot: a directory that the plan names
-	fsbox map[int]string          // by slot: what fsopen opened
-	errs  []error
+	root    int                     // slot of the new root
+	scratch int                     // slot of scratch
+	made    map[int]map[string]bool // by slot: the directories made below it
+	base    map[int]bool            // by slot: a directory that the plan names
+	fsbox   map[int]string          // by slot: what fsopen opened
+	errs    []error
 
 	pivoted bool // the new root is the root
 	alone   bool // the program has made sure that nothing is mounted over it
@@ -57,7 +58,7 @@ type verifier struct {
 func Verify(prog *program.Program, f *host.Facts) []error {
 	v := &verifier{
 		prog: prog, plan: prog.Plan, facts: f, slots: make([]use, prog.Slots), later: map[int][]use{},
-		root: -1, made: map[int]map[string]bool{}, base: map[int]bool{}, fsbox: map[int]string{},
+		root: -1, scratch: -1, made: map[int]map[string]bool{}, base: map[int]bool{}, fsbox: map[int]string{},
 	}
 	for v.at = range prog.Insts {
 		v.instruction(&prog.Insts[v.at])
@@ -210,7 +211,12 @@ func (v *verifier) text(in *program.Inst, i int) string {
 // paths checks what an instruction names.
 func (v *verifier) paths(in *program.Inst) {
 	switch in.Call {
-	case program.Openat, program.Mkdirat, program.Mknodat, program.Fchmodat, program.Unlinkat, program.OpenTree:
+	case program.Openat:
+		if v.scratch < 0 && in.Args[0] == fdcwd && v.text(in, 1) == "/" && in.Args[2]&0x200000 != 0 { // O_PATH
+			return // the caller's root, to come back to
+		}
+		v.place(in, 0, 1)
+	case program.Mkdirat, program.Mknodat, program.Fchmodat, program.Unlinkat, program.OpenTree:
 		v.place(in, 0, 1)
 	case program.MountSetattr:
 		if !(in.Args[0] == fdcwd && v.text(in, 1) == "/" && v.facts.Privileged(v.plan)) {
@@ -222,8 +228,12 @@ func (v *verifier) paths(in *program.Inst) {
 		if v.text(in, 1) != "" || in.Slots&1 == 0 {
 			v.fail("moves %q", v.text(in, 1))
 		}
-		if in.Slots&4 == 0 && v.text(in, 3) == "/" {
-			v.root = int(in.Args[0]) // out of sight until pivot_root
+		if in.Slots&4 == 0 && v.text(in, 3) == "/" && v.scratch < 0 {
+			v.scratch = int(in.Args[0]) // nothing else is ever mounted on the host's tree
+			return
+		}
+		if in.Slots&4 != 0 && int(in.Args[2]) == v.scratch && v.text(in, 3) == "new" {
+			v.root = int(in.Args[0])
 			return
 		}
 		v.place(in, 2, 3)
@@ -255,6 +265,9 @@ func (v *verifier) paths(in *program.Inst) {
 			v.inScratch(p)
 		}
 	case program.PivotRoot:
+		if v.text(in, 0) == "." && v.text(in, 1) == "old" && v.root < 0 {
+			return // into scratch, before there is anything else
+		}
 		if v.text(in, 0) != "." || v.text(in, 1) != "." {
 			v.fail("not of the working directory")
 		}
