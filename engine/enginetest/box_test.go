@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait; nothing is expected to take that long.
-const patience = 6 * time.Second
+const patience = 60 * time.Second
 
 // nobody is the user that a root test process drops to.
 const nobody = 65534

@@ -357,18 +357,25 @@ func TestPropagation(t *testing.T) {
 			}
 			must(t, unix.Unmount(d+"/dir", 0))
 		}
-		before := mounts(t)
+		before := mounts(t, d)
 		w.want(t, base()+"capabilities(\"all\")\n"+fmt.Sprintf("bind(%q, \"/s\")", d), "mount -t tmpfs none /s/dir && ls -A /s/dir | wc -l", "0")
-		if after := mounts(t); after != before {
+		if after := mounts(t, d); after != before {
 			t.Errorf("mounts on the host were:\n%s\nand are:\n%s", before, after)
 		}
 	})
 }
 
-func mounts(t testing.TB) string {
-	b, err := os.ReadFile("/proc/self/mountinfo")
+// mounts are those of the host at or below dir.
+func mounts(t testing.TB, dir string) string {
+	f, err := os.ReadFile("/proc/self/mountinfo")
 	must(t, err)
-	return string(b)
+	var b strings.Builder
+	for line := range strings.Lines(string(f)) {
+		if strings.Contains(line, " "+dir) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // A bind of a tree with other file systems in it shows them, and mount points
