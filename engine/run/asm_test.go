@@ -1,0 +1,85 @@
+//go:build linux
+
+package run
+
+// The assembly, on whatever architecture this runs; GOARCH=arm64 go test -c
+// makes a test that an emulator can run, too.
+
+import (
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// shared is written by a child that shares memory, or a copy of it where the
+// emulator makes a fork of a vfork.
+var shared int32
+
+//go:nosplit
+//go:noinline
+//go:norace
+func cloneAndExit(flags uintptr) uintptr {
+	pid := rawClone(flags)
+	if pid != 0 {
+		return pid
+	}
+	shared = 5
+	exit(7)
+	return 0
+}
+
+func TestRawClone(t *testing.T) {
+	for _, flags := range []uintptr{uintptr(unix.SIGCHLD), unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD)} {
+		pid := cloneAndExit(flags)
+		if pid == 0 || pid > ^uintptr(4095) {
+			t.Fatalf("flags %#x: %v", flags, unix.Errno(-pid))
+		}
+		var st unix.WaitStatus
+		for {
+			if _, err := unix.Wait4(int(pid), &st, 0, nil); err != unix.EINTR {
+				break
+			}
+		}
+		if !st.Exited() || st.ExitStatus() != 7 {
+			t.Errorf("flags %#x: status %#x", flags, st)
+		}
+	}
+}
+
+// TestSigForward has the handler wait with one signal and pass another on.
+func TestSigForward(t *testing.T) {
+	forward, restorer := handlers()
+	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
+	if restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	setAction(uintptr(unix.SIGUSR1), &act)
+	setAction(uintptr(unix.SIGUSR2), &act)
+	unix.Kill(os.Getpid(), unix.SIGUSR1)
+	for end := time.Now().Add(time.Minute); atomic.LoadUint64(&sigPending) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := atomic.SwapUint64(&sigPending, 0); got != 1<<unix.SIGUSR1 {
+		t.Fatalf("pending: %#x", got)
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	atomic.StoreInt32(&sigTarget, int32(cmd.Process.Pid))
+	defer atomic.StoreInt32(&sigTarget, 0)
+	unix.Kill(os.Getpid(), unix.SIGUSR2)
+	cmd.Wait()
+	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != unix.SIGUSR2 {
+		t.Errorf("status %#x", ws)
+	}
+	if p := atomic.LoadUint64(&sigPending); p != 0 {
+		t.Errorf("still pending: %#x", p)
+	}
+}
