@@ -54,8 +54,15 @@ func (c *compiler) command() error {
 	return nil
 }
 
+// terminal reports whether the command could get at a terminal of the host's.
+func (c *compiler) terminal() bool {
+	p := c.plan
+	return c.facts.Terminal || c.privileged() || p.PackFDs || len(p.PassFDs) > 0 ||
+		slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Kind == plan.Bind && devices(&op) })
+}
+
 func (c *compiler) filter() error {
-	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.facts.ControllingTTY || c.privileged()}
+	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.terminal()}
 	code, err := f.Program(c.facts.Arch)
 	if err != nil {
 		return err

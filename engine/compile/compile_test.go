@@ -67,7 +67,7 @@ var (
 func goldenHost() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/usr/local dir", "/usr/share/doc dir 0700", "/opt dir", "/etc/x file 0640",
 		"/low/1 dir 0751", "/low/2 dir", `/low/back\slash:,x dir`, "/up/a dir", "/up/w dir", "/mnt/disk dir mount", "/mnt/a file", "/mnt/l -> a", "/dev/fuse device")
-	f.ControllingTTY = true
+	f.Terminal = true
 	return f
 }
 

@@ -51,7 +51,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 	case op.Upper != "":
 		upper, work = layer(op.Upper), layer(op.Work)
 		if work == "" {
-			work = layer(defaultWork(string(op.Upper)))
+			work = layer(op.DefaultWork())
 			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(string(work)), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
 			c.prog.Cleanup = append(c.prog.Cleanup, string(work))
 		}
@@ -66,9 +66,6 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 	}
 	return c.overlayMount(top, -1, upper, work, attrs)
 }
-
-// defaultWork is the work directory of an upper directory for which none is named.
-func defaultWork(upper string) string { return strings.TrimRight(upper, "/") + ".work" }
 
 // overlayMount makes an overlay of layers, top first. If bottom is a slot, the
 // last of them is open there.

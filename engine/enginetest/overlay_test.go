@@ -258,3 +258,27 @@ func TestOverlayOnOverlay(t *testing.T) {
 		wantError(t, r, 125, "is itself on an overlay", "pass upper = \"tmpfs\"")
 	})
 }
+
+// TestOverlayWorkNotOurs has something of the user's where the default work
+// directory would be: the kernel would empty it, and sbx remove it.
+func TestOverlayWorkNotOurs(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.disk(t)
+		w.write(t, d+"/low/f", "f")
+		w.write(t, d+"/precious/work/file", "precious")
+		for _, name := range []string{"link", "full", "deep"} {
+			w.mkdir(t, d+"/"+name)
+		}
+		must(t, os.Symlink("precious", d+"/link.work"))
+		w.write(t, d+"/full.work/file", "precious")
+		w.write(t, d+"/deep.work/work/file", "precious")
+		for _, name := range []string{"link", "full", "deep"} {
+			w.refused(t, base()+fmt.Sprintf("overlay('/o', ['%s/low'], upper = '%s/%s')\n", d, d, name), "where the work directory would be")
+		}
+		for _, file := range []string{"precious/work/file", "full.work/file", "deep.work/work/file"} {
+			if b, err := os.ReadFile(d + "/" + file); err != nil || string(b) != "precious" {
+				t.Errorf("%s: %q, %v", file, b, err)
+			}
+		}
+	})
+}

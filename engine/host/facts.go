@@ -69,9 +69,9 @@ type Facts struct {
 	Cwd      string   // working directory; filled where a plan wants it
 	TTY      string   // path of the terminal on one of fds 0 to 2, or empty
 	FDs      []int    // inherited file descriptors above 2; filled where a plan passes some on
-	// ControllingTTY says that the caller has a controlling terminal. Without
-	// one, and without CAP_SYS_ADMIN over it, nothing can type into any.
-	ControllingTTY bool
+	// Terminal says that the caller has a controlling terminal, or one on a
+	// standard file descriptor that the command could make its own.
+	Terminal bool
 	// InitialUserNS says that root here is root of the machine, who owns the files
 	// in /proc; filled where a plan wants /proc.
 	InitialUserNS bool

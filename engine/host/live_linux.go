@@ -32,7 +32,7 @@ func Live(p *plan.Plan) *Facts {
 		b, err := os.ReadFile("/proc/self/uid_map")
 		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
 	}
-	f.ControllingTTY = controllingTTY()
+	f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
 	if p.PackFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
 	}
@@ -43,7 +43,7 @@ func Live(p *plan.Plan) *Facts {
 // descriptors, or "".
 func terminal() string {
 	for fd := 0; fd <= 2; fd++ {
-		if _, err := unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+		if !isTerminal(fd) {
 			continue
 		}
 		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") {
@@ -51,6 +51,11 @@ func terminal() string {
 		}
 	}
 	return ""
+}
+
+func isTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
 }
 
 // controllingTTY reports whether this process has a controlling terminal, tty(4).

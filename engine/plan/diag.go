@@ -126,7 +126,7 @@ func (d Diagnostic) format(b *strings.Builder, source func(string) []byte, style
 	}
 	b.WriteString(": " + style(d.Severity.String(), d.Severity.String()+":") + " ")
 	if d.Op != "" {
-		b.WriteString(d.Op + ": ")
+		b.WriteString(Printable(d.Op) + ": ")
 	}
 	b.WriteString(Printable(d.Msg) + "\n")
 	if line, ok := sourceLine(source, d.At.Pos); ok {
@@ -141,7 +141,7 @@ func (d Diagnostic) format(b *strings.Builder, source func(string) []byte, style
 	for _, f := range d.At.Stack {
 		b.WriteString("  called from " + Printable(f.Pos.String()))
 		if f.Func != "" {
-			b.WriteString(" in " + f.Func)
+			b.WriteString(" in " + Printable(f.Func))
 		}
 		b.WriteString("\n")
 	}

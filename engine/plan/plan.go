@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 )
 
 // Version is the version of the JSON form.
@@ -63,6 +64,16 @@ type Op struct {
 	Work       Str   `json:"work,omitempty"`        // Overlay: absolute host path; empty: Upper + ".work"
 
 	At Origin `json:"at,omitzero"`
+}
+
+// DefaultWork returns the work directory of an overlay that names none: one
+// beside Upper.
+func (o *Op) DefaultWork() string {
+	upper := string(o.Upper)
+	for strings.HasSuffix(upper, "/") || strings.HasSuffix(upper, "/.") {
+		upper = strings.TrimSuffix(strings.TrimSuffix(upper, "."), "/")
+	}
+	return upper + ".work"
 }
 
 // EnvKind says what an EnvOp does.

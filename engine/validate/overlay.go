@@ -80,17 +80,52 @@ func (c *checker) overlay(op *plan.Op) {
 }
 
 // defaultWork checks that the directory beside upper can be the work directory.
+// The kernel empties it, and sbx removes it: what is there must be nothing but
+// what a sandbox that was killed has left.
 func (c *checker) defaultWork(op *plan.Op, up host.FS) {
-	work := strings.TrimRight(string(op.Upper), "/") + ".work"
-	switch p := c.facts.Stat(work); p.Type {
-	case host.Missing, host.Dir:
-		dir := work[:strings.LastIndexByte(work, '/')+1]
-		if fs := c.facts.FS(dir); fs.Err == 0 && (fs.Dev != up.Dev || fs.MountID != up.MountID) {
-			c.fault(op.At, "overlay", "name a directory of the same file system with work", "upper %q is the root of its mount, so there is no place beside it for the work directory", op.Upper)
+	work := op.DefaultWork()
+	switch c.facts.Lstat(work).Type {
+	case host.Missing:
+	case host.Dir:
+		if !c.leftover(work) {
+			c.fault(op.At, "overlay", "name another directory with work", "%q, where the work directory would be, is not empty", work)
+			return
 		}
 	default:
-		c.fault(op.At, "overlay", "name another with work", "work %q is not a directory", work)
+		c.fault(op.At, "overlay", "name another with work", "%q, where the work directory would be, is not a directory", work)
+		return
 	}
+	dir := work[:strings.LastIndexByte(work, '/')+1]
+	if fs := c.facts.FS(dir); dir == "" || fs.Err == 0 && (fs.Dev != up.Dev || fs.MountID != up.MountID) {
+		c.fault(op.At, "overlay", "name a directory of the same file system with work", "upper %q is the root of its mount, so there is no place beside it for the work directory", op.Upper)
+	}
+}
+
+// leftover reports whether a directory holds nothing but the kernel's own
+// directory of an overlay, which is empty or, to an ordinary user, unreadable.
+func (c *checker) leftover(work string) bool {
+	list, err := c.facts.ReadDir(work)
+	if err != nil {
+		return false
+	}
+	for _, e := range list {
+		if e.Name != "work" || e.Type != host.Dir {
+			return false
+		}
+		if e.Mode == 0 && c.facts.UID != 0 {
+			continue
+		}
+		inner, err := c.facts.ReadDir(work + "/work")
+		if err != nil {
+			return false
+		}
+		for _, e := range inner {
+			if !strings.HasPrefix(e.Name, "#") { // a whiteout, or what was being copied
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // directory reports whether p is a directory on the host, or tells.

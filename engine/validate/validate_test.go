@@ -117,7 +117,7 @@ func TestOperations(t *testing.T) {
 		{op(plan.Overlay, upper("/up/a", "/up/w")), ``},
 		{op(plan.Overlay, upper("/up/a", "")), ``},
 		{op(plan.Overlay, upper("/fs/other", "")), `overlay: upper "/fs/other" is the root of its mount, so there is no place beside it for the work directory | name a directory of the same file system with work`},
-		{op(plan.Overlay, upper("/up/c", "")), `overlay: work "/up/c.work" is not a directory | name another with work`},
+		{op(plan.Overlay, upper("/up/c", "")), `overlay: "/up/c.work", where the work directory would be, is not a directory | name another with work`},
 		{op(plan.Overlay, lower("/up/a"), upper("/up/a", "")), `overlay: layer "/up/a" and upper "/up/a" are the same directory or lie within each other`},
 		{op(plan.Overlay, lower("/up"), upper("/up/a", "")), `overlay: layer "/up" and upper "/up/a" are the same directory or lie within each other`},
 	} {

@@ -15,7 +15,7 @@ func Host() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib/x file", "/usr/link -> lib", "/usr/abs -> /b", "/usr/up -> ../a",
 		"/usr/mnt dir mount", "/usr/mnt/sub dir", "/a/b file", "/a/c dir 0750", "/b/a dir", "/etc/x file", "/low/1/a dir 02755", "/low/2/a dir", "/low/2/b file",
 		`/low/b\s:,x dir`, "/up/a dir", "/up/b dir", "/run/sock other", "/dev/null device", "/home/me dir")
-	f.Cwd, f.FDs, f.ControllingTTY = "/home/me", []int{3, 5, 9}, true
+	f.Cwd, f.FDs, f.Terminal = "/home/me", []int{3, 5, 9}, true
 	f.MountPts = []string{"/", "/usr/mnt"}
 	return f
 }

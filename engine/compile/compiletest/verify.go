@@ -337,7 +337,7 @@ func (v *verifier) hostPath(p string, write bool) {
 			}
 		case plan.Overlay:
 			if s := plan.Str(p); slices.Contains(op.Lower, s) || s == op.Upper || s == op.Work ||
-				op.Upper != "" && op.Work == "" && p == strings.TrimRight(string(op.Upper), "/")+".work" {
+				op.Upper != "" && op.Work == "" && p == op.DefaultWork() {
 				return
 			}
 		}
