@@ -9,13 +9,14 @@ const (
 	atEmptyPath       = 0x1000
 	atRecursive       = 0x8000
 
-	oWronly  = 0x1
-	oCreat   = 0x40
-	oExcl    = 0x80
-	oCloexec = 0x80000
-	oPath    = 0x200000
-	modeReg  = 0o100000
-	setID    = 0o6000
+	oWronly   = 0x1
+	oCreat    = 0x40
+	oExcl     = 0x80
+	oNonblock = 0x800
+	oCloexec  = 0x80000
+	oPath     = 0x200000
+	modeReg   = 0o100000
+	setID     = 0o6000
 
 	openTreeClone = 1
 	moveEmptyPath = 4 // MOVE_MOUNT_F_EMPTY_PATH

@@ -419,7 +419,7 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 		}
 	} else {
 		src := c.slot()
-		c.add(program.Openat, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(oCloexec)).Out = int16(src)
+		c.add(program.Openat, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(oNonblock|oCloexec)).Out = int16(src) // it may have become a FIFO
 		c.add(program.Sendfile, fd.Arg(), src.Arg(), program.Imm(0), program.Imm(0x7ffff000)).Flags = program.FlagLoop
 		c.close(src)
 	}
