@@ -196,8 +196,9 @@ func TestKill9(t *testing.T) {
 		low := w.mkdir(t, up+"/low")
 		file := filepath.Join(d, "x.sbx.star")
 		must(t, os.WriteFile(file, []byte(script+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, w.mkdir(t, up+"/up"))), 0o644))
+		w.write(t, low+"/f", "")
 		for i := range 40 {
-			cmd := w.exec(t, file, "--", "sh", "-c", family+"wait", m)
+			cmd := w.exec(t, file, "--", "sh", "-c", "rm -f /ov/f; touch /ov/f; rm /ov/f; "+family+"wait", m)
 			cmd.Env = append(os.Environ(), m, "TMPDIR="+tmp)
 			var errs bytes.Buffer
 			cmd.Stderr = &errs

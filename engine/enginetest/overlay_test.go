@@ -127,6 +127,13 @@ func TestOverlayWork(t *testing.T) {
 		if _, err := os.Stat(wrk); err != nil {
 			t.Error("a work directory that was named is gone:", err)
 		}
+		// After deletions the kernel has something of its own in there.
+		w.write(t, low+"/a", "")
+		w.write(t, low+"/b/c", "")
+		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, up), "cd /ov; rm -r a b; ls", "x")
+		if _, err := os.Stat(up + ".work"); err == nil {
+			t.Error("the work directory is still there after deletions")
+		}
 		// Left there by a sandbox that was killed with all its guards.
 		w.mkdir(t, up+".work/work")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, up), "cat /ov/x", "x")
