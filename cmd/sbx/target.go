@@ -13,6 +13,7 @@ import (
 	"sbx/engine/layout"
 	"sbx/engine/plan"
 	"sbx/engine/validate"
+	"sbx/lib"
 	"sbx/starlark/eval"
 )
 
@@ -137,7 +138,7 @@ func (t *target) options() (eval.Options, error) {
 	}
 	return eval.Options{
 		File: t.script, Set: t.set, Args: t.command,
-		Sources: t.sources, Print: scriptPrint,
+		Lib: lib.Read, Sources: t.sources, Print: scriptPrint,
 		Abort: func(d plan.Diagnostic) {
 			report(t.sources, d)
 			exit(exitSetup)
