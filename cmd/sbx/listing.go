@@ -384,6 +384,8 @@ func (s *list) environment() {
 			rows = append(rows, row{[]cell{{"set", "dim"}, {text: pathText(e.Name)}, {text: "= " + pathText(e.Value)}}, where(e.At)})
 		case plan.UnsetEnv:
 			rows = append(rows, row{[]cell{{"unset", "dim"}, {text: pathText(e.Name)}}, where(e.At)})
+		case plan.PassEnv:
+			rows = append(rows, row{[]cell{{"pass", "dim"}, {text: pathText(e.Name)}, {"the caller's", "dim"}}, where(e.At)})
 		case plan.ClearEnv:
 			kept := "everything"
 			if len(e.Keep) > 0 {

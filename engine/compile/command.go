@@ -305,6 +305,10 @@ func Environment(p *plan.Plan, env []string, dir string) []string {
 			out = setEnv(out, string(e.Name), string(e.Value))
 		case plan.UnsetEnv:
 			out = dropEnv(out, func(name string) bool { return name == string(e.Name) })
+		case plan.PassEnv:
+			if v, ok := lookupEnv(env, string(e.Name)); ok {
+				out = setEnv(out, string(e.Name), v)
+			}
 		case plan.ClearEnv:
 			out = dropEnv(out, func(name string) bool {
 				for _, k := range e.Keep {
@@ -317,6 +321,15 @@ func Environment(p *plan.Plan, env []string, dir string) []string {
 		}
 	}
 	return out
+}
+
+func lookupEnv(env []string, name string) (value string, ok bool) {
+	for _, kv := range env {
+		if n, v, ok := strings.Cut(kv, "="); ok && n == name {
+			return v, true
+		}
+	}
+	return "", false
 }
 
 func dropEnv(env []string, drop func(name string) bool) []string {

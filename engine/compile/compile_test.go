@@ -285,6 +285,10 @@ func TestEnvironment(t *testing.T) {
 	if got := fmt.Sprint(compile.Environment(p, env, "/new")); got != "[PWD=/new AB=2 odd A=3]" {
 		t.Error(got)
 	}
+	p.Env = append(p.Env, plan.EnvOp{Kind: plan.PassEnv, Name: "HOME"}, plan.EnvOp{Kind: plan.PassEnv, Name: "none"})
+	if got := fmt.Sprint(compile.Environment(p, env, "/new")); got != "[PWD=/new AB=2 odd A=3 HOME=/h]" {
+		t.Error(got)
+	}
 	p.Env = append(p.Env, plan.EnvOp{Kind: plan.ClearEnv, Keep: []plan.Str{"A"}}, plan.EnvOp{Kind: plan.SetEnv, Name: "B"})
 	if got := fmt.Sprint(compile.Environment(p, env, "/new")); got != "[A=3 B=]" {
 		t.Error(got)

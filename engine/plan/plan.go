@@ -84,13 +84,15 @@ const (
 	SetEnv   EnvKind = "setenv"
 	UnsetEnv EnvKind = "unsetenv"
 	ClearEnv EnvKind = "clearenv"
+	PassEnv  EnvKind = "pass_env"
 )
 
 // EnvOp is one change to the environment the command starts with, which is
-// otherwise the caller's. Changes are made in order.
+// otherwise the caller's. Changes are made in order. PassEnv restores the caller's
+// own value, which a plan does not hold, as it may be a secret.
 type EnvOp struct {
 	Kind  EnvKind `json:"op"`
-	Name  Str     `json:"name,omitempty"`  // SetEnv, UnsetEnv
+	Name  Str     `json:"name,omitempty"`  // SetEnv, UnsetEnv, PassEnv
 	Value Str     `json:"value,omitempty"` // SetEnv
 	Keep  []Str   `json:"keep,omitempty"`  // ClearEnv: names that stay
 	At    Origin  `json:"at,omitzero"`

@@ -111,7 +111,7 @@ func (c *checker) environment() {
 	for i := range c.plan.Env {
 		e := &c.plan.Env[i]
 		switch e.Kind {
-		case plan.SetEnv, plan.UnsetEnv:
+		case plan.SetEnv, plan.UnsetEnv, plan.PassEnv:
 			if n := string(e.Name); n == "" || strings.ContainsAny(n, "=\x00") {
 				c.fault(e.At, string(e.Kind), "", "%q is no name of a variable", clip(n))
 			}

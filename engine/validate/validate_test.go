@@ -232,6 +232,8 @@ pass_fd: file descriptor 4 is not open`},
 
 		{env(plan.EnvOp{Kind: plan.SetEnv, Value: "b"}), `setenv: "" is no name of a variable`},
 		{env(plan.EnvOp{Kind: plan.UnsetEnv, Name: "a=b"}), `unsetenv: "a=b" is no name of a variable`},
+		{env(plan.EnvOp{Kind: plan.PassEnv, Name: "a=b"}), `pass_env: "a=b" is no name of a variable`},
+		{env(plan.EnvOp{Kind: plan.PassEnv, Name: "a"}), ``},
 		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "a\x00"}), `setenv: "a\x00" is no name of a variable`},
 		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "a", Value: "\x00"}), `setenv: the value of "a" has a NUL byte in it`},
 		{env(plan.EnvOp{Kind: plan.ClearEnv, Keep: []plan.Str{"a"}}), ``},

@@ -84,6 +84,7 @@ func TestBuiltins(t *testing.T) {
 		{`chmod("/a", 0o644)`, `{"ops":[{"op":"chmod","dst":"/a","mode":"0644"}]}`},
 		{`setenv("A", "b"); unsetenv("C", "D"); clearenv(keep = ["PATH"])`,
 			`{"env":[{"op":"setenv","name":"A","value":"b"},{"op":"unsetenv","name":"C"},{"op":"unsetenv","name":"D"},{"op":"clearenv","keep":["PATH"]}]}`},
+		{`clearenv(); pass_env("A", "B")`, `{"env":[{"op":"clearenv"},{"op":"pass_env","name":"A"},{"op":"pass_env","name":"B"}]}`},
 		{`clearenv()`, `{"env":[{"op":"clearenv"}]}`},
 		{`chdir("/x")`, `{"chdir":"/x"}`},
 		{`chdir("/x"); same_dir()`, `{"same_dir":true}`},

@@ -90,6 +90,19 @@ func (h *fakeHost) Realpath(path string) (string, error) {
 	return "", &fs.PathError{Op: "lstat", Path: path, Err: syscall.ENOENT}
 }
 
+func (h *fakeHost) Readlink(path string) (string, error) {
+	if path == "/lib" {
+		return "usr/lib", nil
+	}
+	return "", &fs.PathError{Op: "readlink", Path: path, Err: syscall.EINVAL}
+}
+func (h *fakeHost) Symlinks(dir string, depth, limit int) ([]string, error) {
+	if dir == "/" {
+		return []string{"/lib", "/a"}, nil
+	}
+	return nil, &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOENT}
+}
+
 // eval evaluates src as the file t.star on a fake host.
 func evalText(src string, set ...[2]string) (*plan.Plan, error) {
 	return Eval(Options{File: "t.star", Source: []byte(src), Set: set, Host: newFakeHost(), Args: []string{"a", "b"}})

@@ -26,6 +26,10 @@ type Host interface {
 	ReadFile(path string, limit int64) ([]byte, error)
 	Glob(pattern string) ([]string, error)
 	Realpath(path string) (string, error)
+	Readlink(path string) (string, error)
+	// Symlinks returns at most limit paths of symbolic links in dir and depth
+	// levels of directories; what cannot be read below dir is left out.
+	Symlinks(dir string, depth, limit int) ([]string, error)
 }
 
 // OS is the machine sbx runs on.
@@ -135,3 +139,33 @@ func (OS) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern)
 
 // Realpath implements Host.
 func (OS) Realpath(path string) (string, error) { return filepath.EvalSymlinks(path) }
+
+// Readlink implements Host.
+func (OS) Readlink(path string) (string, error) { return os.Readlink(path) }
+
+// Symlinks implements Host.
+func (OS) Symlinks(dir string, depth, limit int) ([]string, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return appendLinks(nil, dir, list, depth, limit), nil
+}
+
+func appendLinks(out []string, dir string, list []fs.DirEntry, depth, limit int) []string {
+	for _, e := range list {
+		if len(out) >= limit {
+			break
+		}
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case e.Type()&fs.ModeSymlink != 0:
+			out = append(out, path)
+		case e.IsDir() && depth > 1:
+			if sub, err := os.ReadDir(path); err == nil {
+				out = appendLinks(out, path, sub, depth-1, limit)
+			}
+		}
+	}
+	return out
+}

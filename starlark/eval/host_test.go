@@ -15,13 +15,21 @@ func TestOS(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "run"), []byte("x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("none", filepath.Join(dir, "sub", "l")); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("PATH", dir)
 	t.Setenv("HOME", "/h")
 	src := `
 d = script.dir
 if not is_dir(d) or is_dir(d + "/run") or not exists(d + "/link") or exists(d + "/none/x"): fail("stat")
-if glob(d + "/*") != [d + "/link", d + "/run"]: fail("glob", glob(d + "/*"))
+if glob(d + "/*") != [d + "/link", d + "/run", d + "/sub"]: fail("glob", glob(d + "/*"))
 if realpath(d + "/link/run") != realpath(d) + "/run": fail("realpath")
+if readlink(d + "/link") != d or readlink(d + "/run") or readlink(d + "/none"): fail("readlink")
+if symlinks(d) != [d + "/link"] or symlinks(d, depth = 3) != [d + "/link", d + "/sub/l"]: fail("symlinks", symlinks(d, depth = 3))
 if which("run") != d + "/run" or which("link"): fail("which")
 if read(d + "/run") != "x": fail("read")
 if not host.arch or not host.kernel or not host.user or host.home != "/h" or host.uid < 0 or host.gid < 0: fail("host")

@@ -49,7 +49,7 @@ func (*hostValue) Hash() (uint32, error) { return 0, errors.New("unhashable type
 
 // AttrNames implements starlark.HasAttrs.
 func (*hostValue) AttrNames() []string {
-	return []string{"arch", "cwd", "env", "gid", "home", "kernel", "os_release", "uid", "user"}
+	return []string{"arch", "cwd", "env", "gid", "home", "kernel", "os_release", "project", "uid", "user"}
 }
 
 // Attr implements starlark.HasAttrs.
@@ -70,6 +70,11 @@ func (h *hostValue) Attr(name string) (starlark.Value, error) {
 	case "env":
 		return &envValue{ev}, nil
 	case "cwd":
+		return text(host.Cwd())
+	case "project":
+		if ev.opt.Project != "" {
+			return text(ev.opt.Project, nil)
+		}
 		return text(host.Cwd())
 	case "home":
 		return text(ev.home())

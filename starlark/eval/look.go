@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -84,11 +85,7 @@ func fnGlob(c *call) (starlark.Value, error) {
 		return nil, wrong("pattern "+quote(pattern)+" is malformed", "a [ needs its ]")
 	}
 	slices.Sort(paths)
-	h := sha256.New()
-	for _, p := range paths {
-		h.Write([]byte(p + "\x00"))
-	}
-	c.ev.record("glob", pattern, hex.EncodeToString(h.Sum(nil)))
+	c.ev.record("glob", pattern, digestList(paths))
 	return stringList(paths), nil
 }
 
@@ -116,6 +113,55 @@ func fnRealpath(c *call) (starlark.Value, error) {
 	}
 	c.ev.record("realpath", path, real)
 	return starlark.String(real), nil
+}
+
+func fnReadlink(c *call) (starlark.Value, error) {
+	path, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.ev.opt.Host.Readlink(path)
+	if err != nil {
+		c.ev.record("readlink", path, "")
+		return starlark.None, nil
+	}
+	c.ev.record("readlink", path, text)
+	return starlark.String(text), nil
+}
+
+// maxLinks is how many links symlinks() returns.
+const maxLinks = 10_000
+
+func fnSymlinks(c *call) (starlark.Value, error) {
+	dir, err := c.hostPath()
+	if err != nil {
+		return nil, err
+	}
+	depth := int64(1)
+	if c.given(1) {
+		if depth, err = c.int(1, 1, 64); err != nil {
+			return nil, err
+		}
+	}
+	paths, err := c.ev.opt.Host.Symlinks(dir, int(depth), maxLinks+1)
+	switch {
+	case err != nil:
+		return nil, wrong("cannot list "+quote(dir)+": "+errText(err), "")
+	case len(paths) > maxLinks:
+		return nil, wrong(quote(dir)+" holds more than "+strconv.Itoa(maxLinks)+" symbolic links", "take a smaller depth")
+	}
+	slices.Sort(paths)
+	c.ev.record("symlinks", dir, digestList(paths))
+	return stringList(paths), nil
+}
+
+// digestList is the digest of a list of paths.
+func digestList(paths []string) string {
+	h := sha256.New()
+	for _, p := range paths {
+		h.Write([]byte(p + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func fnWhich(c *call) (starlark.Value, error) {

@@ -41,6 +41,15 @@ func fnUnsetenv(c *call) (starlark.Value, error) {
 	return starlark.None, nil
 }
 
+func fnPassEnv(c *call) (starlark.Value, error) {
+	for _, v := range c.rest {
+		if err := c.env(plan.EnvOp{Kind: plan.PassEnv, Name: toStr(v)}); err != nil {
+			return nil, err
+		}
+	}
+	return starlark.None, nil
+}
+
 func fnClearenv(c *call) (starlark.Value, error) {
 	keep, err := c.strs(0)
 	if err != nil {
