@@ -2,6 +2,9 @@ package plan
 
 import (
 	"bytes"
+	"fmt"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -41,12 +44,57 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
+// manyKeys are fields k0 to k99.
+var manyKeys = func() string {
+	var b strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&b, "%q:{},", "k"+strconv.Itoa(i))
+	}
+	return b.String()
+}()
+
+// TestFieldNames has the names in the JSON form such that checkKeys knows them.
+func TestFieldNames(t *testing.T) {
+	done := map[reflect.Type]bool{}
+	var check func(reflect.Type)
+	check = func(typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			check(typ.Elem())
+		case reflect.Struct:
+			if done[typ] {
+				return
+			}
+			done[typ] = true
+			for f := range typ.Fields() {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				if typ != reflect.TypeFor[Pos]() && (name == "" || !isKey([]byte(name))) {
+					t.Errorf("%s.%s is %q in JSON", typ, f.Name, name)
+				}
+				check(f.Type)
+			}
+		}
+	}
+	check(reflect.TypeFor[Plan]())
+	if len(done) < 8 {
+		t.Errorf("only %d types", len(done))
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{``, "not a plan"},
 		{`{}`, "plan version is 0"},
 		{`{"version":2}`, "plan version is 2"},
 		{`{"version":1,"opps":[]}`, `unknown field "opps"`},
+		{`{"version":1,"Ops":[]}`, `line 1: unknown field "Ops"`},
+		{"{\"version\":1,\n\"op\u017f\":[]}", "line 2: unknown field \"opſ\""},
+		{`{"version":1,"ops":[{"op":"bind","dst":{"Base64":"AA=="}}]}`, `unknown field "Base64"`},
+		{"{\"version\":1,\n\"ops\":[],\"ops\":[]}", `line 2: field "ops" is there twice`},
+		{`{"version":1,"ops":[],"\u006fps":[]}`, `field "ops" is there twice`},
+		{`{"version":1,"version":1}`, `field "version" is there twice`},
+		{`{"version":1,"ops":[{"op":"bind"},{"op":"\"op\":,{}","op":"bind"}]}`, `field "op" is there twice`},
+		{`{"version":1,"where":{` + manyKeys + `"k7":{}}}`, `field "k7" is there twice`},
 		{`{"version":1,"ops":[]} x`, "not a plan"},
 		{"{\"version\":1,\n\"ops\":[{\"op\":5}]}", "line 2"},
 		{`{"version":1,"ops":[{"op":"write","mode":"9"}]}`, "not octal"},

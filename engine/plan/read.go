@@ -22,8 +22,8 @@ func strictUnmarshal(b []byte, v any) error {
 	return nil
 }
 
-// Read reads the JSON form of a plan, as JSON writes it. Unknown fields, and
-// any version but this one, are errors. Whether the plan makes sense is for
+// Read reads the JSON form of a plan, as JSON writes it. Unknown fields, fields
+// that are there twice, and any version but this one, are errors. Whether the plan makes sense is for
 // package validate to say.
 func Read(b []byte) (*Plan, error) {
 	var v struct {
@@ -34,6 +34,9 @@ func Read(b []byte) (*Plan, error) {
 	}
 	if v.Version != Version {
 		return nil, fmt.Errorf("plan version is %d, this sbx reads version %d", v.Version, Version)
+	}
+	if err := checkKeys(b); err != nil {
+		return nil, fmt.Errorf("not a plan: %w", err)
 	}
 	p := New()
 	if err := strictUnmarshal(b, p); err != nil {

@@ -1,0 +1,113 @@
+package plan
+
+// checkKeys: what encoding/json lets pass in the keys of objects.
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// checkKeys reports a key that stands twice in one object, of which
+// encoding/json takes the last, and one that is no name of a plan but matches
+// one when case is ignored, as encoding/json does: those have lower-case
+// letters, digits, "_" and "." only. b is valid JSON.
+func checkKeys(b []byte) error {
+	var seen [][]byte     // keys of the objects that are open
+	var starts []int      // index in seen where each open object or array begins
+	var objects []bool    // whether it is an object
+	var large map[int]set // of the objects with many keys, by their depth
+	key := false          // the next string is a key
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '{', '[':
+			starts, objects = append(starts, len(seen)), append(objects, b[i] == '{')
+			key = b[i] == '{'
+		case '}', ']':
+			n := len(starts) - 1
+			delete(large, n)
+			seen, starts, objects = seen[:starts[n]], starts[:n], objects[:n]
+		case ',':
+			key = objects[len(objects)-1]
+		case ':':
+			key = false
+		case '"':
+			end := stringEnd(b, i)
+			if !key {
+				i = end
+				break
+			}
+			name := b[i+1 : end]
+			if !isKey(name) {
+				var s string
+				if err := json.Unmarshal(b[i:end+1], &s); err != nil {
+					return err
+				}
+				if name = []byte(s); !isKey(name) {
+					return fmt.Errorf("line %d: unknown field %q", line(b, i), s)
+				}
+			}
+			n := len(starts) - 1
+			own := seen[starts[n]:]
+			twice := false
+			if len(own) < 40 {
+				for _, k := range own {
+					twice = twice || bytes.Equal(k, name)
+				}
+			} else {
+				if large[n] == nil {
+					if large == nil {
+						large = map[int]set{}
+					}
+					large[n] = newSet(own)
+				}
+				twice = !large[n].add(name)
+			}
+			if twice {
+				return fmt.Errorf("line %d: field %q is there twice", line(b, i), name)
+			}
+			seen = append(seen, name)
+			i = end
+		}
+	}
+	return nil
+}
+
+// set is a set of keys.
+type set map[string]struct{}
+
+func newSet(keys [][]byte) set {
+	s := make(set, 2*len(keys))
+	for _, k := range keys {
+		s[string(k)] = struct{}{}
+	}
+	return s
+}
+
+// add reports whether the key is new.
+func (s set) add(key []byte) bool {
+	_, there := s[string(key)]
+	s[string(key)] = struct{}{}
+	return !there
+}
+
+// stringEnd returns the index of the quote that ends the string at b[i].
+func stringEnd(b []byte, i int) int {
+	for i++; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+func isKey(s []byte) bool {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+func line(b []byte, i int) int { return 1 + bytes.Count(b[:i], []byte("\n")) }
