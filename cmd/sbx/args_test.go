@@ -110,12 +110,9 @@ func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{
 		"exce": "exec", "ecec": "exec", "plann": "plan", "chekc": "check", "docter": "doctor", "hepl": "help", "xyzzy": "", "run": "", "": "",
 	} {
-		if got := nearest(word, verbs[:]); got != want {
+		if got := plan.Nearest(word, verbs[:]); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)
 		}
-	}
-	if d := distance("kitten", "sitting"); d != 3 {
-		t.Errorf("distance %d", d)
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *helpCmd) run() int {
 	}
 	if starlark.Universe[topic] != nil {
 		d = plan.Diagnostic{Msg: fmt.Sprintf("no help on %q: it is Starlark's own", topic), Hint: "https://github.com/bazelbuild/starlark/blob/master/spec.md tells what it does"}
-	} else if near := nearest(topic, names); near != "" {
+	} else if near := plan.Nearest(topic, names); near != "" {
 		d.Hint = fmt.Sprintf("did you mean %q?", "sbx help "+near)
 	}
 	complain(plan.Diagnostics{d})

@@ -14,7 +14,7 @@ import (
 // unknownVerb is the fault of a command line whose first word is none of verbs.
 func unknownVerb(word string) error {
 	hint := "sbx --help lists the verbs"
-	if near := nearest(word, verbs[:]); near != "" {
+	if near := plan.Nearest(word, verbs[:]); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", "sbx "+near)
 	} else if strings.HasSuffix(word, ".star") || word == "-" || isFile(word) {
 		hint = fmt.Sprintf("did you mean %q?", "sbx exec "+word)
@@ -71,45 +71,4 @@ func couldNot(err error) string {
 		return fmt.Sprintf("%s %q: %v", p.Op, p.Path, p.Err)
 	}
 	return err.Error()
-}
-
-// nearest returns the candidate that s is probably a misspelling of, or "".
-func nearest(s string, candidates []string) string {
-	best, at := "", len(s)/3+1
-	if len(s) > 40 {
-		return ""
-	}
-	for _, c := range candidates {
-		if d := distance(s, c); d < at || d == at && len(s) > 2 && best == "" {
-			best, at = c, d
-		}
-	}
-	return best
-}
-
-// distance counts the bytes to insert, remove or change to get from x to y, two
-// that changed places as one.
-func distance(x, y string) int {
-	var before []int
-	above := make([]int, len(y)+1)
-	for j := range above {
-		above[j] = j
-	}
-	for i := range len(x) {
-		row := make([]int, len(y)+1)
-		row[0] = i + 1
-		for j := range len(y) {
-			d := above[j]
-			if x[i] != y[j] {
-				d++
-			}
-			d = min(d, above[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				d = min(d, before[j-1]+1)
-			}
-			row[j+1] = d
-		}
-		before, above = above, row
-	}
-	return above[len(y)]
 }

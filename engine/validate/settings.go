@@ -28,6 +28,9 @@ func (c *checker) settings() {
 			c.setting("chdir", "write the path without it", "directory %q has a \"..\" in it", clip(d))
 		}
 	}
+	if p.SameDir && p.Dir != "" {
+		c.setting("same_dir", "keep one of the two", "chdir is set as well, to %q", clip(string(p.Dir)))
+	}
 	if p.SameDir && c.facts.Cwd == "" {
 		c.setting("same_dir", "", "the working directory has no path any more")
 	}

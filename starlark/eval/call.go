@@ -187,7 +187,7 @@ func (c *call) unknown(name string) error {
 	hint := "the form is " + c.b.Signature()
 	if alias := keywordAlias(c.b.Name, name); alias != "" {
 		hint = alias
-	} else if near := nearest(name, names); near != "" {
+	} else if near := plan.Nearest(name, names); near != "" {
 		hint = "did you mean " + quote(near) + "?"
 	}
 	return wrong("there is no argument "+quote(name), hint)

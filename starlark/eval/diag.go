@@ -299,7 +299,7 @@ func (ev *evaluator) resolveError(e resolve.Error) plan.Diagnostic {
 		names = append(names, Builtins[i].Name)
 	}
 	names = append(names, starlark.Universe.Keys()...)
-	if near := nearest(name, names); near != "" {
+	if near := plan.Nearest(name, names); near != "" {
 		d.Hint = "did you mean " + quote(near) + "?"
 	}
 	return d

@@ -114,15 +114,3 @@ func TestWatch(t *testing.T) {
 		t.Errorf("abort: %v, %d", err, len(aborted))
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"bind", "tmpfs", "mkdir", "remount_ro", "CAP_NET_RAW", "ro"}
-	for in, want := range map[string]string{
-		"bnid": "bind", "binds": "bind", "tempfs": "tmpfs", "mkdri": "mkdir", "remountro": "remount_ro", "capnetraw": "CAP_NET_RAW",
-		"rw": "", "x": "", "": "", "python": "", strings.Repeat("x", 100): "",
-	} {
-		if got := nearest(in, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", in, got, want)
-		}
-	}
-}

@@ -37,7 +37,7 @@ func fnParam(c *call) (starlark.Value, error) {
 		value, fault = convert(&p, set)
 	case p.Required && !ev.collect:
 		fault = &callFault{Msg: "parameter " + quote(p.Name) + " has no value", Hint: "pass --set " + p.Name + "=…"}
-		if near := nearest(p.Name, ev.unused()); near != "" {
+		if near := plan.Nearest(p.Name, ev.unused()); near != "" {
 			fault.Hint += "; there is no parameter " + quote(near)
 		}
 	}
@@ -258,7 +258,7 @@ func convert(p *plan.Param, set []string) (any, *callFault) {
 			for i := range names {
 				names[i] = p.Choices[i].(string)
 			}
-			if near := nearest(s, names); near != "" {
+			if near := plan.Nearest(s, names); near != "" {
 				hint += "; did you mean " + quote(near) + "?"
 			}
 		}
@@ -333,7 +333,7 @@ func (ev *evaluator) unknownParams() plan.Diagnostics {
 			names = append(names, ev.plan.Params[i].Name)
 		}
 		hint := "the script declares no parameters"
-		if near := nearest(name, names); near != "" {
+		if near := plan.Nearest(name, names); near != "" {
 			hint = "did you mean --set " + near + "=…?"
 		} else if len(names) > 0 {
 			hint = "parameters are " + strings.Join(names[:min(len(names), 20)], ", ")

@@ -60,11 +60,13 @@ func fnClearenv(c *call) (starlark.Value, error) {
 
 func fnChdir(c *call) (starlark.Value, error) {
 	c.ev.plan.Dir, c.ev.plan.SameDir = c.str(0), false
+	delete(c.ev.plan.Where, "same_dir")
 	return c.set()
 }
 
 func fnSameDir(c *call) (starlark.Value, error) {
 	c.ev.plan.Dir, c.ev.plan.SameDir = "", true
+	delete(c.ev.plan.Where, "chdir")
 	return c.set()
 }
 
@@ -136,7 +138,7 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 	}
 	keep := make([]string, 0, len(names))
 	for _, n := range names {
-		name, err := capability(string(n))
+		name, err := kernelName(string(n), "CAP_", "capability", "capabilities(7)", plan.CapNames[:])
 		if err != nil {
 			return nil, err
 		}
@@ -150,26 +152,22 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 	return c.set()
 }
 
-// capability returns the name as in capabilities(7).
-func capability(s string) (string, error) {
-	name := "CAP_" + strings.TrimPrefix(strings.ToUpper(s), "CAP_")
-	if slices.Contains(capNames[:], name) {
-		return name, nil
+// kernelName returns the one of names, which all begin with prefix, that given
+// stands for: in any case, with or without the prefix.
+func kernelName(given, prefix, what, manual string, names []string) (string, error) {
+	short := strings.TrimPrefix(strings.ToUpper(given), prefix)
+	if slices.Contains(names, prefix+short) {
+		return prefix + short, nil
 	}
-	hint := "capabilities(7) lists them"
-	if near := nearest(name, capNames[:]); near != "" {
-		hint = "did you mean " + quote(near) + "?"
+	bare := make([]string, len(names)) // the prefix would make all look alike
+	for i, n := range names {
+		bare[i] = strings.TrimPrefix(n, prefix)
 	}
-	return "", wrong("there is no capability "+quote(s), hint)
-}
-
-var capNames = [...]string{
-	"CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_AUDIT_WRITE", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
-	"CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_MKNOD", "CAP_NET_ADMIN",
-	"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW", "CAP_PERFMON", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP",
-	"CAP_SETUID", "CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_CHROOT", "CAP_SYS_MODULE", "CAP_SYS_NICE",
-	"CAP_SYS_PACCT", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_WAKE_ALARM",
+	hint := manual + " lists them"
+	if near := plan.Nearest(short, bare); near != "" {
+		hint = "did you mean " + quote(prefix+near) + "?"
+	}
+	return "", wrong("there is no "+what+" "+quote(given), hint)
 }
 
 func fnNoNewPrivs(c *call) (starlark.Value, error) {
@@ -219,20 +217,10 @@ func fnSuppressSync(c *call) (starlark.Value, error) {
 	return c.set()
 }
 
-var rlimitNames = [...]string{
-	"RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE",
-	"RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK",
-}
-
 func fnRlimit(c *call) (starlark.Value, error) {
-	given := string(c.str(0))
-	name := "RLIMIT_" + strings.TrimPrefix(strings.ToUpper(given), "RLIMIT_")
-	if !slices.Contains(rlimitNames[:], name) {
-		hint := "setrlimit(2) lists them"
-		if near := nearest(name, rlimitNames[:]); near != "" {
-			hint = "did you mean " + quote(near) + "?"
-		}
-		return nil, wrong("there is no limit "+quote(given), hint)
+	name, err := kernelName(string(c.str(0)), "RLIMIT_", "limit", "setrlimit(2)", plan.RlimitNames[:])
+	if err != nil {
+		return nil, err
 	}
 	soft, err := c.limit(1)
 	if err != nil {
