@@ -44,7 +44,7 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	case len(rest) > 0 && rest[0].Path == "/":
 		c.root = c.skeletonMount(s, rest[0], sources[0])
 		rest = rest[1:]
-	case s.Op.Kind == plan.Tmpfs:
+	case s.Op.Kind == plan.Tmpfs || s.Op.Kind == plan.Mkdir: // the latter with a mode
 		c.root = c.tmpfs(tmpfsMode(s), s.Op.Size)
 	case s.Op.Kind == plan.Overlay:
 		c.root = c.overlay(s)

@@ -319,6 +319,7 @@ func TestTmpfs(t *testing.T) {
 		w.want(t, base()+"tmpfs(\"/\", size = \"4M\", mode = 0o711)\ntmpfs(\"/t\", size = 1 << 20)\ntmpfs(\"/var/tmp\")\n",
 			"stat -f -c '%T %b %S' / /t | while read t n s; do echo $t $((n * s)); done; stat -c %a / /t /tmp /var/tmp; head -c 2000000 /dev/zero 2>/dev/null >/t/x || stat -c %s /t/x",
 			"tmpfs 4194304\ntmpfs 1048576\n711\n755\n1777\n1777\n1048576")
+		w.want(t, base()+"mkdir(\"/\", mode = 0o700)\nmkdir(\"/x\")\n", "stat -c %a / /x", "700\n755")
 	})
 }
 

@@ -146,7 +146,13 @@ func TestOverlayWork(t *testing.T) {
 		if _, err := os.Stat(up + ".work"); err == nil {
 			t.Error("the work directory is still there after a failure")
 		}
+		// By another name.
+		must(t, os.Symlink(low, d+"/alias"))
 		for script, words := range map[string]string{
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, w.mkdir(t, low+"/in")):                       "lie within each other",
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, d+"/alias/in"):                               "lie within each other",
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", d+"/alias", low+"/in"):                            "lie within each other",
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, d+"/alias/in"):                "lie within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, d+"/none"):                    "does not exist",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = \"/proc\")", low, up):                        "not on the same mount",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, up):                           "work and upper are the same directory",

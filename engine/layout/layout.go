@@ -236,8 +236,12 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 	}
 	kept := steps[:0]
 	for i, s := range steps {
-		if i+1 < len(steps) && compare(s, steps[i+1]) == 0 && phases[s.Index] < phaseChmod {
+		if i+1 < len(steps) && compare(s, steps[i+1]) == 0 {
 			switch next := steps[i+1]; {
+			case next.Op.Kind == plan.Mask && s.Op.Kind == plan.Mask:
+				if next.Op.Optional { // once is enough; the stricter of the two
+					steps[i+1] = s
+				}
 			case next.Op.Kind == plan.Mask: // hides what is there, and needs it
 				kept = append(kept, s)
 			case next.Op.Kind == plan.Mkdir && b.makesDir(s.Op) && !(s.Op.Kind == plan.Mkdir && next.Op.Mode != nil):

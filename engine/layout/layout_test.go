@@ -346,6 +346,16 @@ mkdir /x own dir`},
 root tmpfs / own dir over dir
 mkdir /x own dir`},
 		{"mkdir of the root", []plan.Op{op("mkdir", "/")}, ``},
+		{"mkdir of the root with a mode", []plan.Op{mode(op("mkdir", "/"), 0o700), op("mkdir", "/x"), op("mkdir", "/")}, `
+root mkdir / own dir over dir
+mkdir /x own dir`},
+		{"repeats", []plan.Op{op("mkdir", "/a"), op("mask", "/a"), {Kind: plan.Mask, Dst: "/a/", Optional: true}, op("mask", "/a"), op("mask", "/no"), {Kind: plan.Mask, Dst: "/no", Optional: true},
+			op("remount_ro", "/"), op("remount_ro", "/"), mode(op("chmod", "/"), 0), mode(op("chmod", "/"), 0o700)}, `
+mkdir /a own dir
+mask /a own dir over dir
+chmod / own dir over dir
+remount_ro / own dir over dir done
+fault mask: "/no" does not exist in the sandbox`},
 		{"no roots", []plan.Op{op("proc", "/")}, `
 fault proc: cannot be the root of the sandbox`},
 		{"a file as the root", []plan.Op{bind("/etc/x", "/")}, `
@@ -420,6 +430,8 @@ func TestGrowth(t *testing.T) {
 		{"masked mounts", func(i int) plan.Op {
 			return op([]plan.Kind{"tmpfs", "mask"}[i%2], fmt.Sprintf("/a/%d", i/2))
 		}},
+		{"one mask", func(i int) plan.Op { return op([]plan.Kind{"tmpfs", "mask"}[min(i, 1)], "/a") }},
+		{"one remount_ro", func(i int) plan.Op { return op([]plan.Kind{"tmpfs", "remount_ro"}[min(i, 1)], "/a") }},
 		{"masked devs", func(i int) plan.Op {
 			return op([]plan.Kind{"dev", "mask"}[i%2], fmt.Sprintf("/a/%d", i/2))
 		}},

@@ -134,13 +134,13 @@ func (b *builder) done(s *Step) {
 // placeRoot has s make the root of the sandbox.
 func (b *builder) placeRoot(s *Step, r *region) {
 	switch {
-	case s.Op.Kind == plan.Mkdir:
+	case s.Op.Kind == plan.Mkdir && s.Op.Mode == nil:
 		s.Done = true
 		return
 	case !s.Dir:
 		b.fault(s.Op, "", "destination \"/\" is a directory")
 		return
-	case s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Overlay || s.Op.Inside:
+	case s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Mkdir && s.Op.Kind != plan.Overlay || s.Op.Inside:
 		b.fault(s.Op, "", "cannot be the root of the sandbox")
 		return
 	}

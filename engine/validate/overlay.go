@@ -4,6 +4,7 @@ package validate
 // saying that it goes wrong.
 
 import (
+	"path"
 	"strings"
 
 	"sbx/engine/host"
@@ -74,7 +75,7 @@ func (c *checker) overlay(op *plan.Op) {
 		fault("a directory beside upper does; leave work out to have one made", "work %q and upper %q are not on the same mount", op.Work, op.Upper)
 	case work.Dev == up.Dev && work.Ino == up.Ino && work.Ino != 0:
 		fault("", "work and upper are the same directory %q", op.Upper)
-	case nested(string(op.Work), string(op.Upper)):
+	case c.nested(string(op.Work), string(op.Upper)):
 		fault("", "work %q and upper %q lie within each other", op.Work, op.Upper)
 	}
 }
@@ -143,43 +144,97 @@ func (c *checker) directory(op *plan.Op, what, p string) bool {
 	return false
 }
 
-// overlays checks the overlays against each other: the kernel only warns, in
-// its log, where two write to one directory.
+// overlays checks what the overlays write to against what they read and against
+// each other: the kernel only warns, in its log, where two write to one directory.
 func (c *checker) overlays() {
-	type inode struct{ dev, ino uint64 }
-	uppers := map[inode]*plan.Op{}
+	var writers []writer
 	n := 0
 	for i := range c.plan.Ops {
 		op := &c.plan.Ops[i]
 		if op.Kind != plan.Overlay || op.Upper == "" || c.facts.Stat(string(op.Upper)).Type != host.Dir {
 			continue
 		}
-		fs := c.facts.FS(string(op.Upper))
-		id := inode{fs.Dev, fs.Ino}
-		if u := uppers[id]; u != nil && fs.Ino != 0 {
-			c.fault(op.At, "overlay", "", "upper %q is the upper of another overlay of this sandbox, at %q", op.Upper, u.Dst)
-		}
-		uppers[id] = op
 		if n++; n == maxUppers+1 {
 			c.fault(op.At, "overlay", "", "more than %d overlays have an upper directory on the host", maxUppers)
 		}
-		for _, l := range op.Lower {
-			if c.facts.Stat(string(l)).Type != host.Dir {
-				continue
+		if n > maxUppers {
+			continue
+		}
+		own := []writer{{op, "upper", string(op.Upper)}}
+		if op.Work != "" && c.facts.Stat(string(op.Work)).Type == host.Dir {
+			own = append(own, writer{op, "work", string(op.Work)})
+		}
+		for _, w := range own {
+			for _, l := range op.Lower {
+				if c.facts.Stat(string(l)).Type == host.Dir && c.nested(string(l), w.path) {
+					c.fault(op.At, "overlay", "", "layer %q and %s %q are the same directory or lie within each other", l, w.what, w.path)
+				}
 			}
-			lf := c.facts.FS(string(l))
-			if lf.Dev == fs.Dev && lf.Ino == fs.Ino && fs.Ino != 0 || nested(string(l), string(op.Upper)) {
-				c.fault(op.At, "overlay", "", "layer %q and upper %q are the same directory or lie within each other", l, op.Upper)
+			for _, o := range writers {
+				switch {
+				case !c.nested(o.path, w.path):
+				case o.what == "upper" && w.what == "upper" && c.same(o.path, w.path):
+					c.fault(op.At, "overlay", "", "upper %q is the upper of another overlay of this sandbox, at %q", w.path, o.op.Dst)
+				default:
+					c.fault(op.At, "overlay", "", "%s %q and %s %q of the overlay at %q are the same directory or lie within each other", w.what, w.path, o.what, o.path, o.op.Dst)
+				}
 			}
 		}
+		writers = append(writers, own...)
 	}
+}
+
+// writer is a directory that an overlay writes to.
+type writer struct {
+	op   *plan.Op
+	what string // "upper", "work"
+	path string
 }
 
 // maxUppers is program.MaxLocks: each upper is locked.
 const maxUppers = 8
 
-// nested reports whether one of two paths lies within the other.
-func nested(a, b string) bool {
-	a, b = strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/"
-	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+// same reports whether two paths of the host are one directory.
+func (c *checker) same(a, b string) bool {
+	x, y := c.facts.FS(a), c.facts.FS(b)
+	return x.Dev == y.Dev && x.Ino == y.Ino && x.Ino != 0
+}
+
+// nested reports whether one of two directories of the host lies within the
+// other, or is it, whatever symlinks lead there. What is on another file system
+// is not within, even if that is mounted there: an overlay does not see it.
+func (c *checker) nested(a, b string) bool {
+	x, y := c.facts.FS(a), c.facts.FS(b)
+	if x.Ino == 0 || y.Ino == 0 { // nothing is known
+		a, b = strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/"
+		return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+	}
+	return c.within(a, y) || c.within(b, x)
+}
+
+// within reports whether dir is one of the directories on the way from p up to
+// the root of its file system.
+func (c *checker) within(p string, dir host.FS) bool {
+	p = path.Clean(p)
+	real := true // p is the name of a directory, not what ".." leads to
+	var last host.FS
+	for {
+		fs := c.facts.FS(p)
+		switch {
+		case fs.Ino == 0 || fs.Dev != dir.Dev:
+			return false
+		case fs.Ino == dir.Ino:
+			return true
+		case p == "/" || !real && fs == last:
+			return false
+		}
+		last = fs
+		// The parent of a directory is that of its name; of what a symlink leads
+		// to, it is for the kernel to find. The former are often known already.
+		if real = real && c.facts.Lstat(p).Type == host.Dir; real {
+			p = path.Dir(p)
+		} else {
+			p += "/.."
+		}
+	}
 }

@@ -282,6 +282,36 @@ func TestOverlaysTogether(t *testing.T) {
 	_, ds := Check(p, f)
 	check(t, ds, `overlay: upper "/up/./a" is the upper of another overlay of this sandbox, at "/d"`, plan.Origin{})
 
+	// By other names, and through symlinks.
+	f = world()
+	f.Paths["/alias"], f.Followed = host.Path{Type: host.Symlink, Target: "/up"}, map[string]host.Path{"/alias": f.Paths["/up"]}
+	f.FileSys["/alias"], f.FileSys["/alias/.."] = f.FileSys["/up"], f.FileSys["/"]
+	for _, name := range []string{"/a", "/b", "/c", "/w", "/a/in"} {
+		f.Paths["/alias"+name], f.FileSys["/alias"+name] = f.Paths["/up"+name], f.FileSys["/up"+name]
+	}
+	f.FileSys["/alias/"], f.FileSys["/alias/a/"] = f.FileSys["/up"], f.FileSys["/up/a"]
+	f.Paths["/far"], f.FileSys["/far"] = host.Path{Type: host.Dir}, host.FS{Dev: 2, Ino: f.FileSys["/up"].Ino, MountID: 2}
+	f.Paths["/far/up"], f.FileSys["/far/up"], f.FileSys["/far/"] = host.Path{Type: host.Dir}, host.FS{Dev: 2, Ino: 7, MountID: 2}, f.FileSys["/far"]
+	for _, tt := range []struct {
+		ops  []plan.Op
+		want string
+	}{
+		{[]plan.Op{op(plan.Overlay, lower("/up"), upper("/alias/a", ""))}, `overlay: layer "/up" and upper "/alias/a" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, lower("/alias"), upper("/up/a", ""))}, `overlay: layer "/alias" and upper "/up/a" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, lower("/"), upper("/alias/a", ""))}, `overlay: layer "/" and upper "/alias/a" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, lower("/alias/a/in"), upper("/up/a", ""))}, `overlay: layer "/alias/a/in" and upper "/up/a" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, lower("/alias/w"), upper("/up/a", "/up/w"))}, `overlay: layer "/alias/w" and work "/up/w" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, upper("/up/a", "/alias/a/in"))}, `overlay: work "/alias/a/in" and upper "/up/a" lie within each other`},
+		{[]plan.Op{op(plan.Overlay, upper("/up/a", "")), op(plan.Overlay, dst("/e"), upper("/alias/a", ""))}, `overlay: upper "/alias/a" is the upper of another overlay of this sandbox, at "/d"`},
+		{[]plan.Op{op(plan.Overlay, upper("/up/a", "")), op(plan.Overlay, dst("/e"), upper("/up/b", "/alias/a/in"))}, `overlay: work "/alias/a/in" and upper "/up/a" of the overlay at "/d" are the same directory or lie within each other`},
+		{[]plan.Op{op(plan.Overlay, lower("/"), upper("/far/up", ""))}, ``}, // mounted there, the layer does not have it
+		{[]plan.Op{op(plan.Overlay, lower("/alias/b"), upper("/up/a", "/alias/w"))}, ``},
+	} {
+		p.Ops = tt.ops
+		_, ds = Check(p, f)
+		check(t, ds, tt.want, plan.Origin{})
+	}
+
 	p.Ops = nil
 	for i := range 12 {
 		u := fmt.Sprintf("/many/%d", i)
