@@ -21,6 +21,9 @@ import (
 // Options are what a caller may ask for beyond the plan.
 type Options struct {
 	Debug bool // log each operation to stderr before it is done
+	// Become has this process become the command, if the plan lets it, even where
+	// that takes a user namespace; see Program.Become.
+	Become bool
 }
 
 type compiler struct {
@@ -78,7 +81,7 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	if err := c.command(); err != nil {
 		return nil, err
 	}
-	c.prog.Become = c.privileged() && !p.DieWithParent && !p.Unshare.PID && !c.prog.Guard
+	c.prog.Become = (opts.Become || c.privileged()) && !p.DieWithParent && !p.Unshare.PID && !c.prog.Guard
 	c.prog.Slots = c.nslots
 	return c.prog, nil
 }

@@ -143,8 +143,9 @@ type Program struct {
 	Init bool
 	// Guard: a process outside looks after the sandbox, and ends it with sbx.
 	Guard bool
-	// Become: no child is needed. The caller may make the namespaces itself, and
-	// sbx becomes the command.
+	// Become: no child is needed. The process makes the namespaces itself and
+	// becomes the command. For a user namespace it has to be in its first thread:
+	// main locks itself to that, runtime.LockOSThread in an init function.
 	Become bool
 	// DieWithParent has the kernel kill the child when sbx dies, where there is
 	// no guard to do it.

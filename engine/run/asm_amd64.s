@@ -85,3 +85,16 @@ TEXT ·handlers(SB),NOSPLIT,$0-16
 	LEAQ	·sigReturn(SB), AX
 	MOVQ	AX, restorer+8(FP)
 	RET
+
+// threadEndHandler is a signal handler that ends the thread it runs in.
+TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
+	XORL	DI, DI
+	MOVL	$60, AX // exit
+	SYSCALL
+	INT	$3
+
+// func threadEnd() uintptr
+TEXT ·threadEnd(SB),NOSPLIT,$0-8
+	LEAQ	·threadEndHandler(SB), AX
+	MOVQ	AX, ret+0(FP)
+	RET

@@ -84,3 +84,16 @@ TEXT ·handlers(SB),NOSPLIT,$0-16
 	MOVD	R0, forward+0(FP)
 	MOVD	ZR, restorer+8(FP)
 	RET
+
+// threadEndHandler is a signal handler that ends the thread it runs in.
+TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
+	MOVD	ZR, R0
+	MOVD	$93, R8 // exit
+	SVC
+	BRK
+
+// func threadEnd() uintptr
+TEXT ·threadEnd(SB),NOSPLIT,$0-8
+	MOVD	$·threadEndHandler(SB), R0
+	MOVD	R0, ret+0(FP)
+	RET

@@ -115,23 +115,6 @@ func startChild(c *child) (pid uintptr) {
 	return pid
 }
 
-// performHere performs the program in this thread, in new namespaces. It returns
-// the errno of unshare(2), or 0 with the report filled in.
-//
-//go:nosplit
-//go:noinline
-//go:norace
-//go:nocheckptr
-func performHere(c *child) uintptr {
-	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
-	_, errno := sys(unix.SYS_UNSHARE, c.flags&^(unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD)), 0, 0, 0, 0, 0)
-	if errno == 0 {
-		perform(c, 0)
-	}
-	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
-	return errno
-}
-
 // cloneChild clones and, in the child, performs the program. As in any vfork,
 // the parent returns at once from the frame that the child goes on using.
 //

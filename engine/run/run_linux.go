@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"unsafe"
 
@@ -61,7 +60,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 			c.closed[fd] = true
 		}
 	}
-	if p.Become {
+	if p.Become && mayBecome(p) {
 		return 0, become(c)
 	}
 	if p.Init {
@@ -133,16 +132,6 @@ func sweep(c *child, paths []string) {
 		unix.Close(fd)
 		unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
 	}
-}
-
-// become makes the sandbox in this thread, which then becomes the command. It
-// returns only if that fails; this process is then good for nothing but to say so.
-func become(c *child) error {
-	runtime.LockOSThread()
-	if errno := performHere(c); errno != 0 {
-		return &Failure{Inst: -1, Errno: unix.Errno(errno)}
-	}
-	return failure(c.rep)
 }
 
 // lock takes the lock of a directory. Every copy of the descriptor holds it, so

@@ -1,0 +1,117 @@
+package run
+
+// become: no child at all. This process makes the namespaces itself and turns
+// into the command, which then has its pid, its parent and nothing beside it.
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/program"
+)
+
+// endSignal ends a thread of this process.
+const endSignal = 63
+
+// mayBecome reports whether the program can be performed in this thread. A user
+// namespace is for a process with one thread only, unshare(2), and the one that
+// cannot be ended is the first. A caller that relies on it has locked main to it,
+// runtime.LockOSThread in an init function.
+func mayBecome(p *program.Program) bool {
+	return p.Unshare&unix.CLONE_NEWUSER == 0 || unix.Gettid() == os.Getpid()
+}
+
+// become makes the sandbox in this thread, which then becomes the command. It
+// returns only if that fails; this process is then good for nothing but to say so.
+func become(c *child) error {
+	runtime.LockOSThread()
+	if c.flags&unix.CLONE_NEWUSER != 0 {
+		// From here on there is this goroutine only: nobody is left to collect.
+		debug.SetGCPercent(-1)
+		act := sigaction{handler: threadEnd(), flags: saOnStack, mask: ^uint64(0)}
+		if _, restorer := handlers(); restorer != 0 {
+			act.flags |= saRestorer
+			act.restorer = restorer
+		}
+		setAction(endSignal, &act)
+		copy(c.path[:], "/proc/self/task\x00")
+	}
+	if errno := performHere(c); errno != 0 {
+		return &Failure{Inst: -1, Errno: unix.Errno(errno)}
+	}
+	return failure(c.rep)
+}
+
+// threadEnd returns the address of a signal handler that ends the thread.
+func threadEnd() uintptr
+
+// performHere performs the program in this thread, in new namespaces. It returns
+// the errno of unshare(2), or 0 with the report filled in.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func performHere(c *child) uintptr {
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
+	errno := unshareAlone(c)
+	if errno == 0 {
+		perform(c, 0)
+	}
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
+	return errno
+}
+
+// unshareAlone makes the new namespaces. For a user namespace it ends all threads
+// of this process but this one first. They are the Go runtime's, waiting for work
+// that will not come. While there are any left the kernel refuses with EINVAL,
+// and that counts: for a moment one may be missing in the list, or begun by another.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func unshareAlone(c *child) (errno uintptr) {
+	flags := c.flags &^ (unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD))
+	_, errno = sys(unix.SYS_UNSHARE, flags, 0, 0, 0, 0, 0)
+	if errno != uintptr(unix.EINVAL) || flags&unix.CLONE_NEWUSER == 0 {
+		return errno
+	}
+	dir, bad := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0, 0, 0)
+	if bad != 0 {
+		return bad
+	}
+	self, _ := sys(unix.SYS_GETTID, 0, 0, 0, 0, 0, 0)
+	for wait := 0; errno == uintptr(unix.EINVAL) && wait < 20000; wait++ {
+		sys(unix.SYS_LSEEK, dir, 0, 0, 0, 0, 0)
+		for {
+			n, bad := sys(unix.SYS_GETDENTS64, dir, uintptr(unsafe.Pointer(&c.buf)), uintptr(len(c.buf)), 0, 0, 0)
+			if bad != 0 || n == 0 {
+				break
+			}
+			for off := uintptr(0); off < n; {
+				entry := unsafe.Add(unsafe.Pointer(&c.buf), off)
+				tid := uintptr(0)
+				for name := unsafe.Add(entry, 19); *(*byte)(name) >= '0' && *(*byte)(name) <= '9'; name = unsafe.Add(name, 1) {
+					tid = tid*10 + uintptr(*(*byte)(name)-'0')
+				}
+				if tid != 0 && tid != self {
+					sys(unix.SYS_TGKILL, c.ppid, tid, endSignal, 0, 0, 0)
+				}
+				off += uintptr(*(*uint16)(unsafe.Add(entry, 16)))
+			}
+		}
+		if wait < 50 {
+			sys(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+		} else {
+			c.time = [2]int64{0, 1e5}
+			sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&c.time)), 0, 0, 0, 0, 0)
+		}
+		_, errno = sys(unix.SYS_UNSHARE, flags, 0, 0, 0, 0, 0)
+	}
+	sys(unix.SYS_CLOSE, dir, 0, 0, 0, 0, 0)
+	return errno
+}
