@@ -94,6 +94,8 @@ func TestBuiltins(t *testing.T) {
 		{`command(["make", "-j2"])`, `{"command":["make","-j2"]}`},
 		{`become_root()`, `{"identity":{"root":true}}`},
 		{`map_user(5)`, `{"identity":{"gid":5,"uid":5}}`},
+		{`map_user(5, "caller")`, `{"identity":{"uid":5}}`},
+		{`map_user("caller", gid = 0)`, `{"identity":{"gid":0}}`},
 		{`map_user(5, 0)`, `{"identity":{"gid":0,"uid":5}}`},
 		{`capabilities("none")`, `{"capabilities":{"set":"none"}}`},
 		{`capabilities("all")`, `{"capabilities":{"set":"all"}}`},

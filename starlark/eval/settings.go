@@ -102,20 +102,34 @@ func fnBecomeRoot(c *call) (starlark.Value, error) {
 }
 
 func fnMapUser(c *call) (starlark.Value, error) {
-	const maxID = 1<<32 - 2 // the highest id means "none"
-	uid, err := c.int(0, 0, maxID)
+	uid, err := c.id(0)
 	if err != nil {
 		return nil, err
 	}
 	gid := uid
 	if c.given(1) {
-		if gid, err = c.int(1, 0, maxID); err != nil {
+		if gid, err = c.id(1); err != nil {
 			return nil, err
 		}
 	}
-	u, g := uint32(uid), uint32(gid)
-	c.ev.plan.Identity.UID, c.ev.plan.Identity.GID = &u, &g
+	c.ev.plan.Identity.UID, c.ev.plan.Identity.GID = uid, gid
 	return c.set()
+}
+
+// id returns argument i, a uid or gid; nil for the caller's own.
+func (c *call) id(i int) (*uint32, error) {
+	if s, ok := c.v[i].(starlark.String); ok {
+		if s != "caller" {
+			return nil, wrong("argument "+quote(c.b.spec.args[i].name)+" is "+show(s)+`, want an int or "caller"`, "ids are numbers here; names are for the files of the sandbox to give")
+		}
+		return nil, nil
+	}
+	n, err := c.int(i, 0, 1<<32-2) // the highest id means "none"
+	if err != nil {
+		return nil, err
+	}
+	id := uint32(n)
+	return &id, nil
 }
 
 func fnCapabilities(c *call) (starlark.Value, error) {

@@ -1,0 +1,443 @@
+// Package script turns a plan into a script: the one that a person would write
+// who had to make just this sandbox. Evaluated, it gives the plan again.
+package script
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.starlark.net/syntax"
+
+	"sbx/engine/plan"
+)
+
+// Print returns a script whose evaluation gives a plan of the same digest, with
+// head as a comment before it. Equal plans give equal scripts.
+//
+// Parameters have the values that they had. The faults name what the plan says
+// and no script can; the script is without it then.
+func Print(p *plan.Plan, head string) (string, plan.Diagnostics) {
+	pr := &printer{}
+	for line := range strings.Lines(head) {
+		line = strings.TrimRight(plan.Printable(strings.TrimSuffix(line, "\n")), " \t")
+		pr.b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
+	pr.ops(p.Ops)
+	pr.env(p.Env)
+	pr.settings(p)
+	return pr.b.String(), pr.faults
+}
+
+// printer writes calls.
+type printer struct {
+	b      strings.Builder
+	gap    bool // the next call begins a group
+	faults plan.Diagnostics
+}
+
+// group has a blank line before the next call.
+func (pr *printer) group() { pr.gap = pr.b.Len() > 0 }
+
+func (pr *printer) call(c *call) {
+	if pr.gap {
+		pr.b.WriteByte('\n')
+		pr.gap = false
+	}
+	c.write(&pr.b)
+}
+
+func (pr *printer) fault(at plan.Origin, op, format string, args ...any) {
+	pr.faults = append(pr.faults, plan.Diagnostic{At: at, Op: op, Msg: fmt.Sprintf(format, args...), Hint: "sbx plan --json keeps it"})
+}
+
+// unsaid names the fields of a value that are left after what a script says has
+// been taken out.
+func (pr *printer) unsaid(at plan.Origin, op string, rest any) {
+	for _, name := range fields(rest) {
+		pr.fault(at, op, "no script can say %q here", name)
+	}
+}
+
+// ops writes the operations in their order, with blank lines around long runs of
+// one kind.
+func (pr *printer) ops(ops []plan.Op) {
+	pr.group()
+	const long = 3
+	before := 0 // length of the run before
+	for i := 0; i < len(ops); {
+		n := 1
+		for i+n < len(ops) && ops[i+n].Kind == ops[i].Kind {
+			n++
+		}
+		if i > 0 && max(n, before) >= long {
+			pr.group()
+		}
+		before = n
+		for end := i + n; i < end; {
+			i += pr.op(ops[i:end])
+		}
+	}
+}
+
+// op writes the first of some operations of one kind, and returns how many more
+// it has taken along, and itself.
+func (pr *printer) op(ops []plan.Op) int {
+	o := ops[0]
+	c, n := newCall(string(o.Kind)), 1
+	at := o.At
+	kind := o.Kind
+	dst := take(&o.Dst)
+	o.Kind, o.At = "", plan.Origin{}
+	mount := func(def plan.Str) {
+		if dst != def {
+			c.str(dst)
+		}
+	}
+	switch kind {
+	case plan.Bind:
+		src := take(&o.Src)
+		c.str(src)
+		if src != dst {
+			c.str(dst)
+		}
+		c.flag("ro", take(&o.RO))
+		c.flag("optional", take(&o.Optional))
+		if take(&o.NoFollow) {
+			c.keyword("follow", "False")
+		}
+		c.flag("inside", take(&o.Inside))
+		if dev := take(&o.Devices); dev != nil {
+			c.keyword("dev", boolean(*dev))
+		}
+	case plan.Tmpfs:
+		c.str(dst)
+		if n := take(&o.Size); n > 1<<63-1 {
+			pr.fault(at, "tmpfs", "no script can say a size of %d bytes", n)
+		} else if n > 0 {
+			c.keyword("size", size(n))
+		}
+	case plan.Mkdir:
+		c.str(dst)
+	case plan.Mqueue:
+		mount("/dev/mqueue")
+	case plan.Dev:
+		mount("/dev")
+	case plan.Proc:
+		mount("/proc")
+	case plan.Symlink:
+		c.str(take(&o.Target))
+		c.str(dst)
+	case plan.Write:
+		c.str(dst)
+		c.data(take(&o.Data))
+	case plan.Copy:
+		c.str(take(&o.Src))
+		c.str(dst)
+	case plan.Overlay:
+		c.str(dst)
+		c.list("", take(&o.Lower))
+		switch {
+		case o.Upper != "":
+			if o.Upper == "tmpfs" {
+				pr.fault(at, "overlay", `no script can say an upper directory that is called "tmpfs"`)
+			} else {
+				c.keyword("upper", quote(o.Upper))
+			}
+			o.Upper = ""
+			if work := take(&o.Work); work != "" {
+				c.keyword("work", quote(work))
+			}
+		case take(&o.UpperTmpfs):
+			c.keyword("upper", `"tmpfs"`)
+		}
+	case plan.Mask:
+		c.str(dst)
+		for n < len(ops) && ops[n].Optional == o.Optional {
+			next := ops[n]
+			next.Kind, next.Optional, next.At = "", false, plan.Origin{}
+			dst := take(&next.Dst)
+			if len(fields(next)) > 0 {
+				break
+			}
+			c.str(dst)
+			n++
+		}
+		c.flag("optional", take(&o.Optional))
+	case plan.RemountRO:
+		c.str(dst)
+	case plan.Chmod:
+		c.str(dst)
+		if m := take(&o.Mode); m != nil {
+			pr.mode(c, at, m, true)
+		} else {
+			pr.fault(at, "chmod", "no mode is given")
+			return n
+		}
+	default:
+		pr.fault(at, "", "no script can say the operation %q", kind)
+		return n
+	}
+	switch kind {
+	case plan.Tmpfs, plan.Mkdir, plan.Write, plan.Copy:
+		if m := take(&o.Mode); m != nil {
+			pr.mode(c, at, m, false)
+		}
+	}
+	switch kind {
+	case plan.Mask, plan.RemountRO, plan.Chmod:
+	default:
+		c.flag("create", take(&o.Create))
+	}
+	pr.unsaid(at, string(kind), o)
+	pr.call(c)
+	return n
+}
+
+func (pr *printer) mode(c *call, at plan.Origin, m *plan.Mode, positional bool) {
+	if *m > 0o7777 {
+		pr.fault(at, c.name, "no script can say the mode %v", m)
+		if !positional {
+			return
+		}
+		m = plan.ModePtr(*m & 0o7777)
+	}
+	if positional {
+		c.add("", octal(*m))
+	} else {
+		c.keyword("mode", octal(*m))
+	}
+}
+
+// env writes the changes of the environment in their order; those that take
+// several names, together.
+func (pr *printer) env(env []plan.EnvOp) {
+	pr.group()
+	for i := 0; i < len(env); i++ {
+		e := env[i]
+		c := newCall(string(e.Kind))
+		at, kind := e.At, take(&e.Kind)
+		e.At = plan.Origin{}
+		name := take(&e.Name)
+		switch kind {
+		case plan.SetEnv:
+			c.str(name)
+			c.str(take(&e.Value))
+		case plan.UnsetEnv, plan.PassEnv:
+			c.str(name)
+			for ; i+1 < len(env) && env[i+1].Kind == kind && env[i+1].Value == "" && env[i+1].Keep == nil; i++ {
+				c.str(env[i+1].Name)
+			}
+		case plan.ClearEnv:
+			if keep := take(&e.Keep); len(keep) > 0 {
+				c.list("keep", keep)
+			}
+			e.Name = name
+		default:
+			pr.fault(at, "", "no script can say the change of the environment %q", kind)
+			continue
+		}
+		pr.unsaid(at, string(kind), e)
+		pr.call(c)
+	}
+}
+
+// settings writes everything else.
+func (pr *printer) settings(p *plan.Plan) {
+	rest := *p
+	rest.Version, rest.Ops, rest.Env, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, nil, nil, nil
+	flag := func(on bool, name string) {
+		if on {
+			pr.call(newCall(name))
+		}
+	}
+	off := func(off bool, name string) {
+		if off {
+			c := newCall(name)
+			c.add("", "False")
+			pr.call(c)
+		}
+	}
+
+	pr.group()
+	flag(take(&rest.Identity.Root), "become_root")
+	pr.user(&rest.Identity)
+	pr.caps(&rest.Caps, p.Where["capabilities"])
+	off(!take(&rest.NoNewPrivs), "no_new_privs")
+
+	pr.group()
+	ns := newCall("unshare")
+	ns.flag("net", take(&rest.Unshare.Net))
+	ns.flag("ipc", take(&rest.Unshare.IPC))
+	ns.flag("pid", take(&rest.Unshare.PID))
+	host := take(&rest.Hostname)
+	uts := take(&rest.Unshare.UTS)
+	ns.flag("uts", uts && host == "") // hostname has it as well
+	ns.flag("cgroup", take(&rest.Unshare.Cgroup))
+	ns.flag("time", take(&rest.Unshare.Time))
+	if len(ns.args) > 0 {
+		pr.call(ns)
+	}
+	if host != "" && (!uts || !utf8.ValidString(host)) {
+		pr.fault(p.Where["hostname"], "hostname", "no script can say the host name %q without a uts namespace, or if it is no text", host)
+	} else if host != "" {
+		c := newCall("hostname")
+		c.str(plan.Str(host))
+		pr.call(c)
+	}
+	off(!take(&rest.Init), "init")
+	off(!take(&rest.DieWithParent), "die_with_parent")
+	flag(take(&rest.NewSession), "new_session")
+
+	pr.group()
+	flag(take(&rest.SuppressChown), "suppress_chown")
+	flag(take(&rest.SuppressSync), "suppress_sync")
+	pr.rlimits(take(&rest.Rlimits))
+	pr.fds("close_fd", take(&rest.CloseFDs), p.Where["close_fd"])
+	pr.fds("pass_fd", take(&rest.PassFDs), p.Where["pass_fd"])
+	flag(take(&rest.PackFDs), "pack_fds")
+
+	pr.group()
+	if m := take(&rest.Umask); m != nil && *m > 0o777 {
+		pr.fault(p.Where["umask"], "umask", "no script can say the mode %v", m)
+	} else if m != nil {
+		c := newCall("umask")
+		c.add("", octal(*m))
+		pr.call(c)
+	}
+	if dir := take(&rest.Dir); dir != "" && rest.SameDir {
+		pr.fault(p.Where["same_dir"], "same_dir", "no script can say chdir as well")
+	} else if dir != "" {
+		c := newCall("chdir")
+		c.str(dir)
+		pr.call(c)
+	}
+	flag(take(&rest.SameDir), "same_dir")
+	if argv := take(&rest.Command); len(argv) > 0 {
+		c := newCall("command")
+		c.list("", argv)
+		pr.call(c)
+	}
+	pr.unsaid(plan.Origin{}, "", rest)
+}
+
+func (pr *printer) user(id *plan.Identity) {
+	uid, gid := take(&id.UID), take(&id.GID)
+	if uid == nil && gid == nil {
+		return
+	}
+	text := func(id *uint32) string {
+		if id == nil {
+			return `"caller"`
+		}
+		return strconv.FormatUint(uint64(*id), 10)
+	}
+	c := newCall("map_user")
+	c.add("", text(uid))
+	if text(uid) != text(gid) {
+		c.add("", text(gid))
+	}
+	pr.call(c)
+}
+
+func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
+	c := newCall("capabilities")
+	set := take(&caps.Set)
+	switch set {
+	case "":
+		return
+	case "none", "all":
+		c.str(plan.Str(set))
+	case "keep":
+		var names []plan.Str
+		for _, n := range take(&caps.Keep) {
+			if plan.CapNumber(n) < 0 {
+				pr.fault(at, "capabilities", "no script can say the capability %q", n)
+				continue
+			}
+			names = append(names, plan.Str(n))
+		}
+		if slices.Sort(names); len(names) == 0 {
+			c.str("none")
+		} else {
+			c.list("keep", slices.Compact(names))
+		}
+	default:
+		pr.fault(at, "capabilities", "no script can say the set %q", set)
+		return
+	}
+	pr.call(c)
+}
+
+func (pr *printer) rlimits(list []plan.Rlimit) {
+	said := map[string]bool{}
+	for _, r := range list {
+		at, name, soft, hard := r.At, take(&r.Name), take(&r.Soft), take(&r.Hard)
+		r.At = plan.Origin{}
+		if said[name] || plan.RlimitNumber(name) < 0 || soft > hard {
+			pr.fault(at, "rlimit", "no script can say this limit: %q, soft %d, hard %d", name, soft, hard)
+			continue
+		}
+		said[name] = true
+		c := newCall("rlimit")
+		c.str(plan.Str(strings.ToLower(strings.TrimPrefix(name, "RLIMIT_"))))
+		c.add("", limit(soft))
+		if hard != soft {
+			c.add("", limit(hard))
+		}
+		pr.unsaid(at, "rlimit", r)
+		pr.call(c)
+	}
+}
+
+// fds writes file descriptors; more than once is as once.
+func (pr *printer) fds(name string, list []int, at plan.Origin) {
+	for i, fd := range list {
+		if slices.Contains(list[:i], fd) {
+			continue
+		}
+		if fd < 0 || fd > 1<<20 {
+			pr.fault(at, name, "no script can say the file descriptor %d", fd)
+			continue
+		}
+		c := newCall(name)
+		c.add("", strconv.Itoa(fd))
+		pr.call(c)
+	}
+}
+
+func boolean(on bool) string {
+	if on {
+		return "True"
+	}
+	return "False"
+}
+
+func octal(m plan.Mode) string { return fmt.Sprintf("0o%03o", uint32(m)) }
+
+func limit(n uint64) string {
+	if n == plan.RlimInfinity {
+		return `"unlimited"`
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+// size returns bytes, in a larger unit where that is as exact.
+func size(n uint64) string {
+	unit := ""
+	for _, u := range []string{"K", "M", "G", "T"} {
+		if n%1024 != 0 {
+			break
+		}
+		n, unit = n/1024, u
+	}
+	if unit == "" {
+		return strconv.FormatUint(n, 10)
+	}
+	return `"` + strconv.FormatUint(n, 10) + unit + `"`
+}
+
+// quote returns a literal: of a string, or of bytes where s is no text.
+func quote(s plan.Str) string { return syntax.Quote(string(s), !utf8.ValidString(string(s))) }
