@@ -16,12 +16,13 @@ import (
 // grammar is what kong reads command lines by. Each verb's part stands in the
 // verb's own file.
 type grammar struct {
-	Exec    execCmd    `cmd:"" help:"Make a sandbox and run a command in it."`
-	Plan    planCmd    `cmd:"" help:"List what a sandbox would be made of, without making it."`
-	Check   checkCmd   `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
-	Help    helpCmd    `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
-	Doctor  doctorCmd  `cmd:"" help:"Find out whether this host can make sandboxes, and what mends it."`
-	Version versionCmd `cmd:"" help:"Show the version of sbx."`
+	Exec      execCmd      `cmd:"" help:"Make a sandbox and run a command in it."`
+	Plan      planCmd      `cmd:"" help:"List what a sandbox would be made of, without making it."`
+	Check     checkCmd     `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
+	Help      helpCmd      `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
+	Templates templatesCmd `cmd:"" help:"List the settings templates of the standard library, or explain one."`
+	Doctor    doctorCmd    `cmd:"" help:"Find out whether this host can make sandboxes, and what mends it."`
+	Version   versionCmd   `cmd:"" help:"Show the version of sbx."`
 }
 
 // about introduces sbx, in its help.
@@ -32,7 +33,7 @@ const about = `Builds Linux sandboxes from Starlark scripts, without root and wi
   sbx help builtins                 what scripts can call`
 
 // verbs are the names in grammar, for suggestions.
-var verbs = [...]string{"exec", "plan", "check", "help", "doctor", "version"}
+var verbs = [...]string{"exec", "plan", "check", "help", "templates", "doctor", "version"}
 
 // parse performs a command line and returns the exit code.
 func parse(args []string) int {
@@ -211,6 +212,8 @@ func (c *commandLine) perform() int {
 		return c.flags.Check.run(c.target)
 	case "help":
 		return c.flags.Help.run()
+	case "templates":
+		return c.flags.Templates.run()
 	case "doctor":
 		return c.flags.Doctor.run()
 	}

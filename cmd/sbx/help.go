@@ -32,6 +32,8 @@ func (c *helpCmd) run() int {
 		return helpBuiltins()
 	case b != nil && !isFile(topic):
 		return helpBuiltin(b)
+	case strings.HasPrefix(topic, libRoot):
+		return (&templatesCmd{Name: &topic}).run()
 	case topic == "-" || isFile(topic) || strings.HasSuffix(topic, ".star"):
 		return helpScript(topic)
 	}

@@ -116,7 +116,7 @@ func noTemplate(name, bare string) error {
 	for _, n := range lib.Names() {
 		names = append(names, strings.TrimSuffix(n, ".star"))
 	}
-	if near := nearest(bare, names); near != "" {
+	if near := plan.Nearest(bare, names); near != "" {
 		d.Hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return plan.Diagnostics{d}

@@ -31,7 +31,7 @@ type Options struct {
 	Set  [][2]string // --set name=value, in order
 	Args []string    // what the script sees as args
 
-	Project string // what the script sees as host.project; "": the working directory
+	Project string // what the script sees as host.project; "": there is none
 
 	Host Host                              // nil: OS
 	Lib  func(name string) ([]byte, error) // text of @sbx//NAME.star; nil: there are none

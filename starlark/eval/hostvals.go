@@ -72,10 +72,10 @@ func (h *hostValue) Attr(name string) (starlark.Value, error) {
 	case "cwd":
 		return text(host.Cwd())
 	case "project":
-		if ev.opt.Project != "" {
-			return text(ev.opt.Project, nil)
+		if ev.opt.Project == "" {
+			return starlark.None, nil
 		}
-		return text(host.Cwd())
+		return text(ev.opt.Project, nil)
 	case "home":
 		return text(ev.home())
 	case "user":

@@ -202,7 +202,7 @@ var Builtins = []Builtin{
 			"A module has its own; modules of the standard library have the entry script's."},
 
 	{Name: "host", Group: groupHost, value: valHost,
-		Doc: "What sbx runs on: `env` (read like a dict), `cwd`, `project` (in `sbx run` the project, else as `cwd`), `home`, `user`, `uid`, `gid`, `arch` and `kernel` as uname(1) tells them, `os_release` (a dict)."},
+		Doc: "What sbx runs on: `env` (read like a dict), `cwd`, `project` (the directory that `sbx run` is for, else None), `home`, `user`, `uid`, `gid`, `arch` and `kernel` as uname(1) tells them, `os_release` (a dict)."},
 	{Name: "exists", Group: groupHost, fn: fnExists,
 		Doc:  "Reports whether a path of the host exists, following symlinks.",
 		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},

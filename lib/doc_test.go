@@ -1,0 +1,74 @@
+package lib_test
+
+// What templates say of themselves.
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"sbx/lib"
+	"sbx/starlark/template"
+)
+
+func templates(t *testing.T) []*template.Template {
+	var list []*template.Template
+	for _, name := range lib.Names() {
+		text, err := lib.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tm, err := template.Parse(name, text)
+		if err != nil {
+			t.Error(err)
+		}
+		if tm != nil {
+			list = append(list, tm)
+		} else if name != "files.star" {
+			t.Errorf("%s is no template", name)
+		}
+	}
+	return list
+}
+
+func TestDocumentation(t *testing.T) {
+	list := templates(t)
+	for _, tm := range list {
+		for _, p := range tm.Params {
+			if p.Doc == "" || p.Default == "" {
+				t.Errorf("%s: parameter %s lacks its text or a default", tm.Name, p.Name)
+			}
+		}
+		if tm.Why == "" || len(tm.Exposes) > 110 || strings.Contains(tm.Exposes+tm.Why, "|") {
+			t.Errorf("%s: exposes %q, opens %q: %q", tm.Name, tm.Exposes, tm.Opens, tm.Why)
+		}
+	}
+}
+
+// TestREADME compares the README's table with the library.
+func TestREADME(t *testing.T) {
+	var want strings.Builder
+	want.WriteString("| template | opens | exposes |\n|---|---|---|\n")
+	for _, tm := range templates(t) {
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", tm.Name, tm.Opens, tm.Exposes)
+	}
+	b, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- templates -->\n", "<!-- end of templates -->\n"
+	head, rest, ok1 := strings.Cut(string(b), begin)
+	table, tail, ok2 := strings.Cut(rest, end)
+	switch {
+	case !ok1 || !ok2:
+		t.Fatal("README.md has no place for the table of templates")
+	case table == want.String():
+	case os.Getenv("SBX_UPDATE") != "":
+		if err := os.WriteFile("../README.md", []byte(head+begin+want.String()+end+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the table of templates in README.md is not what the library has; SBX_UPDATE=1 writes it:\n%s", want.String())
+	}
+}

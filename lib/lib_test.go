@@ -1,0 +1,67 @@
+package lib_test
+
+import (
+	"testing"
+)
+
+func TestBase(t *testing.T) {
+	runBoxes(t, []boxTest{{files: ".profile\nsub/x", env: "A_TOKEN=secret B=c", want: `
+		no .profile sub sub/x
+		own $H
+		rw $P
+		ro /usr /usr/bin
+		env -A_TOKEN B=c`}})
+}
+
+func TestSSH(t *testing.T) {
+	keys := `
+		.ssh/config: Host *
+		.ssh/known_hosts
+		.ssh/authorized_keys
+		.ssh/id_ed25519
+		.ssh/id_ed25519.pub
+		.ssh/work
+		.ssh/work.pub
+		$R/agent socket
+		$R/bus socket`
+	runBoxes(t, []boxTest{
+		{`ssh()`, keys, "SSH_AUTH_SOCK=$R/agent", `
+			own .ssh .ssh/config
+			ro .ssh/id_ed25519.pub
+			rw .ssh/known_hosts $R/agent
+			no .ssh/id_ed25519 .ssh/work .ssh/authorized_keys $R/bus
+			env SSH_AUTH_SOCK=$R/agent`},
+		{`ssh(keys = True, agent = False)`, keys, "SSH_AUTH_SOCK=$R/agent", `
+			ro .ssh/id_ed25519 .ssh/work
+			no .ssh/authorized_keys $R/agent`},
+		{`ssh(config = False, known_hosts = False)`, keys, "", `
+			own .ssh
+			no .ssh/config .ssh/known_hosts .ssh/id_ed25519 .ssh/id_ed25519.pub`},
+		{`ssh(known_hosts = "copy")`, keys, "", `own .ssh/known_hosts`},
+
+		{`ssh() # none there`, "", "SSH_AUTH_SOCK=$R/agent", `
+			own .ssh
+			no $R/agent .ssh/config`},
+		{`ssh() # an agent's own directory, where a socket may come later`, ".ssh/agent/", "SSH_AUTH_SOCK=$H/.ssh/agent/s.1", `
+			rw .ssh/agent`},
+		{`ssh() # stow`, `
+			dot/ssh/config: Include work/*.conf "$H/more"
+			dot/ssh/work/a.conf: include  work/b
+			dot/ssh/work/b
+			dot/ssh/id_rsa
+			dot/ssh/known_hosts
+			more
+			.ssh -> dot/ssh`, "", `
+			own .ssh/config .ssh/work/a.conf .ssh/work/b more
+			rw dot/ssh/known_hosts
+			no .ssh/id_rsa dot/ssh/id_rsa`},
+		{`ssh() # single links`, `
+			.ssh/config -> ../dot/config
+			.ssh/known_hosts -> ../dot/hosts
+			dot/config
+			dot/hosts`, "", `
+			own .ssh/config
+			rw dot/hosts
+			no dot/config`},
+	})
+}
