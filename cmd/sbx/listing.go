@@ -122,7 +122,10 @@ func opRows(number string, op *plan.Op) []row {
 	var more []row
 	switch op.Kind {
 	case plan.Bind, plan.Copy:
-		if op.Src != op.Dst {
+		switch {
+		case op.SrcFD != nil:
+			cells[3].text = "← file descriptor " + strconv.Itoa(*op.SrcFD)
+		case op.Src != op.Dst:
 			cells[3].text = "← " + pathText(op.Src)
 		}
 	case plan.Symlink:
@@ -159,10 +162,22 @@ func opRows(number string, op *plan.Op) []row {
 	option(op.Optional, "optional")
 	option(op.Devices != nil && *op.Devices, "dev")
 	option(op.Devices != nil && !*op.Devices, "nodev")
+	option(op.Suid, "suid")
 	option(op.Create, "create")
+	option(op.Follow, "follows the link at its place")
+	option(op.Bare, "bare")
+	switch op.Content {
+	case plan.ContentThrough:
+		opts = append(opts, "written through")
+	case plan.ContentMount:
+		opts = append(opts, "mounted")
+	}
 	option(op.Size > 0, "size "+size(op.Size))
 	if op.Mode != nil {
 		opts = append(opts, "mode "+op.Mode.String())
+	}
+	if op.ParentMode != nil {
+		opts = append(opts, "parents "+op.ParentMode.String())
 	}
 	if len(opts) > 0 {
 		cells[3].text = strings.TrimLeft(cells[3].text+"  ["+strings.Join(opts, ", ")+"]", " ")

@@ -121,7 +121,7 @@ func (c *compiler) identity() {
 	if c.privileged() {
 		c.key("", "mount", "/")
 		// What is mounted from here on must not appear on the host.
-		c.add(program.MountSetattr, program.Imm(atFDCWD), c.str("/"), program.Imm(atRecursive), c.attr(0, msPrivate), program.Imm(32))
+		c.add(program.MountSetattr, program.Imm(atFDCWD), c.str("/"), program.Imm(atRecursive), c.attr(0, c.propagation()), program.Imm(32))
 		return
 	}
 	uid, gid := c.facts.UID, c.facts.GID

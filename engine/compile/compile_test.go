@@ -255,7 +255,11 @@ func TestRandom(t *testing.T) {
 		}
 		for range 1 + r.IntN(25) {
 			q := *p
-			q.Ops = append(q.Ops[:len(q.Ops):len(q.Ops)], compiletest.Op(r))
+			o := compiletest.Op(r)
+			if p.Order == plan.OrderGiven {
+				o = compiletest.GivenOp(r, true)
+			}
+			q.Ops = append(q.Ops[:len(q.Ops):len(q.Ops)], o)
 			if m, ds := validate.Check(&q, f); !ds.HasErrors() {
 				p, l = &q, m
 			}

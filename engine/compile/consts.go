@@ -12,6 +12,7 @@ const (
 	oWronly   = 0x1
 	oCreat    = 0x40
 	oExcl     = 0x80
+	oTrunc    = 0x200
 	oNonblock = 0x800
 	oCloexec  = 0x80000
 	oPath     = 0x200000
@@ -26,6 +27,7 @@ const (
 	attrNodev  = 0x4
 	attrNoexec = 0x8
 	msPrivate  = 1 << 18
+	msSlave    = 1 << 19
 
 	fsopenCloexec  = 1
 	fsmountCloexec = 1

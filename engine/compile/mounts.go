@@ -19,7 +19,7 @@ import (
 // and a copy of any of its trees is what the host has there.
 func (c *compiler) mountRoot(l *layout.Layout) {
 	c.key("", "tmpfs", "/")
-	c.scratch = c.tmpfs("0700", 0)
+	c.scratch = c.tmpfs("0700", 0, attrNosuid|attrNodev)
 	old := c.slot() // by descriptor: by name it would be what is mounted over it
 	c.add(program.Openat, program.Imm(atFDCWD), c.str("/"), program.Imm(oPath|oDirectory(c.facts.Arch)|oCloexec)).Out = int16(old)
 	c.add(program.MoveMount, c.scratch.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
@@ -33,7 +33,7 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	s := l.Root
 	if s == nil {
 		c.key("", "tmpfs", "/")
-		c.root = c.tmpfs("0755", 0)
+		c.root = c.tmpfs("0755", 0, attrNosuid|attrNodev)
 		c.moveToRoot(c.root)
 		return
 	}
@@ -45,7 +45,7 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 		c.root = c.skeletonMount(s, rest[0], sources[0])
 		rest = rest[1:]
 	case s.Op.Kind == plan.Tmpfs || s.Op.Kind == plan.Mkdir: // the latter with a mode
-		c.root = c.tmpfs(tmpfsMode(s), s.Op.Size)
+		c.root = c.tmpfs(tmpfsMode(s), s.Op.Size, ownAttrs(s.Op))
 	case s.Op.Kind == plan.Overlay:
 		c.root = c.overlay(s)
 	default:
@@ -76,7 +76,14 @@ func (c *compiler) moveToRoot(s program.Slot) {
 // over reports whether a symlink or file is made aside and mounted over what is
 // at its destination, since that is not the sandbox's own to replace.
 func over(s *layout.Step) bool {
-	return !s.Done && !s.Target.Ready && (s.Target.Exists != host.Missing || s.Target.Place == layout.Writable)
+	t := &s.Target
+	switch {
+	case s.Done || t.Ready || s.Op.Content == plan.ContentThrough:
+		return false
+	case s.Op.Content == plan.ContentMount:
+		return true
+	}
+	return t.Exists != host.Missing || t.Place == layout.Writable && !t.Direct
 }
 
 // step compiles one operation.
@@ -88,21 +95,13 @@ func (c *compiler) step(s *layout.Step) {
 	c.debug(s)
 	switch s.Op.Kind {
 	case plan.Bind:
-		fd := c.clone(s)
-		c.mount(s, fd)
-		c.close(fd)
+		c.mount(s, c.clone(s))
 	case plan.Tmpfs:
-		fd := c.tmpfs(tmpfsMode(s), s.Op.Size)
-		c.mount(s, fd)
-		c.close(fd)
+		c.mount(s, c.tmpfs(tmpfsMode(s), s.Op.Size, ownAttrs(s.Op)))
 	case plan.Overlay:
-		fd := c.overlay(s)
-		c.mount(s, fd)
-		c.close(fd)
+		c.mount(s, c.overlay(s))
 	case plan.Mqueue:
-		fd := c.newfs("mqueue", attrNosuid|attrNodev|attrNoexec)
-		c.mount(s, fd)
-		c.close(fd)
+		c.mount(s, c.newfs("mqueue", attrNosuid|attrNodev|attrNoexec))
 	case plan.Proc:
 		c.proc(s)
 	case plan.Dev:
@@ -185,8 +184,16 @@ func (c *compiler) mkdir(dir, name program.Arg, mode uint64, expected [2]uint8) 
 
 func (c *compiler) makeDirs(s *layout.Step) {
 	for _, m := range s.Target.Make {
-		c.add(program.Mkdirat, c.dir(m), c.name(m), program.Imm(0o755)).Errs = created(s)
+		c.add(program.Mkdirat, c.dir(m), c.name(m), program.Imm(modeOr(s.Op.ParentMode, 0o755))).Errs = created(s)
 	}
+}
+
+// modeOr returns a mode that may be given.
+func modeOr(m *plan.Mode, otherwise uint64) uint64 {
+	if m != nil {
+		return uint64(*m)
+	}
+	return otherwise
 }
 
 // mountPoint makes what a mount goes onto, where it is missing.
@@ -198,17 +205,30 @@ func (c *compiler) mountPoint(s *layout.Step) (dir, name program.Arg) {
 		if s.Dir {
 			c.add(program.Mkdirat, dir, name, program.Imm(0o755)).Errs = created(s)
 		} else {
-			c.add(program.Mknodat, dir, name, program.Imm(modeReg|0o644), program.Imm(0)).Errs = created(s)
+			c.add(program.Mknodat, dir, name, program.Imm(modeReg|modeOr(c.plan.PointMode, 0o644)), program.Imm(0)).Errs = created(s)
 		}
 	}
 	return dir, name
 }
 
-// mount moves a mount to the step's target.
+// mount attaches a mount at the step's target, and closes it.
 func (c *compiler) mount(s *layout.Step, fd program.Slot) {
+	c.close(c.attach(s, fd))
+}
+
+// attach moves a mount to the step's target, and returns what is to be closed. At
+// / the mount becomes the root, over the one so far, which is no longer needed.
+func (c *compiler) attach(s *layout.Step, fd program.Slot) (old program.Slot) {
+	if s.Target.Path == "/" {
+		c.moveToRoot(fd)
+		c.covered("/")
+		old, c.root = c.root, fd
+		return old
+	}
 	dir, name := c.mountPoint(s)
 	c.add(program.MoveMount, fd.Arg(), c.empty, dir, name, program.Imm(moveEmptyPath))
 	c.covered(s.Target.Path)
+	return fd
 }
 
 // clone makes the detached copy of a tree that a bind mounts.
@@ -227,7 +247,7 @@ func (c *compiler) clone(s *layout.Step) program.Slot {
 			c.add(program.OpenTree, c.dir(s.Source), c.name(s.Source), program.Imm(flags)).Out = int16(fd)
 		}
 	} else {
-		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(flags)).Out = int16(fd)
+		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(c.facts.Source(op)), program.Imm(flags)).Out = int16(fd)
 	}
 	c.setattr(fd, bindAttrs(op), atRecursive)
 	return fd
@@ -236,17 +256,40 @@ func (c *compiler) clone(s *layout.Step) program.Slot {
 // setattr sets attributes of a detached mount, and cuts it off from what is
 // mounted or unmounted on the host later.
 func (c *compiler) setattr(fd program.Slot, attrs, recursive uint64) {
-	c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath|recursive), c.attr(attrs, msPrivate), program.Imm(32))
+	c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath|recursive), c.attr(attrs, c.propagation()), program.Imm(32))
+}
+
+// propagation is that of binds.
+func (c *compiler) propagation() uint64 {
+	if c.plan.Propagation == plan.PropagationSlave {
+		return msSlave
+	}
+	return msPrivate
 }
 
 // bindAttrs are the mount attributes of a bind.
 func bindAttrs(op *plan.Op) uint64 {
-	attrs := uint64(attrNosuid)
+	attrs := uint64(0)
+	if !op.Suid {
+		attrs |= attrNosuid
+	}
 	if op.RO {
 		attrs |= attrRdonly
 	}
 	if !devices(op) {
 		attrs |= attrNodev
+	}
+	return attrs
+}
+
+// ownAttrs are those of a file system of the sandbox's own.
+func ownAttrs(op *plan.Op) uint64 {
+	attrs := uint64(attrNosuid | attrNodev)
+	if op.Suid {
+		attrs &^= attrNosuid
+	}
+	if op.Devices != nil && *op.Devices {
+		attrs &^= attrNodev
 	}
 	return attrs
 }
@@ -286,7 +329,7 @@ func (c *compiler) fsmount(fs program.Slot, attrs uint64) program.Slot {
 	return fd
 }
 
-func (c *compiler) tmpfs(mode string, size uint64) program.Slot {
+func (c *compiler) tmpfs(mode string, size, attrs uint64) program.Slot {
 	var o []string
 	if mode != "1777" { // tmpfs(5)'s default
 		o = append(o, "mode", mode)
@@ -294,7 +337,7 @@ func (c *compiler) tmpfs(mode string, size uint64) program.Slot {
 	if size > 0 {
 		o = append(o, "size", strconv.FormatUint(size, 10))
 	}
-	return c.newfs("tmpfs", attrNosuid|attrNodev, o...)
+	return c.newfs("tmpfs", attrs, o...)
 }
 
 func tmpfsMode(s *layout.Step) string { return strconv.FormatUint(dirMode(s), 8) }
@@ -319,7 +362,7 @@ func (c *compiler) proc(s *layout.Step) {
 		c.add(program.OpenTree, program.Imm(atFDCWD), c.str("/proc"), program.Imm(openTreeClone|oCloexec|atRecursive)).Out = int16(fd)
 		c.setattr(fd, attrNosuid|attrNodev|attrNoexec, atRecursive)
 	}
-	c.mount(s, fd)
+	old := c.attach(s, fd)
 	if c.privileged() && c.facts.InitialUserNS {
 		// Root may write here without any capability, by owning the files.
 		for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus"} {
@@ -332,12 +375,12 @@ func (c *compiler) proc(s *layout.Step) {
 			c.close(sub)
 		}
 	}
-	c.close(fd)
+	c.close(old)
 }
 
 func (c *compiler) dev(s *layout.Step) {
 	t := c.newfs("tmpfs", attrNosuid|attrNodev, "mode", "0755")
-	c.mount(s, t)
+	old := c.attach(s, t)
 	node := func(name, src string) {
 		c.add(program.Mknodat, t.Arg(), c.str(name), program.Imm(modeReg|0o666), program.Imm(0))
 		fd := c.slot()
@@ -348,7 +391,7 @@ func (c *compiler) dev(s *layout.Step) {
 	for _, name := range layout.DevNodes {
 		node(name, "/dev/"+name)
 	}
-	if c.facts.Lstat("/dev/fuse").Type == host.Device {
+	if !s.Op.Bare && c.facts.Lstat("/dev/fuse").Type == host.Device {
 		node("fuse", "/dev/fuse")
 	}
 	if c.facts.TTY != "" {
@@ -357,12 +400,16 @@ func (c *compiler) dev(s *layout.Step) {
 	for _, l := range layout.DevLinks {
 		c.add(program.Symlinkat, c.str(l.Target), t.Arg(), c.str(l.Name))
 	}
-	c.add(program.Mkdirat, t.Arg(), c.str("shm"), program.Imm(0o1777))
+	shm := 0o1777
+	if s.Op.Bare {
+		shm = 0o755
+	}
+	c.add(program.Mkdirat, t.Arg(), c.str("shm"), program.Imm(shm))
 	c.add(program.Mkdirat, t.Arg(), c.str("pts"), program.Imm(0o755))
 	pts := c.newfs("devpts", attrNosuid|attrNoexec, "newinstance", "", "ptmxmode", "0666", "mode", "0620")
 	c.add(program.MoveMount, pts.Arg(), c.empty, t.Arg(), c.str("pts"), program.Imm(moveEmptyPath))
 	c.close(pts)
-	c.close(t)
+	c.close(old)
 }
 
 // content makes a symlink, or a file of the sandbox's own.
@@ -374,7 +421,11 @@ func (c *compiler) content(s *layout.Step) {
 	}
 	name := c.str(c.aside())
 	c.make(s, c.scratch.Arg(), name)
-	c.mountAside(s, name, 0)
+	attrs := uint64(0)
+	if s.Op.Content == plan.ContentMount {
+		attrs = bindAttrs(s.Op)
+	}
+	c.mountAside(s, name, attrs)
 }
 
 // aside returns a new name in scratch.
@@ -391,7 +442,6 @@ func (c *compiler) mountAside(s *layout.Step, name program.Arg, attrs uint64) {
 		c.setattr(fd, attrs, 0)
 	}
 	c.mount(s, fd)
-	c.close(fd)
 }
 
 // make makes the step's symlink, file or directory as name in dir.
@@ -412,7 +462,11 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 	} else if op.Kind == plan.Copy {
 		mode = uint64(c.facts.Stat(string(op.Src)).Mode & 0o777)
 	}
-	c.add(program.Openat, dir, name, program.Imm(oWronly|oCreat|oExcl|oCloexec|oNofollow(c.facts.Arch)), program.Imm(mode)).Out = int16(fd)
+	excl := uint64(oExcl)
+	if op.Content == plan.ContentThrough {
+		excl = oTrunc
+	}
+	c.add(program.Openat, dir, name, program.Imm(oWronly|oCreat|excl|oCloexec|oNofollow(c.facts.Arch)), program.Imm(mode)).Out = int16(fd)
 	if op.Kind == plan.Write {
 		if n := len(op.Data); n > 0 {
 			c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(string(op.Data)), program.Imm(n)).Flags = program.FlagAll
@@ -424,7 +478,7 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 		c.close(src)
 	}
 	c.close(fd)
-	if mode&setID != 0 { // writing cleared them
+	if mode&setID != 0 && !(op.Content == plan.ContentThrough && s.Target.Exists != host.Missing) { // writing cleared them
 		c.add(program.Fchmodat, dir, name, program.Imm(mode))
 	}
 }
@@ -449,7 +503,11 @@ func (c *compiler) chmod(s *layout.Step) {
 }
 
 func (c *compiler) remount(s *layout.Step) {
-	ro := c.attr(attrRdonly, 0)
+	attrs := uint64(attrRdonly)
+	if s.Op.Devices != nil && !*s.Op.Devices {
+		attrs |= attrNosuid | attrNodev
+	}
+	ro := c.attr(attrs, 0)
 	path := s.Target.Path
 	switch {
 	case path == "/":

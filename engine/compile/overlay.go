@@ -39,7 +39,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 	for i := len(op.Lower) - 1; i >= 0; i-- {
 		top = append(top, layer(op.Lower[i]))
 	}
-	attrs := uint64(attrNosuid | attrNodev)
+	attrs := ownAttrs(op)
 	var upper, work layer
 	switch {
 	case op.UpperTmpfs:
@@ -256,18 +256,18 @@ func (c *compiler) skeletons(s *layout.Step) {
 func (c *compiler) skeleton(s *layout.Step, sk *layout.Skeleton, source program.Slot) {
 	t := &layout.Step{Op: s.Op, Index: s.Index, Dir: true, Target: layout.Target{Path: sk.Path, Exists: host.Dir, Place: layout.ReadOnly}}
 	fd := c.skeletonMount(t, sk, source)
-	c.mount(t, fd)
+	old := c.attach(t, fd)
 	if sk.UseMirror() {
 		c.fillMirror(s, sk, source, fd)
 	}
-	c.close(fd)
+	c.close(old)
 }
 
 // skeletonMount makes the mount of a skeleton; a mirror is still to be filled,
 // once it is attached.
 func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton, source program.Slot) program.Slot {
 	if sk.UseMirror() {
-		return c.tmpfs(strconv.FormatUint(dirModeOf(sk.Mode), 8), 0)
+		return c.tmpfs(strconv.FormatUint(dirModeOf(sk.Mode), 8), 0, attrNosuid|attrNodev)
 	}
 	top := c.entries(sk.Entries, dirModeOf(sk.Mode))
 	return c.overlayMount([]layer{top, layer(sk.Source)}, source, "", "", bindAttrs(s.Op)|attrRdonly)

@@ -31,6 +31,9 @@ func (w who) randomPlan(r *rand.Rand, dir string) *plan.Plan {
 	p := plan.New()
 	p.Unshare = plan.Namespaces{IPC: r.IntN(2) == 0, PID: r.IntN(2) == 0}
 	p.Command = []plan.Str{"/no such command"}
+	if r.IntN(3) == 0 {
+		p.Order, p.Propagation = plan.OrderGiven, plan.PropagationSlave
+	}
 	move := func(s *plan.Str) {
 		if *s != "" {
 			*s = plan.Str(strings.TrimSuffix(dir+string(*s), "/"))
@@ -38,6 +41,9 @@ func (w who) randomPlan(r *rand.Rand, dir string) *plan.Plan {
 	}
 	for range 1 + r.IntN(20) {
 		o := compiletest.Op(r)
+		if p.Order == plan.OrderGiven {
+			o = compiletest.GivenOp(r, false)
+		}
 		if o.Src == "/run/sock" || o.Create {
 			continue
 		}

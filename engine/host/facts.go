@@ -64,11 +64,12 @@ type Prober interface {
 // Facts is what is known of the host.
 type Facts struct {
 	UID, GID uint32
-	Caps     uint64   // effective capabilities of the caller, capabilities(7)
-	Env      []string // NAME=value
-	Cwd      string   // working directory; filled where a plan wants it
-	TTY      string   // path of the terminal on one of fds 0 to 2, or empty
-	FDs      []int    // inherited file descriptors above 2; filled where a plan passes some on
+	Caps     uint64         // effective capabilities of the caller, capabilities(7)
+	Env      []string       // NAME=value
+	Cwd      string         // working directory; filled where a plan wants it
+	TTY      string         // path of the terminal on one of fds 0 to 2, or empty
+	FDPaths  map[int]string // the paths on the host of the descriptors that binds name; filled where one does
+	FDs      []int          // inherited file descriptors above 2; filled where a plan passes some on
 	// Terminal says that the caller has a controlling terminal, or one on a
 	// standard file descriptor that the command could make its own.
 	Terminal bool
@@ -138,6 +139,15 @@ func lastSlash(s string) int {
 		}
 	}
 	return -1
+}
+
+// Source returns the path on the host of what a bind shows, "" if a file
+// descriptor has none.
+func (f *Facts) Source(op *plan.Op) string {
+	if op.SrcFD != nil {
+		return f.FDPaths[*op.SrcFD]
+	}
+	return string(op.Src)
 }
 
 // FS returns what holds path, following symlinks.

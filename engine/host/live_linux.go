@@ -25,8 +25,20 @@ func Live(p *plan.Plan) *Facts {
 	if p.SameDir {
 		f.Cwd, _ = os.Getwd()
 	}
-	if slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Dev }) {
-		f.TTY = terminal()
+	for i := range p.Ops {
+		switch op := &p.Ops[i]; {
+		case op.Kind == plan.Dev && op.Bare:
+			f.TTY = terminal(1, 1)
+		case op.Kind == plan.Dev:
+			f.TTY = terminal(0, 2)
+		case op.SrcFD != nil:
+			if f.FDPaths == nil {
+				f.FDPaths = map[int]string{}
+			}
+			if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(*op.SrcFD)); err == nil && strings.HasPrefix(name, "/") {
+				f.FDPaths[*op.SrcFD] = name
+			}
+		}
 	}
 	if f.Caps != 0 && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
 		b, err := os.ReadFile("/proc/self/uid_map")
@@ -39,10 +51,10 @@ func Live(p *plan.Plan) *Facts {
 	return f
 }
 
-// terminal returns the path of the terminal on one of the standard file
-// descriptors, or "".
-func terminal() string {
-	for fd := 0; fd <= 2; fd++ {
+// terminal returns the path of the terminal on one of the file descriptors from
+// first to last, or "".
+func terminal(first, last int) string {
+	for fd := first; fd <= last; fd++ {
 		if !isTerminal(fd) {
 			continue
 		}

@@ -3,6 +3,8 @@ package layout
 // Changes to what is there already: masks, modes, read-only mounts.
 
 import (
+	"syscall"
+
 	"sbx/engine/host"
 	"sbx/engine/plan"
 )
@@ -45,11 +47,11 @@ func (b *builder) placeChmod(s *Step, dst string) {
 		b.walkFault(op, dst, f)
 		return
 	case !f.exists():
-		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
+		b.faultOf(plan.WhatPoint, syscall.ENOENT, op, "", "%q does not exist in the sandbox", op.Dst)
 		return
 	}
-	own := b.regionOf(f.path).place == Own
-	if n := b.node(f.path); own && n != nil && n.step != nil && n.kind == host.File {
+	own := b.given || b.regionOf(f.path).place == Own
+	if n := b.node(f.path); own && !b.given && n != nil && n.step != nil && n.kind == host.File {
 		// A file that is bound in is the host's, wherever its mount point is.
 		own = n.step.Op.Kind == plan.Write || n.step.Op.Kind == plan.Copy
 	}
@@ -72,11 +74,16 @@ func (b *builder) placeRemount(s *Step, dst string) {
 		b.walkFault(op, dst, f)
 		return
 	case !f.exists():
-		b.fault(op, "", "%q does not exist in the sandbox", op.Dst)
+		b.faultOf(plan.WhatPoint, syscall.ENOENT, op, "", "%q does not exist in the sandbox", op.Dst)
 		return
 	}
 	s.Dir = f.kind == host.Dir
 	s.Target = Target{Path: f.path, Exists: f.kind}
+	if b.given { // what is no mount is a fault, as for remounting
+		s.Done = true
+		b.out.Steps = append(b.out.Steps, s)
+		return
+	}
 	n := b.nodes[f.path]
 	// Done: there is a mount already whose attributes change.
 	s.Done = n != nil && (n.mount != nil || n.step != nil && n.step.Op.Kind == plan.Bind)

@@ -83,6 +83,8 @@ type Target struct {
 	Make   []string      // directories to be made first, outermost first
 	// Ready says that a skeleton has made the thing itself, whole.
 	Ready bool
+	// Direct says that what is missing may be made even where Place is the host's.
+	Direct bool
 }
 
 // Entry is one thing that a skeleton provides.
@@ -139,6 +141,7 @@ type node struct {
 
 type builder struct {
 	facts *host.Facts
+	given bool // plan.OrderGiven
 	out   *Layout
 	nodes map[string]*node
 	root  *region
@@ -152,6 +155,12 @@ type builder struct {
 // they are faulty in themselves.
 func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 	b := newBuilder(p, f)
+	if b.given {
+		for _, s := range b.inOrder(p, skip) {
+			b.place(s)
+		}
+		return b.out
+	}
 	steps := b.order(p, skip)
 	for round := 0; ; round++ {
 		at := b.placeAll(steps, round == maxRounds)
@@ -176,7 +185,7 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 const maxRounds = 50
 
 func newBuilder(p *plan.Plan, f *host.Facts) *builder {
-	b := &builder{facts: f, nodes: make(map[string]*node, len(p.Ops)+8)}
+	b := &builder{facts: f, given: p.Order == plan.OrderGiven, nodes: make(map[string]*node, len(p.Ops)+8)}
 	b.out = &Layout{tree: b}
 	b.root = &region{path: "/"}
 	b.nodes["/"] = &node{kind: host.Dir, mount: b.root}
@@ -198,6 +207,21 @@ func (b *builder) placeAll(steps []*Step, last bool) int {
 		b.hidden = nil
 	}
 	return -1
+}
+
+// inOrder returns the operations in the order given.
+func (b *builder) inOrder(p *plan.Plan, skip func(int) bool) []*Step {
+	steps := make([]*Step, 0, len(p.Ops))
+	all := make([]Step, len(p.Ops)) // one allocation
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if skip != nil && skip(i) || b.absent(op) {
+			continue
+		}
+		all[i] = Step{Op: op, Index: i}
+		steps = append(steps, &all[i])
+	}
+	return steps
 }
 
 // order returns the operations in the order in which they are done: parents
@@ -303,9 +327,9 @@ func (b *builder) absent(op *plan.Op) bool {
 
 func (b *builder) source(op *plan.Op) host.Path {
 	if op.NoFollow {
-		return b.facts.Lstat(string(op.Src))
+		return b.facts.Lstat(b.facts.Source(op))
 	}
-	return b.facts.Stat(string(op.Src))
+	return b.facts.Stat(b.facts.Source(op))
 }
 
 // clean returns an absolute path without empty and "." components. Paths with

@@ -5,6 +5,7 @@ package layout
 import (
 	"fmt"
 	"slices"
+	"syscall"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -14,6 +15,13 @@ func (b *builder) fault(op *plan.Op, hint, format string, args ...any) {
 	b.out.Diags = append(b.out.Diags, plan.Diagnostic{
 		At: op.At, Op: string(op.Kind), Msg: fmt.Sprintf(format, args...), Hint: hint,
 	})
+}
+
+// faultOf is fault with what the diagnostic is about.
+func (b *builder) faultOf(what plan.What, errno syscall.Errno, op *plan.Op, hint, format string, args ...any) {
+	b.fault(op, hint, format, args...)
+	d := &b.out.Diags[len(b.out.Diags)-1]
+	d.What, d.Errno = what, errno
 }
 
 // place works out one step and adds what it makes to the tree.
@@ -76,6 +84,9 @@ func (b *builder) place(s *Step) {
 	case plan.Mkdir:
 		n.kind, n.skel = host.Dir, s.skel
 	case plan.Write, plan.Copy:
+		if op.Content == plan.ContentThrough && s.Target.Exists != host.Missing {
+			n = b.nodes[s.Target.Path] // it stays what it is
+		}
 	default:
 		if s.Dir {
 			n.kind = host.Dir
@@ -107,7 +118,11 @@ func (b *builder) forget(s *Step, n *node) {
 	if b.index == nil {
 		b.index = newIndex(b)
 	}
-	for _, i := range b.index.drop(b, path) {
+	gone := b.index.drop(b, path)
+	if b.given {
+		return
+	}
+	for _, i := range gone {
 		b.hidden = append(b.hidden, b.out.Steps[i])
 	}
 }
@@ -134,18 +149,31 @@ func (b *builder) done(s *Step) {
 // placeRoot has s make the root of the sandbox.
 func (b *builder) placeRoot(s *Step, r *region) {
 	switch {
-	case s.Op.Kind == plan.Mkdir && s.Op.Mode == nil:
+	case s.Op.Kind == plan.Mkdir && (s.Op.Mode == nil || b.given):
 		s.Done = true
 		return
 	case !s.Dir:
 		b.fault(s.Op, "", "destination \"/\" is a directory")
 		return
-	case s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Mkdir && s.Op.Kind != plan.Overlay || s.Op.Inside:
+	case s.Op.Inside, !b.given && s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Mkdir && s.Op.Kind != plan.Overlay:
 		b.fault(s.Op, "", "cannot be the root of the sandbox")
 		return
 	}
 	s.Target = Target{Path: "/", Exists: host.Dir}
 	r.path = "/"
+	if b.given {
+		b.nodes = map[string]*node{"/": {kind: host.Dir, mount: r, step: s}}
+		b.root, b.index, b.last = r, nil, "/"
+		if kind := s.Op.Kind; len(b.out.Steps) == 0 && b.out.Root == nil && (kind == plan.Bind || kind == plan.Tmpfs || kind == plan.Overlay) {
+			b.out.Root = s
+			return
+		}
+		b.done(s) // over the root so far, and all that is in it
+		if s.Op.Kind == plan.Dev {
+			b.devNodes("/", s)
+		}
+		return
+	}
 	b.nodes["/"] = &node{kind: host.Dir, mount: r, step: s}
 	b.root = r
 	b.out.Root = s
@@ -165,17 +193,21 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 	switch p.Type {
 	case host.Missing:
 		hint := "pass optional = True to skip it when it is missing"
+		if op.SrcFD != nil {
+			b.faultOf(plan.WhatSource, syscall.ENOENT, op, "", "source file descriptor %d has no path on the host", *op.SrcFD)
+			return false
+		}
 		if l := b.facts.Lstat(string(op.Src)); l.Type == host.Symlink {
 			hint = fmt.Sprintf("it is a symlink to %q, which does not exist; follow = False binds the symlink itself", l.Target)
 		}
-		b.fault(op, hint, "source %q does not exist on the host", op.Src)
+		b.faultOf(plan.WhatSource, syscall.ENOENT, op, hint, "source %q does not exist on the host", op.Src)
 		return false
 	case host.Unknown:
-		b.fault(op, "", "source %q: %v", op.Src, p.Err)
+		b.faultOf(plan.WhatSource, p.Err, op, "", "source %q: %v", b.facts.Source(op), p.Err)
 		return false
 	}
 	s.Dir = p.Type == host.Dir
-	r.layers = []string{clean(string(op.Src))}
+	r.layers = []string{clean(b.facts.Source(op))}
 	return true
 }
 
@@ -223,7 +255,7 @@ func (b *builder) copySource(s *Step) bool {
 func (b *builder) target(s *Step, dst string) bool {
 	op := s.Op
 	// What is no directory goes where the symlink is, not where it points.
-	f := b.walk(dst, s.Dir)
+	f := b.walk(dst, s.Dir || op.Follow && op.Kind != plan.Symlink)
 	if f.errno != 0 {
 		b.walkFault(op, dst, f)
 		return false
@@ -257,12 +289,26 @@ func (b *builder) target(s *Step, dst string) bool {
 	}
 	t.Place = r.place
 	t.Path = f.path
+	if b.given && f.dangling && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
+		b.faultOf(plan.WhatParents, syscall.ENOENT, op, "", "destination %q: a symlink on the way leads nowhere: %v", dst, syscall.ENOENT)
+		return false
+	}
 	for _, c := range f.rest[:len(f.rest)-1] {
 		t.Path = join(t.Path, c)
 		t.Make = append(t.Make, t.Path)
 	}
 	t.Path = join(t.Path, f.rest[len(f.rest)-1])
 	switch {
+	case b.given && op.Create:
+		// Whether it can be made is for the kernel to say.
+		t.Direct = true
+		if t.Place == ReadOnly {
+			t.Place = Writable
+		}
+		b.setDirs(t.Make, nil)
+	case b.given && r.place == ReadOnly:
+		b.faultOf(plan.WhatPoint, syscall.EROFS, op, "", "destination %q does not exist in the read-only %s at %q", dst, kindOf(r), r.path)
+		return false
 	case r.place == Own:
 		b.setDirs(t.Make, nil)
 	case r.place == Writable && !op.Create:
@@ -291,7 +337,11 @@ func (b *builder) maskedFault(op *plan.Op, r *region) bool {
 }
 
 func (b *builder) walkFault(op *plan.Op, dst string, f found) {
-	b.fault(op, "", "destination %q: %q: %v", dst, f.bad, f.errno)
+	what := plan.WhatParents
+	if len(f.bad) >= len(dst) {
+		what = plan.WhatPoint
+	}
+	b.faultOf(what, f.errno, op, "", "destination %q: %q: %v", dst, f.bad, f.errno)
 }
 
 // fits checks what is at the destination against what is to come there.
@@ -301,25 +351,31 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 	switch op.Kind {
 	case plan.Mkdir:
 		if !isDir {
-			b.fault(op, "", "destination %q exists and is not a directory", dst)
+			b.faultOf(plan.WhatPoint, syscall.ENOTDIR, op, "", "destination %q exists and is not a directory", dst)
 			return false
 		}
 		s.Done = true
 	case plan.Symlink:
-		if isDir {
+		switch {
+		case f.kind == host.Symlink && b.linkTarget(f.path) == string(op.Target):
+			s.Done = true
+		case op.Content == plan.ContentThrough && f.kind == host.Symlink:
+			b.faultOf(plan.WhatConflict, syscall.EEXIST, op, "", "destination %q is a symlink to %q", dst, b.linkTarget(f.path))
+			return false
+		case op.Content == plan.ContentThrough:
+			b.faultOf(plan.WhatConflict, syscall.EINVAL, op, "", "destination %q exists and is not a symlink", dst)
+			return false
+		case isDir:
 			b.fault(op, "", "destination %q is a directory", dst)
 			return false
 		}
-		if f.kind == host.Symlink && b.linkTarget(f.path) == string(op.Target) {
-			s.Done = true
-		}
 	default:
 		if s.Dir && !isDir {
-			b.fault(op, "", "destination %q is not a directory, as what goes there is", dst)
+			b.faultOf(plan.WhatPoint, syscall.ENOTDIR, op, "", "destination %q is not a directory, as what goes there is", dst)
 			return false
 		}
 		if !s.Dir && isDir {
-			b.fault(op, "", "destination %q is a directory, what goes there is not", dst)
+			b.faultOf(plan.WhatPoint, syscall.EISDIR, op, "", "destination %q is a directory, what goes there is not", dst)
 			return false
 		}
 	}
@@ -467,6 +523,9 @@ func (b *builder) devNodes(dir string, s *Step) {
 	}
 	if p := b.facts.Lstat("/dev/fuse"); p.Type == host.Device {
 		b.set(join(dir, "fuse"), &node{kind: host.File, step: s})
+	}
+	if s.Op.Bare {
+		delete(b.nodes, join(dir, "fuse"))
 	}
 	if b.facts.TTY != "" {
 		b.set(join(dir, "console"), &node{kind: host.File, step: s})

@@ -16,6 +16,8 @@ type found struct {
 	rest  []string      // components that do not exist
 	errno syscall.Errno // why the walk could not go on
 	bad   string        // the path where that happened
+
+	dangling bool // a symlink on the way leads to what does not exist
 }
 
 // exists reports whether the whole path exists.
@@ -30,6 +32,7 @@ func (b *builder) walk(path string, follow bool) found {
 	todo := components(path)
 	r := b.regionOf(cur)
 	links := 0
+	fromLink := 0 // how many of todo come from a symlink
 	for i := 0; i < len(todo); i++ {
 		name := todo[i]
 		if kind != host.Dir {
@@ -46,7 +49,7 @@ func (b *builder) walk(path string, follow bool) found {
 		next := join(cur, name)
 		switch p.Type {
 		case host.Missing:
-			return found{path: cur, kind: kind, rest: todo[i:]}
+			return found{path: cur, kind: kind, rest: todo[i:], dangling: i < fromLink}
 		case host.Unknown:
 			return found{path: cur, kind: kind, errno: p.Err, bad: next}
 		case host.Symlink:
@@ -59,7 +62,9 @@ func (b *builder) walk(path string, follow bool) found {
 			if target != "" && target[0] == '/' {
 				cur, r = "/", b.regionOf("/")
 			}
-			todo = append(components(target), todo[i+1:]...)
+			part := components(target)
+			fromLink = len(part) + max(0, fromLink-i-1)
+			todo = append(part, todo[i+1:]...)
 			i, kind = -1, host.Dir
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,19 @@ func (s Severity) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// What is the part of an operation that a diagnostic is about.
+type What string
+
+// The parts.
+const (
+	WhatSource    What = "source"    // it cannot be found
+	WhatParents   What = "parents"   // a directory on the way to the destination cannot be made
+	WhatPoint     What = "point"     // the destination cannot be made, or is of another kind
+	WhatConflict  What = "conflict"  // of a symlink: something else is there
+	WhatNoMount   What = "no mount"  // nothing is mounted there
+	WhatDirectory What = "directory" // the working directory cannot be entered
+)
+
 // Diagnostic is one fault: where it is, what it is and what to do about it.
 type Diagnostic struct {
 	Severity Severity `json:"severity"`
@@ -37,6 +51,11 @@ type Diagnostic struct {
 	Op       string   `json:"op,omitempty"`   // name of the built-in, where one is concerned
 	Msg      string   `json:"message"`        // lower case, operands quoted, errno last
 	Hint     string   `json:"hint,omitempty"` // one way out, or empty
+
+	// What and Errno are for those who word it otherwise: which part of the
+	// operation is at fault, and the errno of the call that would tell; or empty.
+	What  What          `json:"-"`
+	Errno syscall.Errno `json:"-"`
 }
 
 // Error returns the first line of the diagnostic.

@@ -45,12 +45,20 @@ type Op struct {
 	Dst  Str  `json:"dst"` // absolute path in the sandbox
 
 	Src      Str   `json:"src,omitempty"`      // Bind, Copy: absolute path on the host
+	SrcFD    *int  `json:"src_fd,omitempty"`   // Bind: an open file descriptor of the caller's, instead of Src
 	Inside   bool  `json:"inside,omitempty"`   // Bind: Src is a path of the sandbox
 	NoFollow bool  `json:"nofollow,omitempty"` // Bind: bind a symlink itself
 	Optional bool  `json:"optional,omitempty"` // Bind: skip when Src is missing. Mask: when Dst is
-	RO       bool  `json:"ro,omitempty"`       // Bind: read-only, with all mounts below it
-	Devices  *bool `json:"dev,omitempty"`      // Bind: device nodes work; nil: only if Src is /, /dev or below /dev
+	RO       bool  `json:"ro,omitempty"`       // Bind: read-only, with all mounts below it. Write with ContentMount: read-only
+	Devices  *bool `json:"dev,omitempty"`      // Bind, Tmpfs, Overlay: device nodes work; nil: only of a bind whose Src is /, /dev or below /dev. RemountRO: false takes them away
 	Create   bool  `json:"create,omitempty"`   // make Dst on the host where it is missing in a writable bind
+	Suid     bool  `json:"suid,omitempty"`     // Bind, Tmpfs, Overlay: set-id programs count as such
+	Follow   bool  `json:"follow,omitempty"`   // a symlink at Dst is followed whatever goes there; else only by directories
+	Bare     bool  `json:"bare,omitempty"`     // Dev: without fuse, shm with mode 0755, and a console only for standard output
+	// Content says where a Symlink, Write or Copy goes.
+	Content Content `json:"content,omitempty"`
+	// ParentMode is the mode of directories made on the way to Dst; nil: 0755.
+	ParentMode *Mode `json:"parent_mode,omitempty"`
 
 	Target Str `json:"target,omitempty"` // Symlink: text of the link
 	Data   Str `json:"data,omitempty"`   // Write: content
@@ -65,6 +73,21 @@ type Op struct {
 
 	At Origin `json:"at,omitzero"`
 }
+
+// Content says where the content of a Symlink, Write or Copy goes.
+type Content string
+
+// The ways of content.
+const (
+	// ContentAuto makes it in place where that is the sandbox's own and free, and
+	// mounts it over what is there, or over the host's, otherwise.
+	ContentAuto Content = ""
+	// ContentThrough makes it in place, in a writable bind on the host. A file that
+	// is there is truncated and keeps its mode; a symlink must be the same.
+	ContentThrough Content = "through"
+	// ContentMount makes it aside and mounts it there.
+	ContentMount Content = "mount"
+)
 
 // DefaultWork returns the work directory of an overlay that names none: one
 // beside Upper.
@@ -153,11 +176,41 @@ type Input struct {
 	Value Str    `json:"value,omitempty"` // what was found; of files and globs the SHA-256
 }
 
+// Order is an order of operations.
+type Order string
+
+// The orders.
+const (
+	// OrderTree sorts by destination, parents first; of several at one destination
+	// the last counts. What is missing in a read-only tree appears in the sandbox only.
+	OrderTree Order = ""
+	// OrderGiven keeps the order of the list, as bubblewrap does: a later mount
+	// hides what lies below it, one at / all before it. What cannot be made where
+	// it is missing is a fault. Paths may have ".." in them.
+	OrderGiven Order = "given"
+)
+
+// Propagation is how mount events reach the sandbox, mount_namespaces(7).
+type Propagation string
+
+// The propagations.
+const (
+	PropagationPrivate Propagation = "" // not at all
+	PropagationSlave   Propagation = "slave"
+)
+
 // Plan is a whole sandbox. Make one with New.
 type Plan struct {
 	Version int `json:"version"`
 
-	Ops []Op    `json:"ops"`
+	Ops []Op `json:"ops"`
+	// Order is the order in which Ops are done.
+	Order Order `json:"order,omitempty"`
+	// Propagation says whether what is mounted on the host later shows up in binds.
+	Propagation Propagation `json:"propagation,omitempty"`
+	// PointMode is the mode of files made to be mounted on; nil: 0644.
+	PointMode *Mode `json:"point_mode,omitempty"`
+
 	Env []EnvOp `json:"env,omitempty"`
 
 	Command []Str `json:"command,omitempty"` // empty: $SHELL, then bash

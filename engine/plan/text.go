@@ -16,7 +16,11 @@ func (o *Op) String() string {
 	var opts []string
 	switch o.Kind {
 	case Bind, Copy:
-		b.WriteString(quote(string(o.Src)))
+		if o.SrcFD != nil {
+			b.WriteString("file descriptor " + strconv.Itoa(*o.SrcFD))
+		} else {
+			b.WriteString(quote(string(o.Src)))
+		}
 		if o.Dst != o.Src {
 			b.WriteString(" → " + quote(string(o.Dst)))
 		}
@@ -59,11 +63,20 @@ func (o *Op) String() string {
 	flag(o.Devices != nil && *o.Devices, "dev")
 	flag(o.Devices != nil && !*o.Devices, "nodev")
 	flag(o.Create, "create")
+	flag(o.Suid, "suid")
+	flag(o.Follow, "follow")
+	flag(o.Bare, "bare")
+	if o.Content != ContentAuto {
+		opts = append(opts, string(o.Content))
+	}
 	if o.Size > 0 {
 		opts = append(opts, "size "+strconv.FormatUint(o.Size, 10))
 	}
 	if o.Mode != nil {
 		opts = append(opts, "mode "+o.Mode.String())
+	}
+	if o.ParentMode != nil {
+		opts = append(opts, "parents "+o.ParentMode.String())
 	}
 	if len(opts) > 0 {
 		b.WriteString(" [" + strings.Join(opts, ", ") + "]")

@@ -6,6 +6,7 @@ package validate
 import (
 	"path"
 	"strings"
+	"syscall"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -136,8 +137,10 @@ func (c *checker) directory(op *plan.Op, what, p string) bool {
 		return true
 	case host.Missing:
 		c.fault(op.At, "overlay", "", "%s %q does not exist on the host", what, p)
+		c.about(plan.WhatSource, syscall.ENOENT)
 	case host.Unknown:
 		c.fault(op.At, "overlay", "", "%s %q: %v", what, p, f.Err)
+		c.about(plan.WhatSource, f.Err)
 	default:
 		c.fault(op.At, "overlay", "", "%s %q is not a directory", what, p)
 	}

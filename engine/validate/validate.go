@@ -5,6 +5,7 @@ package validate
 import (
 	"fmt"
 	"strings"
+	"syscall"
 
 	"sbx/engine/host"
 	"sbx/engine/layout"
@@ -34,6 +35,15 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 		}
 	}
 	c.overlays()
+	if p.Order != plan.OrderTree && p.Order != plan.OrderGiven {
+		c.fault(plan.Origin{}, "", "", "unknown order of operations %q", p.Order)
+	}
+	if p.Propagation != plan.PropagationPrivate && p.Propagation != plan.PropagationSlave {
+		c.fault(plan.Origin{}, "", "", "unknown propagation %q", p.Propagation)
+	}
+	if p.PointMode != nil && *p.PointMode > 0o7777 {
+		c.fault(plan.Origin{}, "", "", "mode %s is more than 07777", p.PointMode)
+	}
 	l := layout.Build(p, f, func(i int) bool { return bad[i] })
 	c.diags = append(c.diags, l.Diags...)
 	c.settings()
@@ -58,14 +68,22 @@ func (c *checker) workDir(l *layout.Layout) {
 	switch l.Type(dir) {
 	case host.Missing:
 		c.setting(key, "mkdir() makes a directory, bind() shows one of the host's", "directory %q does not exist in the sandbox", dir)
+		c.about(plan.WhatDirectory, syscall.ENOENT)
 	case host.Dir, host.Unknown:
 	default:
 		c.setting(key, "", "directory %q in the sandbox: not a directory", dir)
+		c.about(plan.WhatDirectory, syscall.ENOTDIR)
 	}
 }
 
 func (c *checker) fault(at plan.Origin, op, hint, format string, args ...any) {
 	c.diags = append(c.diags, plan.Diagnostic{At: at, Op: op, Msg: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// about says what the last fault is about.
+func (c *checker) about(what plan.What, errno syscall.Errno) {
+	d := &c.diags[len(c.diags)-1]
+	d.What, d.Errno = what, errno
 }
 
 // maxPath is the longest path a system call takes, PATH_MAX without its NUL.
@@ -94,7 +112,7 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 		var comp string
 		comp, rest, _ = strings.Cut(rest, "/")
 		switch {
-		case comp == "..":
+		case comp == ".." && c.plan.Order != plan.OrderGiven:
 			return fail("write the path without it, or use realpath()", "%s %q has a \"..\" in it", what, clip(p))
 		case len(comp) > 255:
 			return fail("", "%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
@@ -126,12 +144,30 @@ func (c *checker) op(op *plan.Op) {
 	if !(op.Kind == plan.Bind && op.Src == op.Dst) { // that would be said twice
 		c.path(op, "destination", op.Dst)
 	}
-	if op.Mode != nil && *op.Mode > 0o7777 {
-		fault("", "mode %s is more than 07777", op.Mode)
+	for _, m := range []*plan.Mode{op.Mode, op.ParentMode} {
+		if m != nil && *m > 0o7777 {
+			fault("", "mode %s is more than 07777", m)
+		}
+	}
+	switch op.Content {
+	case plan.ContentAuto:
+	case plan.ContentThrough, plan.ContentMount:
+		if op.Kind != plan.Symlink && op.Kind != plan.Write && op.Kind != plan.Copy {
+			fault("", "content is for symlink, write and copy")
+		} else if op.Content == plan.ContentThrough && c.plan.Order != plan.OrderGiven {
+			fault("", "content goes through destinations in plans of the order given only")
+		}
+	default:
+		fault("", "unknown way of content %q", op.Content)
 	}
 	switch op.Kind {
 	case plan.Bind, plan.Copy:
-		c.path(op, "source", op.Src)
+		switch {
+		case op.SrcFD == nil:
+			c.path(op, "source", op.Src)
+		case *op.SrcFD < 0 || op.Src != "" || op.Kind != plan.Bind || op.Inside || op.NoFollow:
+			fault("", "file descriptor %d: only a bind has one as its source, and no other source", *op.SrcFD)
+		}
 	case plan.Symlink:
 		switch t := string(op.Target); {
 		case t == "":

@@ -73,12 +73,43 @@ func Op(r *rand.Rand) plan.Op {
 	return o
 }
 
+// GivenOp returns an operation for a plan of the order given. If host is set, it
+// may write to the host.
+func GivenOp(r *rand.Rand, host bool) plan.Op {
+	one := func(n int) bool { return r.IntN(n) == 0 }
+	for {
+		o := Op(r)
+		o.Create, o.Follow, o.Suid, o.Bare = host && !one(3), one(2), one(4), one(2)
+		switch o.Kind {
+		case plan.Symlink, plan.Write, plan.Copy:
+			o.Content = pick(r, []plan.Content{plan.ContentAuto, plan.ContentMount, plan.ContentThrough})
+			if !host && o.Content == plan.ContentThrough {
+				continue
+			}
+		case plan.Chmod, plan.RemountRO: // after this one nothing can be made
+			if !host {
+				continue
+			}
+		}
+		if one(8) {
+			o.Dst = "/"
+		}
+		if one(4) {
+			o.ParentMode = plan.ModePtr(0o750)
+		}
+		return o
+	}
+}
+
 // Settings gives a plan settings.
 func Settings(r *rand.Rand, p *plan.Plan, f *host.Facts) {
 	one := func(n int) bool { return r.IntN(n) == 0 }
 	p.Unshare = plan.Namespaces{Net: one(3), IPC: one(2), PID: one(2), UTS: one(3), Cgroup: one(3), Time: one(3)}
 	p.Init, p.DieWithParent, p.NewSession, p.NoNewPrivs = !one(3), !one(3), one(3), !one(3)
 	p.SuppressChown, p.SuppressSync = one(3), one(3)
+	if one(3) {
+		p.Order, p.Propagation, p.PointMode = plan.OrderGiven, plan.PropagationSlave, plan.ModePtr(0o444)
+	}
 	if p.Unshare.UTS {
 		p.Hostname = "box"
 	}
