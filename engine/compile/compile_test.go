@@ -249,6 +249,9 @@ func TestRandom(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		p, f := plan.New(), compiletest.Host()
 		compiletest.Settings(r, p, f)
+		if i%3 == 0 {
+			compiletest.GivenSettings(r, p)
+		}
 		l, ds := validate.Check(p, f)
 		if ds.HasErrors() {
 			t.Fatal(ds)

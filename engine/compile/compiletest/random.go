@@ -101,15 +101,17 @@ func GivenOp(r *rand.Rand, host bool) plan.Op {
 	}
 }
 
+// GivenSettings makes a plan one as the front ends for the peers make them.
+func GivenSettings(r *rand.Rand, p *plan.Plan) {
+	p.Order, p.Propagation, p.PointMode = plan.OrderGiven, plan.PropagationSlave, plan.ModePtr(0o444)
+}
+
 // Settings gives a plan settings.
 func Settings(r *rand.Rand, p *plan.Plan, f *host.Facts) {
 	one := func(n int) bool { return r.IntN(n) == 0 }
 	p.Unshare = plan.Namespaces{Net: one(3), IPC: one(2), PID: one(2), UTS: one(3), Cgroup: one(3), Time: one(3)}
 	p.Init, p.DieWithParent, p.NewSession, p.NoNewPrivs = !one(3), !one(3), one(3), !one(3)
 	p.SuppressChown, p.SuppressSync = one(3), one(3)
-	if one(3) {
-		p.Order, p.Propagation, p.PointMode = plan.OrderGiven, plan.PropagationSlave, plan.ModePtr(0o444)
-	}
 	if p.Unshare.UTS {
 		p.Hostname = "box"
 	}
