@@ -96,7 +96,7 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 	loads := ""
 	for _, name := range lib.Names() {
 		fn := strings.ReplaceAll(strings.TrimSuffix(name, ".star"), "-", "_")
-		if fn != "files" {
+		if fn != "files" && fn != "agents" && fn != "desktop" {
 			loads += fmt.Sprintf("load(\"@sbx//%s\", %q)\n", name, fn)
 		}
 	}
@@ -164,7 +164,7 @@ func (b *box) make(line string) {
 
 // how says what the sandbox has at a path: "no" where there is nothing, "ro" and
 // "rw" for the host's files by whether they can be written, "own" for the
-// sandbox's own, "masked".
+// sandbox's own, "link" for a symbolic link that leads somewhere, "masked".
 func (b *box) how(path string) string {
 	if b.layout.Type(path) == host.Missing {
 		return "no"
@@ -183,6 +183,8 @@ func (b *box) how(path string) string {
 		at = b.layout.Root
 	}
 	switch {
+	case at.Op.Kind == plan.Symlink && at.Target.Path == path:
+		return "link"
 	case at.Op.Kind == plan.Mask:
 		return "masked"
 	case at.Op.Kind == plan.Bind && at.Op.RO, at.Op.Kind == plan.RemountRO:

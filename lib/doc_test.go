@@ -5,6 +5,7 @@ package lib_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func templates(t *testing.T) []*template.Template {
 		}
 		if tm != nil {
 			list = append(list, tm)
-		} else if name != "files.star" {
+		} else if name != "agents.star" && name != "desktop.star" && name != "files.star" {
 			t.Errorf("%s is no template", name)
 		}
 	}
@@ -42,6 +43,31 @@ func TestDocumentation(t *testing.T) {
 		}
 		if tm.Why == "" || len(tm.Exposes) > 110 || strings.Contains(tm.Exposes+tm.Why, "|") {
 			t.Errorf("%s: exposes %q, opens %q: %q", tm.Name, tm.Exposes, tm.Opens, tm.Why)
+		}
+	}
+}
+
+// TestLoads sees to it that what a module loads is used.
+func TestLoads(t *testing.T) {
+	for _, name := range lib.Names() {
+		text, err := lib.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			list, ok := strings.CutPrefix(line, "load(")
+			if !ok {
+				continue
+			}
+			names := strings.Split(list, ", ")[1:]
+			if !slices.IsSorted(names) {
+				t.Errorf("%s: the names of %s are not sorted", name, strings.TrimSpace(line))
+			}
+			for _, quoted := range names {
+				if n := strings.Trim(quoted, "\")\n"); !strings.Contains(string(text), n+"(") && !strings.Contains(string(text), ", "+n+")") {
+					t.Errorf("%s loads %s and does not call it", name, n)
+				}
+			}
 		}
 	}
 }

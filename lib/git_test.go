@@ -1,0 +1,126 @@
+package lib_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// repo is the lines of files of a repository.
+func repo(dir string) string {
+	return strings.ReplaceAll("\n@/HEAD\n@/config\n@/objects/\n@/refs/\n@/hooks/pre-commit\n", "@", dir)
+}
+
+func TestGit(t *testing.T) {
+	runBoxes(t, []boxTest{
+		{`git()`, `
+			.gitconfig: [include]\n path = ~/work.inc\n path = more/rel\n[core] excludesFile = ~/.ignore\n[user] signingkey = ~/.ssh/id.pub
+			work.inc: [includeIf "gitdir:~/w/"]\npath = "$H/third"\n[commit]\n template = $H/msg
+			more/rel
+			third
+			msg
+			.ignore
+			.ssh/id
+			.ssh/id.pub
+			.git-credentials
+			.config/git/config
+			.config/git/ignore
+			.config/git/credentials
+			.cache/git/credential/` + repo("$P/.git"), "GIT_AUTHOR_NAME=n", `
+			ro .gitconfig work.inc more/rel third msg .ignore .ssh/id.pub .config/git/config .config/git/ignore
+			no .ssh/id .git-credentials .config/git/credentials .cache/git
+			rw $P $P/.git $P/.git/HEAD $P/.git/refs
+			ro $P/.git/config $P/.git/hooks $P/.git/hooks/pre-commit
+			env GIT_AUTHOR_NAME=n`},
+		{`git() # variables move the settings`, `
+			conf/git/config
+			.config/git/config
+			my
+			.gitconfig`, "XDG_CONFIG_HOME=$H/conf GIT_CONFIG_GLOBAL=$H/my", `
+			ro conf/git/config my
+			no .config .gitconfig
+			env XDG_CONFIG_HOME=$H/conf GIT_CONFIG_GLOBAL=$H/my`},
+		{`git()
+unsetenv("no")
+clearenv()
+git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAME=n", `env GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAME=n -HOME`},
+		{`git(credentials = True)`, ".git-credentials\n.config/git/credentials", "", `rw .git-credentials .config/git/credentials`},
+		{`git() # secrets among the settings`, `
+			.gitconfig: [http]\n extraHeader = Authorization: x\n[url "https://me:pw@example.com/"]\n insteadOf = e:
+			.config/git/config: [url "git@example.com:"]\n insteadOf = e:\n[url "ssh://git@example.com/"]`, "", `
+			own .gitconfig
+			ro .config/git/config`},
+		{`git(repository = "ro")`, repo("$P/.git"), "", `
+			rw $P
+			ro $P/.git $P/.git/HEAD $P/.git/hooks`},
+		{`git(repository = "rw")`, repo("$P/.git"), "", `rw $P/.git $P/.git/config $P/.git/hooks`},
+		{`git() # submodules`, repo("$P/.git") + repo("$P/.git/modules/a") + repo("$P/.git/modules/b/c"), "", `
+			rw $P/.git/modules/a/HEAD
+			ro $P/.git/modules/a/config $P/.git/modules/b/c/hooks/pre-commit`},
+		{`git() # a worktree`, repo("main/.git") + `
+			main/file
+			main/.git/worktrees/w/HEAD
+			main/.git/worktrees/w/config.worktree
+			main/.git/worktrees/w/commondir: ../..\n
+			$P/.git: gitdir: $H/main/.git/worktrees/w\n`, "", `
+			rw main/.git main/.git/worktrees/w
+			ro main/.git/config main/.git/hooks main/.git/worktrees/w/config.worktree $P/.git
+			no main/file`},
+		{`git() # a submodule by itself`, repo("$P/../up/.git/modules/s") + `
+			$P/.git: gitdir: ../up/.git/modules/s`, "", `
+			rw $P/../up/.git/modules/s
+			ro $P/../up/.git/modules/s/config
+			no $P/../up/.git/config`},
+		{`git() # borrowed objects`, repo("$P/.git") + `
+			store/x
+			$P/.git/objects/info/alternates: $H/store\n../../../none\n`, "", `
+			ro store/x`},
+		{`git() # stow and home-manager`, `
+			.gitconfig -> dot/gitconfig
+			dot/gitconfig -> ../real/gitconfig
+			real/gitconfig: [include]\npath = $H/inc
+			inc -> dot/inc
+			dot/inc
+			.config -> dot/config
+			dot/config/git/config
+			dot/secret
+			.config/git/ignore -> /etc/passwd`, "", `
+			ro real/gitconfig dot/inc dot/config/git/config
+			no dot/secret real/other`},
+		{`git() # no repository, dangling links`, ".gitconfig -> none\n$P/.git: gitdir: /none/such", "", `
+			no .gitconfig none
+			ro $P/.git`},
+		{`git() # links in a circle`, ".gitconfig -> .gitconfig", "", `no .gitconfig`},
+		{`git(); git(); ssh(); gpg() # twice, and with others`, ".gitconfig\n" + repo("$P/.git"), "", `ro .gitconfig $P/.git/config`},
+	})
+}
+
+func TestGPG(t *testing.T) {
+	files := `
+		.gnupg/S.gpg-agent socket
+		.gnupg/S.gpg-agent.extra socket
+		.gnupg/S.gpg-agent.ssh socket
+		.gnupg/S.keyboxd socket
+		.gnupg/pubring.kbx
+		.gnupg/trustdb.gpg
+		.gnupg/gpg.conf
+		.gnupg/private-keys-v1.d/key
+		.gnupg/openpgp-revocs.d/rev`
+	runBoxes(t, []boxTest{
+		{`gpg()`, files, "", `
+			rw .gnupg/S.gpg-agent .gnupg/S.keyboxd
+			ro .gnupg/pubring.kbx .gnupg/gpg.conf
+			own .gnupg .gnupg/trustdb.gpg
+			no .gnupg/private-keys-v1.d .gnupg/openpgp-revocs.d .gnupg/S.gpg-agent.ssh .gnupg/S.gpg-agent.extra`},
+		{`gpg(agent = "full")`, files, "", `
+			rw .gnupg/S.gpg-agent
+			no .gnupg/private-keys-v1.d`},
+		{`gpg(agent = False)`, files, "", `
+			ro .gnupg/pubring.kbx
+			no .gnupg/S.gpg-agent`},
+		{`gpg() # moved`, "k/pubring.kbx\n.gnupg/pubring.kbx", "GNUPGHOME=$H/k", `
+			ro k/pubring.kbx
+			no .gnupg
+			env GNUPGHOME=$H/k`},
+		{`gpg() # no agent yet`, ".gnupg/pubring.kbx", "", `no .gnupg/S.gpg-agent`},
+	})
+}

@@ -1,0 +1,323 @@
+package lib_test
+
+import "testing"
+
+func TestEditors(t *testing.T) {
+	runBoxes(t, []boxTest{
+		{`vim()`, `
+			.vimrc
+			.vim/plugin/x.vim
+			.vim/undo/secret
+			.viminfo
+			.local/state/vim/viminfo`, "", `
+			ro .vimrc .vim .vim/plugin/x.vim
+			own .vim/undo
+			no .vim/undo/secret .viminfo .local`},
+		{`vim(history = True)`, `
+			.vim/undo/x
+			.viminfo
+			.local/state/vim/viminfo`, "", `
+			ro .viminfo .vim
+			rw .local/state/vim .vim/undo/x
+			own .vim/plugin/sbx.vim`},
+		{`vim(history = True) # nothing there`, "", "", `own .local/state/vim .vim/plugin/sbx.vim`},
+		{`vim() # stow, link by link`, `
+			.vimrc -> dot/vimrc
+			dot/vimrc
+			.vim/colors/a.vim -> ../../dot/a.vim
+			dot/a.vim -> b.vim
+			dot/b.vim
+			dot/c.vim`, "", `
+			link .vimrc dot/a.vim
+			ro dot/vimrc .vim/colors/a.vim dot/b.vim
+			no dot/c.vim`},
+		{`vim() # the whole directory a link`, ".vim -> dot/vim\ndot/vim/vimrc\ndot/vim/swap/", "", `
+			ro .vim/vimrc dot/vim/vimrc
+			own dot/vim/swap`},
+		{`neovim()`, `
+			.config/nvim/init.lua
+			.local/share/nvim/lazy/x
+			.local/state/nvim/shada/main.shada`, "", `
+			ro .config/nvim/init.lua .local/share/nvim/lazy/x
+			own .local/state/nvim .cache/nvim
+			no .local/state/nvim/shada`},
+		{`neovim(history = True, plugins = "rw")`, `
+			.config/my/init.lua
+			.config/nvim/init.lua
+			data/my/x
+			.local/state/my/x`, "NVIM_APPNAME=my XDG_DATA_HOME=$H/data", `
+			ro .config/my/init.lua
+			rw data/my/x .local/state/my
+			no .config/nvim`},
+		{`neovim() # home-manager`, `
+			.config/nvim/init.lua -> $R/store/files/init.lua
+			$R/store/files/init.lua -> $R/store/real.lua
+			$R/store/real.lua
+			$R/store/other`, "", `
+			ro .config/nvim/init.lua $R/store/files/init.lua
+			no $R/store/other`},
+		{`emacs()`, `
+			.emacs
+			.emacs.d/init.el
+			.emacs.d/recentf
+			.emacs.d/server/server
+			.emacs.d/auto-save-list/x`, "", `
+			ro .emacs .emacs.d/init.el
+			masked .emacs.d/recentf
+			own .emacs.d/server
+			no .emacs.d/server/server .emacs.d/auto-save-list/x`},
+		{`emacs(history = True)`, ".config/emacs/recentf\n.config/emacs/var/x", "", `
+			ro .config/emacs/recentf
+			rw .config/emacs/var/x`},
+		{`direnv()`, `
+			.config/direnv/direnvrc
+			.local/share/direnv/allow/x`, "", `ro .config/direnv/direnvrc .local/share/direnv/allow/x`},
+	})
+}
+
+func TestAgents(t *testing.T) {
+	all := `
+		.claude/settings.json
+		.claude/projects/x
+		.claude/commands/c.md
+		.claude.json
+		.codex/auth.json
+		.codex/config.toml
+		.gemini/oauth_creds.json
+		.gemini/settings.json
+		.config/opencode/opencode.json
+		.local/share/opencode/auth.json
+		.ssh/id_rsa`
+	keys := "ANTHROPIC_API_KEY=a OPENAI_API_KEY=o GEMINI_API_KEY=g GITHUB_TOKEN=t"
+	runBoxes(t, []boxTest{
+		{`claude()`, all, keys, `
+			rw .claude .claude/projects/x
+			ro .claude/settings.json .claude/commands/c.md
+			own .claude.json
+			no .codex .gemini .config/opencode .ssh
+			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
+		{`claude(keys = False)`, "", keys, `
+			own .claude
+			no .claude.json
+			env -ANTHROPIC_API_KEY`},
+		{`claude() # moved`, "c/.claude.json\nc/settings.json\n.claude/x\n.claude.json", "CLAUDE_CONFIG_DIR=$H/c", `
+			rw c/.claude.json
+			ro c/settings.json
+			no .claude .claude.json
+			env CLAUDE_CONFIG_DIR=$H/c`},
+		{`codex()`, all, keys, `
+			rw .codex/auth.json
+			ro .codex/config.toml
+			no .claude .claude.json
+			env OPENAI_API_KEY=o -ANTHROPIC_API_KEY`},
+		{`gemini()`, all, keys, `
+			rw .gemini/oauth_creds.json
+			ro .gemini/settings.json
+			no .claude
+			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
+		{`opencode()`, all, keys, `
+			rw .local/share/opencode/auth.json
+			own .local/state/opencode .cache/opencode
+			ro .config/opencode/opencode.json
+			no .claude .codex
+			env ANTHROPIC_API_KEY=a OPENAI_API_KEY=o -GITHUB_TOKEN`},
+	})
+}
+
+func TestLanguages(t *testing.T) {
+	runBoxes(t, []boxTest{
+		{`node()`, `
+			.npmrc: registry=https://example.com\n//example.com/:_authToken=secret
+			.npm/_cacache/x
+			.nvm/versions/node/v1/bin/node
+			.yarnrc.yml
+			.local/share/pnpm/store/x
+			.ssh/x`, "NPM_TOKEN=t", `
+			own .npmrc
+			ro .yarnrc.yml .nvm/versions/node/v1/bin/node
+			no .ssh
+			env -NPM_TOKEN`},
+		{`node(cache = "shared", login = True)`, ".npmrc: _authToken=x\n.npm/x", "NPM_TOKEN=t", `
+			rw .npm/x
+			ro .npmrc
+			env NPM_TOKEN=t`},
+		{`node(cache = "ro") # moved`, "n/rc\nn/c/x\n.npm/x\n.npmrc", "NPM_CONFIG_USERCONFIG=$H/n/rc npm_config_cache=$H/n/c", `
+			ro n/rc n/c/x
+			no .npm .npmrc
+			env NPM_CONFIG_USERCONFIG=$H/n/rc npm_config_cache=$H/n/c`},
+		{`node(cache = "none")`, ".npm/x", "", "own .npm\nno .npm/x"},
+		{`python()`, `
+			.pypirc
+			.netrc
+			.config/pip/pip.conf: [global]\nindex-url = https://u:p@example.com/simple\ntimeout = 9
+			.pyenv/shims/python3
+			.cache/pip/x
+			.local/lib/python3.9/site-packages/x
+			miniconda3/bin/python
+			.venv/x
+			.config/pypoetry/auth.toml`, "VIRTUAL_ENV=$H/.venv UV_PUBLISH_TOKEN=t", `
+			own .config/pip/pip.conf
+			ro .pyenv/shims/python3 .local/lib/python3.9/site-packages miniconda3/bin/python .venv/x
+			no .pypirc .netrc .config/pypoetry
+			env VIRTUAL_ENV=$H/.venv -UV_PUBLISH_TOKEN`},
+		{`python(login = True, cache = "shared")`, ".pypirc\n.cache/uv/x", "PIP_CACHE_DIR=$H/pc UV_PUBLISH_TOKEN=t", `
+			ro .pypirc
+			rw .cache/uv/x
+			no .netrc
+			env UV_PUBLISH_TOKEN=t PIP_CACHE_DIR=$H/pc`},
+		{`go(cache = "shared")`, `
+			go/pkg/mod/x
+			go/bin/tool
+			.cache/go-build/x
+			.netrc`, "", `
+			rw go/pkg/mod/x .cache/go-build/x
+			ro go/bin/tool
+			no .netrc`},
+		{`go(cache = "ro") # variables`, "a/bin/t\na/pkg/mod/x\nb/bin/u\nm/x\nc/x\ngo/x", "GOPATH=$H/a:$H/b GOCACHE=$H/c", `
+			ro a/bin/t b/bin/u a/pkg/mod/x c/x
+			no go .cache/go-build/x
+			env GOPATH=$H/a:$H/b GOCACHE=$H/c`},
+		{`go(cache = "ro") # go env -w`, ".config/go/env: GOPATH=$H/a\\nGOMODCACHE=$H/m\\nGOPROXY=https://u:p@example.com\na/bin/t\nm/x", "", `
+			ro a/bin/t m/x
+			own .config/go/env`},
+		{`go() # private caches`, "go/pkg/mod/x", "", `own go/pkg/mod/x`},
+		{`rust()`, `
+			.cargo/bin/cargo
+			.cargo/credentials.toml
+			.cargo/config.toml: [registries.x]\ntoken = "s"\nindex = "i"
+			.cargo/registry/x
+			.rustup/toolchains/x`, "CARGO_REGISTRY_TOKEN=t", `
+			ro .cargo/bin/cargo .rustup/toolchains/x
+			own .cargo .cargo/config.toml
+			no .cargo/credentials.toml
+			env -CARGO_REGISTRY_TOKEN`},
+		{`rust(login = True, cache = "shared") # moved`, "c/credentials.toml\nc/registry/x\nt/x\n.cargo/x", "CARGO_HOME=$H/c CARGO_TARGET_DIR=$H/t CARGO_REGISTRY_TOKEN=t", `
+			ro c/credentials.toml
+			rw c/registry/x t/x
+			no .cargo
+			env CARGO_HOME=$H/c CARGO_TARGET_DIR=$H/t CARGO_REGISTRY_TOKEN=t`},
+		{`java()`, `
+			.m2/settings.xml: <a>\n<servers>\n<server><password>x</password></server>\n</servers>\n<mirrors/></a>
+			.m2/settings-security.xml
+			.m2/repository/x
+			.gradle/gradle.properties: org.gradle.jvmargs=-X\nsigningKey=s
+			.gradle/caches/x
+			.gradle/daemon/x
+			jdk/bin/java`, "JAVA_HOME=$H/jdk", `
+			own .m2/settings.xml .gradle/gradle.properties
+			ro jdk/bin/java
+			no .m2/settings-security.xml .gradle/daemon
+			env JAVA_HOME=$H/jdk`},
+		{`java(login = True, cache = "shared")`, ".m2/settings.xml\n.m2/settings-security.xml\n.m2/repository/x\n.gradle/caches/x", "", `
+			ro .m2/settings.xml .m2/settings-security.xml
+			rw .m2/repository/x .gradle/caches/x`},
+		{`nix()`, `
+			.config/nix/nix.conf: access-tokens = github.com=x\nexperimental-features = y
+			.nix-profile -> .local/state/nix/profiles/profile
+			.local/state/nix/profiles/profile -> profile-1-link
+			.local/state/nix/profiles/profile-1-link/bin/hello
+			.netrc`, "", `
+			own .config/nix/nix.conf
+			ro .nix-profile/bin/hello .local/state/nix/profiles/profile-1-link/bin/hello
+			no .netrc`},
+	})
+}
+
+func TestClouds(t *testing.T) {
+	awsFiles := `
+		.aws/config: [default]\nregion = a\n[profile work]\nregion = b
+		.aws/credentials: [default]\naws_secret_access_key = s1\n[work]\naws_secret_access_key = s2
+		.aws/sso/cache/t.json
+		.ssh/x`
+	runBoxes(t, []boxTest{
+		{`aws()`, awsFiles, "AWS_SECRET_ACCESS_KEY=s AWS_PROFILE=p", `
+			ro .aws/config .aws/credentials
+			own .aws .aws/sso/cache/t.json
+			no .ssh
+			env AWS_SECRET_ACCESS_KEY=s AWS_PROFILE=p`},
+		{`aws(profile = "work")`, awsFiles, "AWS_SECRET_ACCESS_KEY=s AWS_PROFILE=p", `
+			own .aws/config .aws/credentials
+			no .aws/sso
+			env -AWS_SECRET_ACCESS_KEY AWS_PROFILE=work`},
+		{`aws() # moved`, "a/conf\na/cred\n.aws/config", "AWS_CONFIG_FILE=$H/a/conf AWS_SHARED_CREDENTIALS_FILE=$H/a/cred", `
+			ro a/conf a/cred
+			no .aws/config
+			env AWS_CONFIG_FILE=$H/a/conf AWS_SHARED_CREDENTIALS_FILE=$H/a/cred`},
+		{`gcloud()`, ".config/gcloud/credentials.db\nkey.json\n.config/other", "GOOGLE_APPLICATION_CREDENTIALS=$H/key.json", `
+			own .config/gcloud/credentials.db
+			ro key.json
+			no .config/other
+			env GOOGLE_APPLICATION_CREDENTIALS=$H/key.json`},
+		{`kube()`, `
+			.kube/config: users:\n- name: x\n  user:\n    client-key: $H/pki/key\n    client-certificate: "pki/cert"
+			pki/key
+			.kube/pki/cert
+			pki/other
+			.config/helm/repositories.yaml: - name: a\n  password: p\n  username: u`, "", `
+			ro .kube/config pki/key .kube/pki/cert
+			own .kube .config/helm/repositories.yaml
+			no pki/other`},
+		{`kube() # a list`, "a\nb\n.kube/config", "KUBECONFIG=$H/a:$H/none:$H/b", `
+			ro a b
+			no .kube/config none
+			env KUBECONFIG=$H/a:$H/none:$H/b`},
+		{`docker()`, `
+			.docker/config.json: {"auths": {"x": {"auth": "s"}}, "currentContext": "c"}
+			.docker/contexts/meta/x
+			$R/docker.sock socket
+			$R/bus socket`, "", `
+			own .docker/config.json
+			ro .docker/contexts/meta/x
+			rw $R/docker.sock
+			no $R/bus`},
+		{`docker(login = True) # elsewhere`, "d/config.json\nd/s socket\nd/certs/ca.pem\n$R/docker.sock socket", "DOCKER_HOST=unix://$H/d/s DOCKER_CONFIG=$H/d DOCKER_CERT_PATH=$H/d/certs", `
+			ro d/config.json d/certs/ca.pem
+			rw d/s
+			no $R/docker.sock
+			env DOCKER_HOST=unix://$H/d/s DOCKER_CONFIG=$H/d`},
+	})
+}
+
+func TestDesktop(t *testing.T) {
+	sockets := `
+		$R/wayland-1 socket
+		$R/wayland-0 socket
+		$R/pipewire-0 socket
+		$R/pulse/native socket
+		$R/bus socket
+		$R/x socket
+		.Xauthority
+		.config/fontconfig/fonts.conf
+		.config/pulse/cookie`
+	runBoxes(t, []boxTest{
+		{`wayland()`, sockets, "WAYLAND_DISPLAY=wayland-1", `
+			rw $R/wayland-1
+			ro .config/fontconfig/fonts.conf
+			no $R/wayland-0 $R/bus $R/pulse $R/pipewire-0
+			env WAYLAND_DISPLAY=wayland-1`},
+		{`wayland() # none there`, "", "WAYLAND_DISPLAY=wayland-9", `no $R/wayland-9`},
+		{`wayland() # absolute`, sockets, "WAYLAND_DISPLAY=$R/x", "rw $R/x\nno $R/wayland-0"},
+		{`x11()`, sockets, "DISPLAY=:77.0", `
+			ro .Xauthority
+			no $R/wayland-0 /tmp/.X11-unix
+			env DISPLAY=:77.0`},
+		{`x11() # the cookie elsewhere`, "$R/.xauth_1\n.Xauthority\n$R/x socket", "DISPLAY=$R/x:0 XAUTHORITY=$R/.xauth_1", `
+			ro $R/.xauth_1
+			rw $R/x
+			no .Xauthority
+			env XAUTHORITY=$R/.xauth_1`},
+		{`x11() # no display`, ".Xauthority", "", `no .Xauthority`},
+		{`audio()`, sockets, "", `
+			rw $R/pipewire-0 $R/pulse $R/pulse/native
+			ro .config/pulse/cookie
+			no $R/bus $R/wayland-0`},
+		{`audio() # a server of one's own`, "s socket\n$R/pulse/native socket", "PULSE_SERVER=unix:$H/s", "rw s\nno $R/pulse"},
+		{`dbus()`, sockets, "", `
+			rw $R/bus
+			no $R/wayland-0
+			env DBUS_SESSION_BUS_ADDRESS=unix:path=$R/bus`},
+		{`dbus() # elsewhere`, "$R/b socket\n$R/bus socket", "DBUS_SESSION_BUS_ADDRESS=unix:path=$R/b,guid=00", "rw $R/b\nno $R/bus"},
+		{`dbus(session = False)`, sockets, "", `no $R/bus`},
+		{`gpu()`, ".cache/mesa_shader_cache/x", "", "own .cache/mesa_shader_cache\nno .cache/mesa_shader_cache/x"},
+	})
+}
