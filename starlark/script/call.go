@@ -3,7 +3,6 @@ package script
 // call: one call as text.
 
 import (
-	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -148,31 +147,3 @@ func (a *arg) write(b *strings.Builder, indent string) {
 }
 
 func length(s string) int { return utf8.RuneCountInString(s) }
-
-// take returns a value and leaves nothing in its place.
-func take[T any](v *T) T {
-	got := *v
-	var zero T
-	*v = zero
-	return got
-}
-
-// fields returns the JSON names of the fields of a struct that are not zero.
-func fields(v any) []string {
-	var names []string
-	walk(reflect.ValueOf(v), "", &names)
-	return names
-}
-
-func walk(v reflect.Value, prefix string, names *[]string) {
-	for f, x := range v.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		switch {
-		case x.IsZero() || x.Kind() == reflect.Slice && x.Len() == 0:
-		case x.Kind() == reflect.Struct:
-			walk(x, prefix+name+".", names)
-		default:
-			*names = append(*names, prefix+name)
-		}
-	}
-}

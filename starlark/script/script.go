@@ -56,7 +56,7 @@ func (pr *printer) fault(at plan.Origin, op, format string, args ...any) {
 // unsaid names the fields of a value that are left after what a script says has
 // been taken out.
 func (pr *printer) unsaid(at plan.Origin, op string, rest any) {
-	for _, name := range fields(rest) {
+	for _, name := range plan.Fields(rest) {
 		pr.fault(at, op, "no script can say %q here", name)
 	}
 }
@@ -89,7 +89,7 @@ func (pr *printer) op(ops []plan.Op) int {
 	c, n := newCall(string(o.Kind)), 1
 	at := o.At
 	kind := o.Kind
-	dst := take(&o.Dst)
+	dst := plan.Take(&o.Dst)
 	o.Kind, o.At = "", plan.Origin{}
 	mount := func(def plan.Str) {
 		if dst != def {
@@ -98,23 +98,23 @@ func (pr *printer) op(ops []plan.Op) int {
 	}
 	switch kind {
 	case plan.Bind:
-		src := take(&o.Src)
+		src := plan.Take(&o.Src)
 		c.str(src)
 		if src != dst {
 			c.str(dst)
 		}
-		c.flag("ro", take(&o.RO))
-		c.flag("optional", take(&o.Optional))
-		if take(&o.NoFollow) {
+		c.flag("ro", plan.Take(&o.RO))
+		c.flag("optional", plan.Take(&o.Optional))
+		if plan.Take(&o.NoFollow) {
 			c.keyword("follow", "False")
 		}
-		c.flag("inside", take(&o.Inside))
-		if dev := take(&o.Devices); dev != nil {
+		c.flag("inside", plan.Take(&o.Inside))
+		if dev := plan.Take(&o.Devices); dev != nil {
 			c.keyword("dev", boolean(*dev))
 		}
 	case plan.Tmpfs:
 		c.str(dst)
-		if n := take(&o.Size); n > 1<<63-1 {
+		if n := plan.Take(&o.Size); n > 1<<63-1 {
 			pr.fault(at, "tmpfs", "no script can say a size of %d bytes", n)
 		} else if n > 0 {
 			c.keyword("size", size(n))
@@ -128,17 +128,17 @@ func (pr *printer) op(ops []plan.Op) int {
 	case plan.Proc:
 		mount("/proc")
 	case plan.Symlink:
-		c.str(take(&o.Target))
+		c.str(plan.Take(&o.Target))
 		c.str(dst)
 	case plan.Write:
 		c.str(dst)
-		c.data(take(&o.Data))
+		c.data(plan.Take(&o.Data))
 	case plan.Copy:
-		c.str(take(&o.Src))
+		c.str(plan.Take(&o.Src))
 		c.str(dst)
 	case plan.Overlay:
 		c.str(dst)
-		c.list("", take(&o.Lower))
+		c.list("", plan.Take(&o.Lower))
 		switch {
 		case o.Upper != "":
 			if o.Upper == "tmpfs" {
@@ -147,10 +147,10 @@ func (pr *printer) op(ops []plan.Op) int {
 				c.keyword("upper", quote(o.Upper))
 			}
 			o.Upper = ""
-			if work := take(&o.Work); work != "" {
+			if work := plan.Take(&o.Work); work != "" {
 				c.keyword("work", quote(work))
 			}
-		case take(&o.UpperTmpfs):
+		case plan.Take(&o.UpperTmpfs):
 			c.keyword("upper", `"tmpfs"`)
 		}
 	case plan.Mask:
@@ -158,19 +158,19 @@ func (pr *printer) op(ops []plan.Op) int {
 		for n < len(ops) && ops[n].Optional == o.Optional {
 			next := ops[n]
 			next.Kind, next.Optional, next.At = "", false, plan.Origin{}
-			dst := take(&next.Dst)
-			if len(fields(next)) > 0 {
+			dst := plan.Take(&next.Dst)
+			if len(plan.Fields(next)) > 0 {
 				break
 			}
 			c.str(dst)
 			n++
 		}
-		c.flag("optional", take(&o.Optional))
+		c.flag("optional", plan.Take(&o.Optional))
 	case plan.RemountRO:
 		c.str(dst)
 	case plan.Chmod:
 		c.str(dst)
-		if m := take(&o.Mode); m != nil {
+		if m := plan.Take(&o.Mode); m != nil {
 			pr.mode(c, at, m, true)
 		} else {
 			pr.fault(at, "chmod", "no mode is given")
@@ -182,14 +182,14 @@ func (pr *printer) op(ops []plan.Op) int {
 	}
 	switch kind {
 	case plan.Tmpfs, plan.Mkdir, plan.Write, plan.Copy:
-		if m := take(&o.Mode); m != nil {
+		if m := plan.Take(&o.Mode); m != nil {
 			pr.mode(c, at, m, false)
 		}
 	}
 	switch kind {
 	case plan.Mask, plan.RemountRO, plan.Chmod:
 	default:
-		c.flag("create", take(&o.Create))
+		c.flag("create", plan.Take(&o.Create))
 	}
 	pr.unsaid(at, string(kind), o)
 	pr.call(c)
@@ -218,20 +218,20 @@ func (pr *printer) env(env []plan.EnvOp) {
 	for i := 0; i < len(env); i++ {
 		e := env[i]
 		c := newCall(string(e.Kind))
-		at, kind := e.At, take(&e.Kind)
+		at, kind := e.At, plan.Take(&e.Kind)
 		e.At = plan.Origin{}
-		name := take(&e.Name)
+		name := plan.Take(&e.Name)
 		switch kind {
 		case plan.SetEnv:
 			c.str(name)
-			c.str(take(&e.Value))
+			c.str(plan.Take(&e.Value))
 		case plan.UnsetEnv, plan.PassEnv:
 			c.str(name)
 			for ; i+1 < len(env) && env[i+1].Kind == kind && env[i+1].Value == "" && env[i+1].Keep == nil; i++ {
 				c.str(env[i+1].Name)
 			}
 		case plan.ClearEnv:
-			if keep := take(&e.Keep); len(keep) > 0 {
+			if keep := plan.Take(&e.Keep); len(keep) > 0 {
 				c.list("keep", keep)
 			}
 			e.Name = name
@@ -262,21 +262,21 @@ func (pr *printer) settings(p *plan.Plan) {
 	}
 
 	pr.group()
-	flag(take(&rest.Identity.Root), "become_root")
+	flag(plan.Take(&rest.Identity.Root), "become_root")
 	pr.user(&rest.Identity)
 	pr.caps(&rest.Caps, p.Where["capabilities"])
-	off(!take(&rest.NoNewPrivs), "no_new_privs")
+	off(!plan.Take(&rest.NoNewPrivs), "no_new_privs")
 
 	pr.group()
 	ns := newCall("unshare")
-	ns.flag("net", take(&rest.Unshare.Net))
-	ns.flag("ipc", take(&rest.Unshare.IPC))
-	ns.flag("pid", take(&rest.Unshare.PID))
-	host := take(&rest.Hostname)
-	uts := take(&rest.Unshare.UTS)
+	ns.flag("net", plan.Take(&rest.Unshare.Net))
+	ns.flag("ipc", plan.Take(&rest.Unshare.IPC))
+	ns.flag("pid", plan.Take(&rest.Unshare.PID))
+	host := plan.Take(&rest.Hostname)
+	uts := plan.Take(&rest.Unshare.UTS)
 	ns.flag("uts", uts && host == "") // hostname has it as well
-	ns.flag("cgroup", take(&rest.Unshare.Cgroup))
-	ns.flag("time", take(&rest.Unshare.Time))
+	ns.flag("cgroup", plan.Take(&rest.Unshare.Cgroup))
+	ns.flag("time", plan.Take(&rest.Unshare.Time))
 	if len(ns.args) > 0 {
 		pr.call(ns)
 	}
@@ -287,35 +287,35 @@ func (pr *printer) settings(p *plan.Plan) {
 		c.str(plan.Str(host))
 		pr.call(c)
 	}
-	off(!take(&rest.Init), "init")
-	off(!take(&rest.DieWithParent), "die_with_parent")
-	flag(take(&rest.NewSession), "new_session")
+	off(!plan.Take(&rest.Init), "init")
+	off(!plan.Take(&rest.DieWithParent), "die_with_parent")
+	flag(plan.Take(&rest.NewSession), "new_session")
 
 	pr.group()
-	flag(take(&rest.SuppressChown), "suppress_chown")
-	flag(take(&rest.SuppressSync), "suppress_sync")
-	pr.rlimits(take(&rest.Rlimits))
-	pr.fds("close_fd", take(&rest.CloseFDs), p.Where["close_fd"])
-	pr.fds("pass_fd", take(&rest.PassFDs), p.Where["pass_fd"])
-	flag(take(&rest.PackFDs), "pack_fds")
+	flag(plan.Take(&rest.SuppressChown), "suppress_chown")
+	flag(plan.Take(&rest.SuppressSync), "suppress_sync")
+	pr.rlimits(plan.Take(&rest.Rlimits))
+	pr.fds("close_fd", plan.Take(&rest.CloseFDs), p.Where["close_fd"])
+	pr.fds("pass_fd", plan.Take(&rest.PassFDs), p.Where["pass_fd"])
+	flag(plan.Take(&rest.PackFDs), "pack_fds")
 
 	pr.group()
-	if m := take(&rest.Umask); m != nil && *m > 0o777 {
+	if m := plan.Take(&rest.Umask); m != nil && *m > 0o777 {
 		pr.fault(p.Where["umask"], "umask", "no script can say the mode %v", m)
 	} else if m != nil {
 		c := newCall("umask")
 		c.add("", octal(*m))
 		pr.call(c)
 	}
-	if dir := take(&rest.Dir); dir != "" && rest.SameDir {
+	if dir := plan.Take(&rest.Dir); dir != "" && rest.SameDir {
 		pr.fault(p.Where["same_dir"], "same_dir", "no script can say chdir as well")
 	} else if dir != "" {
 		c := newCall("chdir")
 		c.str(dir)
 		pr.call(c)
 	}
-	flag(take(&rest.SameDir), "same_dir")
-	if argv := take(&rest.Command); len(argv) > 0 {
+	flag(plan.Take(&rest.SameDir), "same_dir")
+	if argv := plan.Take(&rest.Command); len(argv) > 0 {
 		c := newCall("command")
 		c.list("", argv)
 		pr.call(c)
@@ -324,7 +324,7 @@ func (pr *printer) settings(p *plan.Plan) {
 }
 
 func (pr *printer) user(id *plan.Identity) {
-	uid, gid := take(&id.UID), take(&id.GID)
+	uid, gid := plan.Take(&id.UID), plan.Take(&id.GID)
 	if uid == nil && gid == nil {
 		return
 	}
@@ -344,7 +344,7 @@ func (pr *printer) user(id *plan.Identity) {
 
 func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 	c := newCall("capabilities")
-	set := take(&caps.Set)
+	set := plan.Take(&caps.Set)
 	switch set {
 	case "":
 		return
@@ -352,7 +352,7 @@ func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 		c.str(plan.Str(set))
 	case "keep":
 		var names []plan.Str
-		for _, n := range take(&caps.Keep) {
+		for _, n := range plan.Take(&caps.Keep) {
 			if plan.CapNumber(n) < 0 {
 				pr.fault(at, "capabilities", "no script can say the capability %q", n)
 				continue
@@ -374,7 +374,7 @@ func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 func (pr *printer) rlimits(list []plan.Rlimit) {
 	said := map[string]bool{}
 	for _, r := range list {
-		at, name, soft, hard := r.At, take(&r.Name), take(&r.Soft), take(&r.Hard)
+		at, name, soft, hard := r.At, plan.Take(&r.Name), plan.Take(&r.Soft), plan.Take(&r.Hard)
 		r.At = plan.Origin{}
 		if said[name] || plan.RlimitNumber(name) < 0 || soft > hard {
 			pr.fault(at, "rlimit", "no script can say this limit: %q, soft %d, hard %d", name, soft, hard)

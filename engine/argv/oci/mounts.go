@@ -1,0 +1,392 @@
+package oci
+
+// The operations of a plan, as mounts and as files of the root.
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sbx/engine/host"
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+)
+
+// operations converts the layout's steps.
+func (c *converter) operations(l *layout.Layout) {
+	steps := l.Steps
+	if l.Root != nil {
+		c.absent(l.Root)
+		c.root(l.Root)
+	}
+	for _, s := range steps {
+		c.absent(s)
+	}
+	for i, s := range steps {
+		if at := c.missing[s]; at != nil {
+			c.cannot(s.Op.At, string(s.Op.Kind), "make it there first", "destination %q does not exist in the read-only %s at %q, and runtimes cannot add it",
+				s.Op.Dst, at.Op.Kind, at.Op.Dst)
+			continue
+		}
+		c.step(s, steps[i+1:])
+		c.unsaidOf(s.Op)
+	}
+}
+
+// absent finds the steps whose destination sbx adds to a tree of the host.
+func (c *converter) absent(s *layout.Step) {
+	for _, e := range s.Extra {
+		if e.Step != nil {
+			c.missing[e.Step] = s
+		}
+	}
+	for _, sk := range s.Skeletons {
+		for _, e := range sk.Entries {
+			if e.Step != nil {
+				c.missing[e.Step] = s
+			}
+		}
+	}
+}
+
+// root converts what makes the root.
+func (c *converter) root(s *layout.Step) {
+	op := s.Op
+	root := &c.bundle.Spec.Root
+	switch op.Kind {
+	case plan.Tmpfs, plan.Mkdir:
+		c.entries(RootDir, Entry{Kind: EntryDir, Mode: dirMode(op)})
+		if op.Size > 0 {
+			c.cannot(op.At, "tmpfs", "", "the root is a directory of the bundle, without a limit of its size")
+		}
+	case plan.Bind:
+		if !c.text(op.At, "bind", "source", string(op.Src)) {
+			return
+		}
+		root.Path, root.Readonly = string(op.Src), op.RO
+		c.bundle.Entries, c.entry = nil, map[string]int{}
+		if at, ok := c.mountBelow(string(op.Src)); ok && op.RO {
+			c.cannot(op.At, "bind", "bind its parts one by one", "of the root only %q itself becomes read-only, and not what is mounted at %q", op.Src, at)
+		}
+	default:
+		c.cannot(op.At, string(op.Kind), "", "cannot be the root of a bundle")
+	}
+	c.unsaidOf(op)
+}
+
+// mountBelow returns a mount point of the host below dir.
+func (c *converter) mountBelow(dir string) (string, bool) {
+	points, err := c.facts.Mounts()
+	if err != nil {
+		return "", false
+	}
+	for _, p := range points {
+		if p != dir && within(p, dir) {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// step converts one operation; later ones come after it.
+func (c *converter) step(s *layout.Step, later []*layout.Step) {
+	op, dst := s.Op, s.Target.Path
+	if !c.text(op.At, string(op.Kind), "destination", dst) || s.Done && op.Kind != plan.RemountRO {
+		return
+	}
+	switch op.Kind {
+	case plan.Bind:
+		c.bind(s)
+	case plan.Tmpfs:
+		size := ""
+		if op.Size > 0 {
+			size = "size=" + strconv.FormatUint(op.Size, 10)
+		}
+		c.mount(s, Mount{Type: "tmpfs", Source: "tmpfs", Options: options("nosuid", "nodev", fmt.Sprintf("mode=%04o", dirMode(op)), size)})
+	case plan.Mqueue:
+		c.mount(s, Mount{Type: "mqueue", Source: "mqueue", Options: options("nosuid", "nodev", "noexec")})
+	case plan.Proc:
+		if c.plan.Unshare.PID {
+			c.mount(s, Mount{Type: "proc", Source: "proc", Options: options("nosuid", "nodev", "noexec")})
+		} else {
+			c.mount(s, Mount{Type: "bind", Source: "/proc", Options: options("rbind", "rnosuid", "rnodev", "rnoexec")})
+		}
+	case plan.Dev:
+		c.device(s)
+	case plan.Overlay:
+		c.overlay(s)
+	case plan.Mkdir:
+		if !c.inRoot(s, Entry{Kind: EntryDir, Mode: dirMode(op)}) {
+			c.cannot(op.At, "mkdir", "", "%q would have to be made in a tree that is not the bundle's", op.Dst)
+		}
+	case plan.Symlink:
+		if c.text(op.At, "symlink", "target", string(op.Target)) && !c.inRoot(s, Entry{Kind: EntrySymlink, Data: string(op.Target)}) {
+			c.cannot(op.At, "symlink", "", "%q would have to be made in a tree that is not the bundle's", op.Dst)
+		}
+	case plan.Write, plan.Copy:
+		c.file(s)
+	case plan.Mask:
+		for _, x := range later {
+			if within(x.Target.Path, dst) && x.Target.Path != dst {
+				c.cannot(op.At, "mask", "", "runtimes mask %q after all else, and so hide %q", op.Dst, x.Op.Dst)
+				return
+			}
+		}
+		c.bundle.Spec.Linux.MaskedPaths = append(c.bundle.Spec.Linux.MaskedPaths, dst)
+	case plan.RemountRO:
+		c.readonly(dst)
+	case plan.Chmod:
+		c.chmod(s)
+	default:
+		c.cannot(op.At, string(op.Kind), "", "a bundle has no such operation")
+	}
+}
+
+// unsaidOf names what an operation says that this package does not know.
+func (c *converter) unsaidOf(op *plan.Op) {
+	o := *op
+	o.Kind, o.Dst, o.At, o.Optional, o.Create = "", "", plan.Origin{}, false, false // by the layout
+	o.Src, o.Inside, o.NoFollow, o.RO, o.Devices = "", false, false, false, nil
+	o.Target, o.Data, o.Size, o.Mode = "", "", 0, nil
+	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""
+	for _, name := range plan.Fields(o) {
+		c.cannot(op.At, string(op.Kind), "", "a bundle cannot say %q", name)
+	}
+}
+
+func (c *converter) mount(s *layout.Step, m Mount) {
+	m.Destination = s.Target.Path
+	c.bundle.Spec.Mounts = append(c.bundle.Spec.Mounts, m)
+}
+
+func (c *converter) bind(s *layout.Step) {
+	op := s.Op
+	src := string(op.Src)
+	switch {
+	case op.Inside:
+		c.cannot(op.At, "bind", "", "runtimes cannot bind %q of the container itself", op.Src)
+		return
+	case !c.text(op.At, "bind", "source", src):
+		return
+	case op.NoFollow && c.facts.Lstat(src).Type == host.Symlink:
+		if !c.inRoot(s, Entry{Kind: EntrySymlink, Data: c.facts.Lstat(src).Target}) {
+			c.cannot(op.At, "bind", "", "runtimes cannot bind the symlink %q itself", op.Src)
+		}
+		return
+	}
+	ro, dev := "", "rnodev"
+	if op.RO {
+		ro = "rro"
+	}
+	if devices(op) {
+		dev = ""
+	}
+	c.mount(s, Mount{Type: "bind", Source: src, Options: options("rbind", ro, "rnosuid", dev)})
+}
+
+// devices reports whether device nodes work below a bind.
+func devices(op *plan.Op) bool {
+	if op.Devices != nil {
+		return *op.Devices
+	}
+	return op.Src == "/" || within(string(op.Src), "/dev")
+}
+
+// device converts dev: runtimes make the usual devices in /dev themselves.
+func (c *converter) device(s *layout.Step) {
+	if s.Target.Path != "/dev" {
+		c.cannot(s.Op.At, "dev", "", "runtimes make devices in /dev only, not at %q", s.Op.Dst)
+		return
+	}
+	c.dev = true
+	c.mount(s, Mount{Type: "tmpfs", Source: "tmpfs", Options: options("nosuid", "strictatime", "mode=0755", "size=65536k")})
+	sub := func(name string, m Mount) {
+		m.Destination = "/dev/" + name
+		c.bundle.Spec.Mounts = append(c.bundle.Spec.Mounts, m)
+	}
+	sub("pts", Mount{Type: "devpts", Source: "devpts", Options: options("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")})
+	sub("shm", Mount{Type: "tmpfs", Source: "shm", Options: options("nosuid", "noexec", "nodev", "mode=1777")})
+	if c.facts.Lstat("/dev/fuse").Type == host.Device {
+		c.bundle.Spec.Linux.Devices = append(c.bundle.Spec.Linux.Devices, Device{Path: "/dev/fuse", Type: "c", Major: 10, Minor: 229, FileMode: 0o666})
+	}
+}
+
+func (c *converter) overlay(s *layout.Step) {
+	op := s.Op
+	paths := append([]plan.Str{op.Upper, op.Work}, op.Lower...)
+	for _, p := range paths {
+		if !c.text(op.At, "overlay", "directory", string(p)) {
+			return
+		}
+		if strings.ContainsAny(string(p), `,:\`) {
+			c.cannot(op.At, "overlay", "", "directory %q has a character in it that the options of a mount cannot hold", p)
+			return
+		}
+	}
+	// The kernel takes the topmost layer first.
+	var lower []string
+	for i := len(op.Lower) - 1; i >= 0; i-- {
+		lower = append(lower, string(op.Lower[i]))
+	}
+	m := Mount{Type: "overlay", Source: "overlay", Options: []string{"nosuid", "nodev"}}
+	switch {
+	case op.UpperTmpfs:
+		c.cannot(op.At, "overlay", "name a directory with upper", "runtimes have no upper directory in memory for %q", op.Dst)
+		return
+	case op.Upper == "" && len(lower) == 1:
+		m = Mount{Type: "bind", Source: lower[0], Options: options("bind", "ro", "nosuid", "nodev")}
+	case op.Upper == "":
+		m.Options = append(m.Options, "ro", "lowerdir="+strings.Join(lower, ":"))
+	case op.Work == "":
+		c.cannot(op.At, "overlay", "name an empty directory beside upper with work", "runtimes make no work directory for upper %q", op.Upper)
+		return
+	default:
+		m.Options = append(m.Options, "lowerdir="+strings.Join(lower, ":"), "upperdir="+string(op.Upper), "workdir="+string(op.Work))
+	}
+	if m.Type == "overlay" && !c.facts.Privileged(c.plan) {
+		m.Options = append(m.Options, "userxattr")
+	}
+	c.mount(s, m)
+}
+
+// inRoot makes the step's thing an entry of the bundle's root, where it is that.
+func (c *converter) inRoot(s *layout.Step, e Entry) bool {
+	if s.Target.Place != layout.Own || s.Target.Exists != host.Missing {
+		return false
+	}
+	if m := c.over(s.Target.Path); m != nil {
+		// A tmpfs can begin as a copy of what it covers.
+		if m.Type != "tmpfs" || m.Destination == "/dev" {
+			return false
+		}
+		if m.Options[len(m.Options)-1] != "tmpcopyup" {
+			m.Options = append(m.Options, "tmpcopyup")
+			c.entries(RootDir+m.Destination, Entry{Kind: EntryDir, Mode: modeOption(m)})
+		}
+	} else if c.bundle.Spec.Root.Path != RootDir {
+		return false
+	}
+	c.entries(RootDir+s.Target.Path, e)
+	return true
+}
+
+// over returns the mount that a path lies in, so far, but for one at the path.
+func (c *converter) over(path string) *Mount {
+	var best *Mount
+	for i := range c.bundle.Spec.Mounts {
+		m := &c.bundle.Spec.Mounts[i]
+		if m.Destination != path && within(path, m.Destination) && (best == nil || len(m.Destination) >= len(best.Destination)) {
+			best = m
+		}
+	}
+	return best
+}
+
+// modeOption returns the mode of a tmpfs.
+func modeOption(m *Mount) uint32 {
+	for _, o := range m.Options {
+		if v, ok := strings.CutPrefix(o, "mode="); ok {
+			n, _ := strconv.ParseUint(v, 8, 32)
+			return uint32(n)
+		}
+	}
+	return 0o755
+}
+
+// file makes a file of the sandbox's own: in the root, or mounted.
+func (c *converter) file(s *layout.Step) {
+	op := s.Op
+	e := Entry{Kind: EntryFile, Mode: 0o644, Data: string(op.Data), From: string(op.Src)}
+	if op.Mode != nil {
+		e.Mode = uint32(*op.Mode)
+	} else if op.Kind == plan.Copy {
+		e.Mode = c.facts.Stat(string(op.Src)).Mode & 0o777
+	}
+	if c.inRoot(s, e) {
+		return
+	}
+	name := FilesDir + "/" + strconv.Itoa(c.files)
+	c.files++
+	c.entries(name, e)
+	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", "nosuid", "nodev")})
+}
+
+// readonly makes a tree read-only: the mounts in it, and what of it is none.
+func (c *converter) readonly(dst string) {
+	spec := &c.bundle.Spec
+	found := false
+	for i := range spec.Mounts {
+		m := &spec.Mounts[i]
+		if !within(m.Destination, dst) {
+			continue
+		}
+		found = found || m.Destination == dst
+		ro := "ro"
+		for _, o := range m.Options {
+			switch o {
+			case "rbind":
+				ro = "rro"
+			case "ro", "rro":
+				ro = ""
+			}
+		}
+		if ro != "" {
+			m.Options = append([]string{ro}, m.Options...)
+		}
+	}
+	switch {
+	case dst == "/":
+		spec.Root.Readonly = true
+	case !found:
+		spec.Linux.ReadonlyPaths = append(spec.Linux.ReadonlyPaths, dst)
+	}
+}
+
+// chmod changes the mode of something of the bundle's own.
+func (c *converter) chmod(s *layout.Step) {
+	dst, mode := s.Target.Path, uint32(*s.Op.Mode)
+	path := RootDir + strings.TrimSuffix(dst, "/")
+	for i := range c.bundle.Spec.Mounts {
+		m := &c.bundle.Spec.Mounts[i]
+		switch {
+		case m.Destination != dst:
+		case m.Type == "tmpfs":
+			for k, o := range m.Options {
+				if strings.HasPrefix(o, "mode=") {
+					m.Options[k] = fmt.Sprintf("mode=%04o", mode)
+				}
+			}
+			if k, ok := c.entry[path]; ok {
+				c.bundle.Entries[k].Mode = mode
+			}
+			return
+		case strings.HasPrefix(m.Source, FilesDir+"/"):
+			c.bundle.Entries[c.entry[m.Source]].Mode = mode
+			return
+		}
+	}
+	if i, ok := c.entry[path]; ok && c.bundle.Entries[i].Kind != EntrySymlink {
+		c.bundle.Entries[i].Mode = mode
+		return
+	}
+	if s.Dir && c.over(dst) == nil && c.bundle.Spec.Root.Path == RootDir { // a parent of something
+		c.entries(path, Entry{Kind: EntryDir, Mode: mode})
+		return
+	}
+	c.cannot(s.Op.At, "chmod", "", "%q is made by the runtime, which gives it its own mode", s.Op.Dst)
+}
+
+func dirMode(op *plan.Op) uint32 {
+	if op.Mode != nil {
+		return uint32(*op.Mode)
+	}
+	if strings.HasSuffix(strings.TrimRight(string(op.Dst), "/"), "/tmp") {
+		return 0o1777
+	}
+	return 0o755
+}
+
+// within reports whether the clean path p is dir or lies below it.
+func within(p, dir string) bool {
+	return dir == "/" || strings.HasPrefix(p, dir) && (len(p) == len(dir) || p[len(dir)] == '/')
+}

@@ -1,0 +1,39 @@
+package plan
+
+// Fields: what a value says, for those who turn plans into something else and
+// must not drop a part of them.
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Take returns a value and leaves the zero value in its place.
+func Take[T any](v *T) T {
+	got := *v
+	var zero T
+	*v = zero
+	return got
+}
+
+// Fields returns the JSON names of the fields of a struct that are not zero,
+// "outer.inner" in structs of it. Who has taken out what can be said finds what
+// cannot.
+func Fields(v any) []string {
+	var names []string
+	fields(reflect.ValueOf(v), "", &names)
+	return names
+}
+
+func fields(v reflect.Value, prefix string, names *[]string) {
+	for f, x := range v.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case x.IsZero() || x.Kind() == reflect.Slice && x.Len() == 0:
+		case x.Kind() == reflect.Struct:
+			fields(x, prefix+name+".", names)
+		default:
+			*names = append(*names, prefix+name)
+		}
+	}
+}
