@@ -90,6 +90,8 @@ type evaluator struct {
 	cur    *module // whose top level runs
 	call   call
 
+	defaults defaults
+
 	loading int // modules being evaluated
 	modules map[string]*module
 	values  map[string]starlark.Value // built-ins in use

@@ -32,13 +32,83 @@ func (c *call) op(kind plan.Kind, dst plan.Str) (*plan.Op, error) {
 	return op, nil
 }
 
+// defaults are what operations take for arguments that they are not given.
+type defaults struct {
+	create, followDst, suid bool
+	dev                     *bool
+	parentMode              *plan.Mode
+	content                 plan.Content
+}
+
+func fnDefaults(c *call) (starlark.Value, error) {
+	d := &c.ev.defaults
+	create, follow, suid := c.bool(0, d.create), c.bool(1, d.followDst), c.bool(3, d.suid)
+	dev := c.devices(4)
+	parent, err := c.parentMode(2)
+	if err != nil {
+		return nil, err
+	}
+	content, err := c.content(5)
+	if err != nil {
+		return nil, err
+	}
+	*d = defaults{create, follow, suid, dev, parent, content}
+	return starlark.None, nil
+}
+
+// added is op, with create as argument i and follow_dst and parent_mode after it.
+func (c *call) added(kind plan.Kind, dst plan.Str, i int) (*plan.Op, error) {
+	parent, err := c.parentMode(i + 2)
+	if err != nil {
+		return nil, err
+	}
+	op, err := c.op(kind, dst)
+	if err != nil {
+		return nil, err
+	}
+	op.Create, op.Follow, op.ParentMode = c.bool(i, c.ev.defaults.create), c.bool(i+1, c.ev.defaults.followDst), parent
+	return op, nil
+}
+
+// devices returns argument i, a bool or None; the default where not given.
+func (c *call) devices(i int) *bool {
+	if c.v[i] == nil {
+		return c.ev.defaults.dev
+	}
+	if !c.given(i) {
+		return nil
+	}
+	dev := c.bool(i, false)
+	return &dev
+}
+
+// parentMode returns argument i, a mode or None; the default where not given.
+func (c *call) parentMode(i int) (*plan.Mode, error) {
+	if c.v[i] == nil {
+		return c.ev.defaults.parentMode, nil
+	}
+	return c.mode(i)
+}
+
+// content returns argument i, which says where content goes.
+func (c *call) content(i int) (plan.Content, error) {
+	if c.v[i] == nil {
+		return c.ev.defaults.content, nil
+	}
+	switch s := plan.Content(c.str(i)); s {
+	case plan.ContentAuto, plan.ContentThrough, plan.ContentMount:
+		return s, nil
+	}
+	return "", wrong("argument "+quote(c.b.spec.args[i].name)+" is "+show(c.v[i])+`, want "through", "mount" or None`, "")
+}
+
 func fnBind(c *call) (starlark.Value, error) {
 	src := c.str(0)
 	dst := src
 	if c.given(1) {
 		dst = c.str(1)
 	}
-	op, err := c.op(plan.Bind, dst)
+	op, err := c.added(plan.Bind, dst, 7)
 	if err != nil {
 		return nil, err
 	}
@@ -47,25 +117,36 @@ func fnBind(c *call) (starlark.Value, error) {
 	op.Optional = c.bool(3, false)
 	op.NoFollow = !c.bool(4, true)
 	op.Inside = c.bool(5, false)
-	if c.given(6) {
-		dev := c.bool(6, false)
-		op.Devices = &dev
-	}
-	op.Create = c.bool(7, false)
+	op.Devices = c.devices(6)
+	op.Suid = c.bool(10, c.ev.defaults.suid)
 	return starlark.None, nil
 }
 
-// node adds an operation with a mode (argument m) and create (argument cr).
-func (c *call) node(kind plan.Kind, dst plan.Str, m, cr int) (*plan.Op, error) {
+func fnBindFD(c *call) (starlark.Value, error) {
+	n, err := c.int(0, 0, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	op, err := c.added(plan.Bind, c.str(1), 4)
+	if err != nil {
+		return nil, err
+	}
+	fd := int(n)
+	op.SrcFD, op.RO, op.Devices, op.Suid = &fd, c.bool(2, false), c.devices(3), c.bool(7, c.ev.defaults.suid)
+	return starlark.None, nil
+}
+
+// node is added with a mode before create.
+func (c *call) node(kind plan.Kind, dst plan.Str, m int) (*plan.Op, error) {
 	mode, err := c.mode(m)
 	if err != nil {
 		return nil, err
 	}
-	op, err := c.op(kind, dst)
+	op, err := c.added(kind, dst, m+1)
 	if err != nil {
 		return nil, err
 	}
-	op.Mode, op.Create = mode, c.bool(cr, false)
+	op.Mode = mode
 	return op, nil
 }
 
@@ -74,11 +155,11 @@ func fnTmpfs(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	op, err := c.node(plan.Tmpfs, c.str(0), 2, 3)
+	op, err := c.node(plan.Tmpfs, c.str(0), 2)
 	if err != nil {
 		return nil, err
 	}
-	op.Size = size
+	op.Size, op.Suid, op.Devices = size, c.bool(6, c.ev.defaults.suid), c.devices(7)
 	return starlark.None, nil
 }
 
@@ -112,23 +193,23 @@ func (c *call) size(i int) (uint64, error) {
 }
 
 func fnMkdir(c *call) (starlark.Value, error) {
-	if _, err := c.node(plan.Mkdir, c.str(0), 1, 2); err != nil {
+	if _, err := c.node(plan.Mkdir, c.str(0), 1); err != nil {
 		return nil, err
 	}
 	return starlark.None, nil
 }
 
-// mount adds an operation whose only arguments are dst, with that default, and
+// mount adds an operation whose first arguments are dst, with that default, and
 // create.
 func (c *call) mount(kind plan.Kind, dst plan.Str) (starlark.Value, error) {
 	if c.v[0] != nil {
 		dst = c.str(0)
 	}
-	op, err := c.op(kind, dst)
+	op, err := c.added(kind, dst, 1)
 	if err != nil {
 		return nil, err
 	}
-	op.Create = c.bool(1, false)
+	op.Bare = c.bool(4, false)
 	return starlark.None, nil
 }
 
@@ -136,26 +217,46 @@ func fnMqueue(c *call) (starlark.Value, error) { return c.mount(plan.Mqueue, "/d
 func fnDev(c *call) (starlark.Value, error)    { return c.mount(plan.Dev, "/dev") }
 func fnProc(c *call) (starlark.Value, error)   { return c.mount(plan.Proc, "/proc") }
 
-func fnSymlink(c *call) (starlark.Value, error) {
-	op, err := c.op(plan.Symlink, c.str(1))
+// file adds an operation whose content goes where argument i, the last but for ro,
+// says; m is that of the mode, or negative.
+func (c *call) file(kind plan.Kind, dst plan.Str, m, i int) (*plan.Op, error) {
+	content, err := c.content(i)
 	if err != nil {
 		return nil, err
 	}
-	op.Target, op.Create = c.str(0), c.bool(2, false)
+	var op *plan.Op
+	if m < 0 {
+		op, err = c.added(kind, dst, i-3)
+	} else {
+		op, err = c.node(kind, dst, m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	op.Content = content
+	return op, nil
+}
+
+func fnSymlink(c *call) (starlark.Value, error) {
+	op, err := c.file(plan.Symlink, c.str(1), -1, 5)
+	if err != nil {
+		return nil, err
+	}
+	op.Target = c.str(0)
 	return starlark.None, nil
 }
 
 func fnWrite(c *call) (starlark.Value, error) {
-	op, err := c.node(plan.Write, c.str(0), 2, 3)
+	op, err := c.file(plan.Write, c.str(0), 2, 6)
 	if err != nil {
 		return nil, err
 	}
-	op.Data = c.str(1)
+	op.Data, op.RO = c.str(1), c.bool(7, false)
 	return starlark.None, nil
 }
 
 func fnCopy(c *call) (starlark.Value, error) {
-	op, err := c.node(plan.Copy, c.str(1), 2, 3)
+	op, err := c.file(plan.Copy, c.str(1), 2, 6)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +273,7 @@ func fnOverlay(c *call) (starlark.Value, error) {
 	if c.given(3) && (!c.given(2) || upper == "tmpfs") {
 		return nil, wrong(`argument "work" needs an "upper" that is a path`, "")
 	}
-	op, err := c.op(plan.Overlay, c.str(0))
+	op, err := c.added(plan.Overlay, c.str(0), 4)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +283,7 @@ func fnOverlay(c *call) (starlark.Value, error) {
 	} else {
 		op.Upper = upper
 	}
-	op.Work, op.Create = work, c.bool(4, false)
+	op.Work, op.Suid, op.Devices = work, c.bool(7, c.ev.defaults.suid), c.devices(8)
 	return starlark.None, nil
 }
 
@@ -198,8 +299,13 @@ func fnMask(c *call) (starlark.Value, error) {
 }
 
 func fnRemountRO(c *call) (starlark.Value, error) {
-	if _, err := c.op(plan.RemountRO, c.str(0)); err != nil {
+	op, err := c.op(plan.RemountRO, c.str(0))
+	if err != nil {
 		return nil, err
+	}
+	if c.given(1) {
+		dev := c.bool(1, false)
+		op.Devices = &dev
 	}
 	return starlark.None, nil
 }
@@ -215,4 +321,37 @@ func fnChmod(c *call) (starlark.Value, error) {
 	}
 	op.Mode = mode
 	return starlark.None, nil
+}
+
+func fnOrder(c *call) (starlark.Value, error) {
+	switch s := c.str(0); s {
+	case "tree":
+		c.ev.plan.Order = plan.OrderTree
+	case "given":
+		c.ev.plan.Order = plan.OrderGiven
+	default:
+		return nil, wrong(`argument "order" is `+show(c.v[0])+`, want "tree" or "given"`, "")
+	}
+	return c.set()
+}
+
+func fnPropagation(c *call) (starlark.Value, error) {
+	switch s := c.str(0); s {
+	case "private":
+		c.ev.plan.Propagation = plan.PropagationPrivate
+	case "slave":
+		c.ev.plan.Propagation = plan.PropagationSlave
+	default:
+		return nil, wrong(`argument "kind" is `+show(c.v[0])+`, want "private" or "slave"`, "")
+	}
+	return c.set()
+}
+
+func fnPointMode(c *call) (starlark.Value, error) {
+	mode, err := c.mode(0)
+	if err != nil {
+		return nil, err
+	}
+	c.ev.plan.PointMode = mode
+	return c.set()
 }

@@ -25,6 +25,7 @@ func Print(p *plan.Plan, head string) (string, plan.Diagnostics) {
 		line = strings.TrimRight(plan.Printable(strings.TrimSuffix(line, "\n")), " \t")
 		pr.b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
 	}
+	pr.defaults(p)
 	pr.ops(p.Ops)
 	pr.env(p.Env)
 	pr.settings(p)
@@ -35,6 +36,7 @@ func Print(p *plan.Plan, head string) (string, plan.Diagnostics) {
 type printer struct {
 	b      strings.Builder
 	gap    bool // the next call begins a group
+	def    common
 	faults plan.Diagnostics
 }
 
@@ -82,6 +84,160 @@ func (pr *printer) ops(ops []plan.Op) {
 	}
 }
 
+// common are the arguments that many operations share; what most say becomes the
+// default.
+type common struct {
+	create, followDst, suid bool
+	dev                     string // as Starlark; "None"
+	parentMode              string
+	content                 string
+}
+
+// Which operations take which of common.
+func takesCreate(k plan.Kind) bool {
+	switch k {
+	case plan.Mask, plan.RemountRO, plan.Chmod:
+		return false
+	}
+	return true
+}
+
+func takesSuid(k plan.Kind) bool { return k == plan.Bind || k == plan.Tmpfs || k == plan.Overlay }
+
+func takesContent(k plan.Kind) bool {
+	return k == plan.Symlink || k == plan.Write || k == plan.Copy
+}
+
+// commonOf returns the arguments of an operation.
+func commonOf(o *plan.Op) common {
+	c := common{create: o.Create, followDst: o.Follow, suid: o.Suid, dev: "None", parentMode: "None", content: "None"}
+	if o.Devices != nil {
+		c.dev = boolean(*o.Devices)
+	}
+	if o.ParentMode != nil {
+		c.parentMode = octal(*o.ParentMode)
+	}
+	if o.Content != "" {
+		c.content = quote(plan.Str(o.Content))
+	}
+	return c
+}
+
+// defaults writes what holds for all operations, and the defaults that are
+// another than usual in most of those concerned.
+func (pr *printer) defaults(p *plan.Plan) {
+	pr.group()
+	setting := func(name, text string) {
+		c := newCall(name)
+		c.add("", text)
+		pr.call(c)
+	}
+	switch p.Order {
+	case plan.OrderTree:
+	case plan.OrderGiven:
+		setting("order", quote(plan.Str(p.Order)))
+	default:
+		pr.fault(p.Where["order"], "order", "no script can say the order %q", p.Order)
+	}
+	switch p.Propagation {
+	case plan.PropagationPrivate:
+	case plan.PropagationSlave:
+		setting("propagation", quote(plan.Str(p.Propagation)))
+	default:
+		pr.fault(p.Where["propagation"], "propagation", "no script can say the propagation %q", p.Propagation)
+	}
+	switch m := p.PointMode; {
+	case m == nil:
+	case *m > 0o7777:
+		pr.fault(p.Where["mount_point_mode"], "mount_point_mode", "no script can say the mode %v", m)
+	default:
+		setting("mount_point_mode", octal(*m))
+	}
+
+	votes := map[common]int{} // each with one field that counts
+	makes, mounts, contents := 0, 0, 0
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		c := commonOf(o)
+		if takesCreate(o.Kind) {
+			makes++
+			votes[common{create: c.create}]++
+			votes[common{followDst: c.followDst}]++
+			votes[common{parentMode: c.parentMode}]++
+		}
+		if takesSuid(o.Kind) {
+			mounts++
+			votes[common{suid: c.suid}]++
+			votes[common{dev: c.dev}]++
+		}
+		if takesContent(o.Kind) {
+			contents++
+			votes[common{content: c.content}]++
+		}
+	}
+	most := func(v common, of int) bool { return of > 2 && votes[v]*2 > of }
+	pr.def = common{dev: "None", parentMode: "None", content: "None"}
+	pr.def.create = most(common{create: true}, makes)
+	pr.def.followDst = most(common{followDst: true}, makes)
+	pr.def.suid = most(common{suid: true}, mounts)
+	for v := range votes {
+		switch {
+		case v.parentMode != "" && v.parentMode != "None" && most(v, makes):
+			pr.def.parentMode = v.parentMode
+		case v.dev != "" && v.dev != "None" && most(v, mounts):
+			pr.def.dev = v.dev
+		case v.content != "" && v.content != "None" && most(v, contents):
+			pr.def.content = v.content
+		}
+	}
+	c := newCall("defaults")
+	pr.add(c, pr.def, common{dev: "None", parentMode: "None", content: "None"}, plan.Bind, plan.Write)
+	if len(c.args) > 0 {
+		pr.call(c)
+	}
+}
+
+// add adds the arguments of v that are not as in def, those that the kinds take.
+func (pr *printer) add(c *call, v, def common, kinds ...plan.Kind) {
+	b := func(name string, v, def bool, takes func(plan.Kind) bool) {
+		if v != def && slices.ContainsFunc(kinds, takes) {
+			c.keyword(name, boolean(v))
+		}
+	}
+	s := func(name string, v, def string, takes func(plan.Kind) bool) {
+		if v != def && slices.ContainsFunc(kinds, takes) {
+			c.keyword(name, v)
+		}
+	}
+	b("create", v.create, def.create, takesCreate)
+	b("follow_dst", v.followDst, def.followDst, takesCreate)
+	s("parent_mode", v.parentMode, def.parentMode, takesCreate)
+	b("suid", v.suid, def.suid, takesSuid)
+	s("dev", v.dev, def.dev, takesSuid)
+	s("content", v.content, def.content, takesContent)
+}
+
+// take adds the arguments of common that an operation has, and takes them out.
+func (pr *printer) take(c *call, kind plan.Kind, o *plan.Op) {
+	v := commonOf(o)
+	pr.add(c, v, pr.def, kind)
+	if takesCreate(kind) {
+		o.Create, o.Follow = false, false
+		if m := plan.Take(&o.ParentMode); m != nil && *m > 0o7777 {
+			pr.fault(o.At, string(kind), "no script can say the mode %v", m)
+		}
+	}
+	if takesSuid(kind) {
+		o.Suid, o.Devices = false, nil
+	}
+	if takesContent(kind) {
+		switch o.Content {
+		case plan.ContentAuto, plan.ContentThrough, plan.ContentMount:
+			o.Content = ""
+		}
+	}
+}
+
 // op writes the first of some operations of one kind, and returns how many more
 // it has taken along, and itself.
 func (pr *printer) op(ops []plan.Op) int {
@@ -99,6 +255,18 @@ func (pr *printer) op(ops []plan.Op) int {
 	switch kind {
 	case plan.Bind:
 		src := plan.Take(&o.Src)
+		if fd := plan.Take(&o.SrcFD); fd != nil {
+			c.name = "bind_fd"
+			if *fd < 0 || *fd > 1<<20 {
+				pr.fault(at, "bind", "no script can say the file descriptor %d", *fd)
+				return 1
+			}
+			c.add("", strconv.Itoa(*fd))
+			c.str(dst)
+			c.flag("ro", plan.Take(&o.RO))
+			o.Src = src
+			break
+		}
 		c.str(src)
 		if src != dst {
 			c.str(dst)
@@ -109,9 +277,6 @@ func (pr *printer) op(ops []plan.Op) int {
 			c.keyword("follow", "False")
 		}
 		c.flag("inside", plan.Take(&o.Inside))
-		if dev := plan.Take(&o.Devices); dev != nil {
-			c.keyword("dev", boolean(*dev))
-		}
 	case plan.Tmpfs:
 		c.str(dst)
 		if n := plan.Take(&o.Size); n > 1<<63-1 {
@@ -125,6 +290,7 @@ func (pr *printer) op(ops []plan.Op) int {
 		mount("/dev/mqueue")
 	case plan.Dev:
 		mount("/dev")
+		c.flag("bare", plan.Take(&o.Bare))
 	case plan.Proc:
 		mount("/proc")
 	case plan.Symlink:
@@ -133,6 +299,7 @@ func (pr *printer) op(ops []plan.Op) int {
 	case plan.Write:
 		c.str(dst)
 		c.data(plan.Take(&o.Data))
+		c.flag("ro", plan.Take(&o.RO))
 	case plan.Copy:
 		c.str(plan.Take(&o.Src))
 		c.str(dst)
@@ -168,6 +335,9 @@ func (pr *printer) op(ops []plan.Op) int {
 		c.flag("optional", plan.Take(&o.Optional))
 	case plan.RemountRO:
 		c.str(dst)
+		if dev := plan.Take(&o.Devices); dev != nil {
+			c.keyword("dev", boolean(*dev))
+		}
 	case plan.Chmod:
 		c.str(dst)
 		if m := plan.Take(&o.Mode); m != nil {
@@ -186,11 +356,7 @@ func (pr *printer) op(ops []plan.Op) int {
 			pr.mode(c, at, m, false)
 		}
 	}
-	switch kind {
-	case plan.Mask, plan.RemountRO, plan.Chmod:
-	default:
-		c.flag("create", plan.Take(&o.Create))
-	}
+	pr.take(c, kind, &o)
 	pr.unsaid(at, string(kind), o)
 	pr.call(c)
 	return n
@@ -247,6 +413,7 @@ func (pr *printer) env(env []plan.EnvOp) {
 // settings writes everything else.
 func (pr *printer) settings(p *plan.Plan) {
 	rest := *p
+	rest.Order, rest.Propagation, rest.PointMode = "", "", nil // by defaults
 	rest.Version, rest.Ops, rest.Env, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, nil, nil, nil
 	flag := func(on bool, name string) {
 		if on {

@@ -43,6 +43,10 @@ func random(r *rand.Rand) *plan.Plan {
 	one := func(n int) bool { return r.IntN(n) == 0 }
 	p := plan.New()
 	compiletest.Settings(r, p, compiletest.Host())
+	often := 1 + r.IntN(4) // so that defaults() comes into it
+	if one(3) {
+		compiletest.GivenSettings(r, p)
+	}
 	for range r.IntN(20) {
 		o := compiletest.Op(r)
 		switch o.Kind {
@@ -55,19 +59,40 @@ func random(r *rand.Rand) *plan.Plan {
 		switch o.Kind {
 		case plan.Chmod, plan.RemountRO, plan.Mask:
 		default:
-			o.Create = one(4)
+			o.Create, o.Follow = one(often), one(often)
+			if one(often) {
+				o.ParentMode = plan.ModePtr(0o700)
+			}
 		}
 		if one(3) {
 			o.Dst = str(r)
 		}
 		switch o.Kind {
-		case plan.Bind:
-			if one(3) {
-				o.Src = str(r)
-			}
-			if one(4) {
+		case plan.Bind, plan.Tmpfs, plan.Overlay:
+			o.Suid = one(often)
+			if one(often) {
 				dev := one(2)
 				o.Devices = &dev
+			}
+		case plan.RemountRO:
+			if one(3) {
+				o.Devices = new(bool)
+			}
+		case plan.Symlink, plan.Write, plan.Copy:
+			o.Content = []plan.Content{plan.ContentMount, plan.ContentAuto, plan.ContentThrough}[r.IntN(often)%3]
+			o.RO = o.Kind == plan.Write && one(3)
+		case plan.Dev:
+			o.Bare = one(2)
+		}
+		switch o.Kind {
+		case plan.Bind:
+			if one(8) {
+				fd := r.IntN(9)
+				o = plan.Op{Kind: plan.Bind, Dst: o.Dst, SrcFD: &fd, RO: o.RO, Devices: o.Devices, Suid: o.Suid, Create: o.Create, Follow: o.Follow, ParentMode: o.ParentMode}
+				break
+			}
+			if one(3) {
+				o.Src = str(r)
 			}
 			o.Optional = one(4)
 		case plan.Copy:
