@@ -39,6 +39,8 @@ var arrows = []struct {
 	{"engine/compile", "engine/plan engine/host engine/layout engine/program engine/seccomp"},
 	{"engine/run", "engine/plan engine/program"},
 	{"engine/explain", "engine/plan engine/host engine/program engine/compile engine/run"},
+	{"engine/argv/oci", "engine/plan engine/host engine/layout engine/compile"},
+	{"engine/argv/systemd", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/argv/...", "engine/plan"},
 	{"engine/enginetest", "engine/..."},
 	{"starlark/eval", "engine/plan"},
