@@ -96,7 +96,7 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 	loads := ""
 	for _, name := range lib.Names() {
 		fn := strings.ReplaceAll(strings.TrimSuffix(name, ".star"), "-", "_")
-		if fn != "files" && fn != "agents" && fn != "desktop" {
+		if !slices.Contains(helpers, name) {
 			loads += fmt.Sprintf("load(\"@sbx//%s\", %q)\n", name, fn)
 		}
 	}

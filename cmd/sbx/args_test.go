@@ -108,7 +108,7 @@ func TestTargets(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{
-		"exce": "exec", "ecec": "exec", "plann": "plan", "chekc": "check", "docter": "doctor", "hepl": "help", "xyzzy": "", "run": "", "": "",
+		"exce": "exec", "ecec": "exec", "plann": "plan", "chekc": "check", "docter": "doctor", "hepl": "help", "xyzzy": "", "rnu": "run", "": "",
 	} {
 		if got := plan.Nearest(word, verbs[:]); got != want {
 			t.Errorf("%q: %q, want %q", word, got, want)

@@ -17,6 +17,7 @@ import (
 // verb's own file.
 type grammar struct {
 	Exec      execCmd      `cmd:"" help:"Make a sandbox and run a command in it."`
+	Run       runCmd       `cmd:"" help:"Run a command in the sandbox of a project."`
 	Plan      planCmd      `cmd:"" help:"List what a sandbox would be made of, without making it."`
 	Check     checkCmd     `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
 	Help      helpCmd      `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
@@ -33,7 +34,7 @@ const about = `Builds Linux sandboxes from Starlark scripts, without root and wi
   sbx help builtins                 what scripts can call`
 
 // verbs are the names in grammar, for suggestions.
-var verbs = [...]string{"exec", "plan", "check", "help", "templates", "doctor", "version"}
+var verbs = [...]string{"exec", "run", "plan", "check", "help", "templates", "doctor", "version"}
 
 // parse performs a command line and returns the exit code.
 func parse(args []string) int {
@@ -76,6 +77,7 @@ type commandLine struct {
 	flags  grammar
 	verb   string
 	target target // of the verbs that have one
+	run    runOptions
 	help   string // was asked for; the rest is not filled in
 }
 
@@ -97,7 +99,12 @@ func readArgs(args []string) (*commandLine, error) {
 		}
 	}
 	head, tail, dashed, planned := args, []string(nil), false, false
-	if node != nil && len(node.Positional) > 1 {
+	if node != nil && node.Name == "run" {
+		// Kong need not know of the command.
+		head, _, _ = cut(args, "--")
+		i, _ := firstWord(node, head)
+		head, tail = args[:i], args[i:]
+	} else if node != nil && len(node.Positional) > 1 {
 		head, tail, dashed = cut(args, "--")
 		var i int
 		if i, planned = firstWord(node, head); planned {
@@ -119,6 +126,9 @@ func readArgs(args []string) (*commandLine, error) {
 	var f targetFlags
 	var w targetWords
 	switch c.verb {
+	case "run":
+		c.run, err = c.flags.Run.options(args, tail)
+		return c, err
 	case "exec":
 		f, w = c.flags.Exec.targetFlags, c.flags.Exec.targetWords
 	case "plan":
@@ -206,6 +216,8 @@ func (c *commandLine) perform() int {
 	switch c.verb {
 	case "exec":
 		return c.flags.Exec.run(c.target)
+	case "run":
+		return runVerb(c.run)
 	case "plan":
 		return c.flags.Plan.run(c.target)
 	case "check":

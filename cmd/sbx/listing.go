@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,8 @@ import (
 	"sbx/engine/host"
 	"sbx/engine/layout"
 	"sbx/engine/plan"
+	"sbx/starlark/eval"
+	"sbx/starlark/project"
 )
 
 type list struct {
@@ -27,8 +30,8 @@ func listing(t *target, p *plan.Plan, l *layout.Layout, f *host.Facts) string {
 	s.operations(l)
 	s.command()
 	s.rights()
-	s.environment()
-	s.script()
+	s.environment(nil)
+	s.script(p.Inputs)
 	s.heading("Plan")
 	s.table([]row{
 		{cells: []cell{{"from", "dim"}, {text: pathText(plan.Str(t.name()))}}},
@@ -389,14 +392,22 @@ func limit(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// environment lists the changes to it.
-func (s *list) environment() {
+// environment lists the changes to it, beside the variables that are listed
+// elsewhere.
+func (s *list) environment(elsewhere []string) {
 	var rows []row
 	for i := range s.plan.Env {
 		e := &s.plan.Env[i]
+		if e.Kind == plan.UnsetEnv && slices.Contains(elsewhere, string(e.Name)) {
+			continue
+		}
 		switch e.Kind {
 		case plan.SetEnv:
-			rows = append(rows, row{[]cell{{"set", "dim"}, {text: pathText(e.Name)}, {text: "= " + pathText(e.Value)}}, where(e.At)})
+			value := cell{text: "= " + pathText(e.Value)}
+			if eval.IsSecretEnv(string(e.Name), string(e.Value)) {
+				value = cell{"a secret", "dim"}
+			}
+			rows = append(rows, row{[]cell{{"set", "dim"}, {text: pathText(e.Name)}, value}, where(e.At)})
 		case plan.UnsetEnv:
 			rows = append(rows, row{[]cell{{"unset", "dim"}, {text: pathText(e.Name)}}, where(e.At)})
 		case plan.PassEnv:
@@ -421,7 +432,7 @@ func (s *list) environment() {
 }
 
 // script lists what the script was given, and what it read of the host.
-func (s *list) script() {
+func (s *list) script(inputs []plan.Input) {
 	var rows []row
 	for _, p := range s.plan.Params {
 		value := p.Value
@@ -436,9 +447,11 @@ func (s *list) script() {
 		s.table(rows)
 	}
 	rows = nil
-	for _, in := range s.plan.Inputs {
+	for _, in := range inputs {
 		value := string(in.Value)
 		switch {
+		case in.Kind == "env" && eval.IsSecretEnv(string(in.Name), value):
+			value = "a secret"
 		case in.Kind == "file" || in.Kind == "glob":
 			value = "sha256 " + clip(value, 16)
 		case value != "":
@@ -450,4 +463,50 @@ func (s *list) script() {
 		s.heading("Read of the host by the script")
 		s.table(rows)
 	}
+}
+
+// project lists the plan of a project's sandbox.
+func (s *list) project(r *project.Result, l *layout.Layout) {
+	s.operations(l)
+	s.command()
+	s.rights()
+	s.environment(r.Dropped)
+	if len(r.Dropped) > 0 {
+		names := make([]string, len(r.Dropped))
+		for i, n := range r.Dropped {
+			names[i] = pathText(plan.Str(n))
+		}
+		s.heading("Kept out of the environment, as secrets or ways to the host")
+		s.wrap("  ", strings.Join(names, " "))
+	}
+	s.script(r.Inputs())
+	s.heading("Configuration")
+	rows := []row{{cells: []cell{{"project", "dim"}, {text: pathText(plan.Str(r.Dir))}}}}
+	for _, f := range []struct {
+		name, path string
+		state      project.State
+	}{{"user's file", r.UserFile, r.User}, {"project's file", r.ProjectFile, r.Project}} {
+		if f.path != "" {
+			rows = append(rows, row{cells: []cell{{f.name, "dim"}, {text: pathText(plan.Str(f.path))}, {text: stateText(f.state)}}})
+		}
+	}
+	s.table(append(rows, row{cells: []cell{{"digest", "dim"}, {text: s.plan.Digest()}}}))
+}
+
+func stateText(s project.State) string {
+	switch s {
+	case project.Absent:
+		return "[there is none]"
+	case project.Trusted:
+		return "[trusted]"
+	case project.InTrusted:
+		return "[in a trusted directory]"
+	case project.Tightens:
+		return "[not trusted; it opens nothing]"
+	case project.Ignored:
+		return "[ignored]"
+	case project.Untrusted:
+		return "[not trusted]"
+	}
+	return ""
 }

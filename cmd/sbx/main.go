@@ -28,5 +28,10 @@ func start(args []string) int {
 			return execVerb(o)
 		}
 	}
+	if len(args) > 0 && args[0] == "run" {
+		if o, ok := parseRun(args); ok {
+			return runVerb(o)
+		}
+	}
 	return parse(args)
 }

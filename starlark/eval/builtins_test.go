@@ -101,6 +101,7 @@ func TestBuiltins(t *testing.T) {
 		{`setenv("A", "b"); unsetenv("C", "D"); clearenv(keep = ["PATH"])`,
 			`{"env":[{"op":"setenv","name":"A","value":"b"},{"op":"unsetenv","name":"C"},{"op":"unsetenv","name":"D"},{"op":"clearenv","keep":["PATH"]}]}`},
 		{`clearenv(); pass_env("A", "B")`, `{"env":[{"op":"clearenv"},{"op":"pass_env","name":"A"},{"op":"pass_env","name":"B"}]}`},
+		{`unset_secrets()`, `{}`},
 		{`clearenv()`, `{"env":[{"op":"clearenv"}]}`},
 		{`chdir("/x")`, `{"chdir":"/x"}`},
 		{`chdir("/x"); same_dir()`, `{"same_dir":true}`},
@@ -148,7 +149,7 @@ func TestBuiltins(t *testing.T) {
 		}
 	}
 	for i := range Builtins {
-		if b := &Builtins[i]; b.planned && !seen[b.Name] {
+		if b := &Builtins[i]; b.planned && !seen[b.Name] && b.Name != "project" { // see layers_test.go
 			t.Errorf("%s has no test", b.Name)
 		}
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	Host Host                              // nil: OS
 	Lib  func(name string) ([]byte, error) // text of @sbx//NAME.star; nil: there are none
 
+	LibNames func() []string // the names that Lib knows, for suggestions; may be nil
+
 	Print func(at plan.Pos, msg string) // takes what print() writes; nil: dropped
 
 	MaxSteps  uint64          // 0: DefaultMaxSteps
@@ -95,6 +97,8 @@ type evaluator struct {
 	loading int // modules being evaluated
 	modules map[string]*module
 	values  map[string]starlark.Value // built-ins in use
+
+	layers *Layers // of which this is one; nil: a script by itself
 
 	collect bool // only parameters are wanted
 	guess   bool // a parameter has an invented value

@@ -163,6 +163,9 @@ var Builtins = []Builtin{
 	{Name: "pass_env", Group: groupEnv, planned: true, soft: true, fn: fnPassEnv,
 		Doc:  "Gives the command the caller's values of variables, where they are set, also after unsetenv and clearenv. The plan holds the names only.",
 		spec: spec{rest: arg{"names", kPath, ""}}},
+	{Name: "unset_secrets", Group: groupEnv, planned: true, soft: true, fn: fnUnsetSecrets,
+		Doc: "Removes variables from the command's environment that look like secrets, by their names or since a URL in them has a password, or that lead to " +
+			"a socket, agent or display of the host's. pass_env() and setenv() bring single ones back."},
 	{Name: "chdir", Group: groupEnv, planned: true, soft: true, fn: fnChdir,
 		Doc:  "Sets the command's working directory. Of several calls of chdir() and same_dir() the last one counts.",
 		spec: spec{pos: 1, args: []arg{{"dir", kPath, ""}}}},
@@ -218,6 +221,13 @@ var Builtins = []Builtin{
 	{Name: "pack_fds", Group: groupProcess, planned: true, soft: true, fn: fnPackFDs,
 		Doc: "Numbers the passed file descriptors, or all inherited ones where none is passed, from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
 
+	{Name: "project", Group: groupParams, planned: true, soft: true, fn: fnProject,
+		Doc: "Sets what `sbx run` does for a project, in its configuration files. `allow_settings` names templates of the standard library; " +
+			"`extra_data_paths` are shown too, writable; `excluded_paths`, which may be patterns, are masked; `refuse_if_exists` names files that mark a directory " +
+			"that is no project; `command` is the default command; `trusted_dirs` are directories whose projects need no trust, in the user's own file only. " +
+			"Relative paths are the project's, and ~/ is the home directory.",
+		spec: spec{args: []arg{{"allow_settings", kPaths | kNone, "None"}, {"extra_data_paths", kPaths | kNone, "None"}, {"excluded_paths", kPaths | kNone, "None"},
+			{"refuse_if_exists", kPaths | kNone, "None"}, {"command", kPaths | kNone, "None"}, {"trusted_dirs", kPaths | kNone, "None"}}}},
 	{Name: "param", Group: groupParams, planned: true, fn: fnParam,
 		Doc: "Declares a parameter and returns its value, which `--set name=value` gives. Without `default` it is required. " +
 			"`type` is \"string\", \"int\", \"bool\" or \"list\", taken from default where not given; `choices` lists the values allowed.",

@@ -1,0 +1,144 @@
+package eval
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sbx/engine/plan"
+)
+
+// testLib is a standard library of a few templates.
+func testLib(name string) ([]byte, error) {
+	text, ok := map[string]string{
+		"base.star":   "def base(where, more = []):\n    tmpfs(where)\n    for m in more: mkdir(m)\n",
+		"ssh.star":    "def ssh():\n    bind('/agent')\n",
+		"my-vim.star": "def my_vim():\n    bind('/vim')\n",
+		"files.star":  "x = 1\n",
+		"bad.star":    "def bad():\n    fail('no', host.uid)\n",
+	}[name]
+	if !ok {
+		return nil, fmt.Errorf("none")
+	}
+	return []byte(text), nil
+}
+
+func layers(h Host) *Layers {
+	return NewLayers(Options{Host: h, Lib: testLib, LibNames: func() []string { return []string{"base.star", "ssh.star", "files.star"} }})
+}
+
+func ops(p *plan.Plan) string {
+	var list []string
+	for i := range p.Ops {
+		list = append(list, p.Ops[i].String()+" @"+p.Ops[i].At.Pos.String())
+	}
+	return strings.Join(list, "\n")
+}
+
+func TestLayers(t *testing.T) {
+	h := newFakeHost()
+	h.env["A_TOKEN"] = "x"
+	l := layers(h)
+	defer l.Close()
+	l.Call("@sbx//base.star", "base", map[string]any{"where": "/", "more": []string{"/a", "/b"}})
+	l.File("/home/ann/user.star", "user.star", []byte("project(allow_settings = ['ssh'], excluded_paths = 'x', command = ['a'])\nunshare(net = True)\nunset_secrets()\n"))
+	l.File("/p/.sbx.star", ".sbx.star", []byte("project(allow_settings = ('my-vim', 'ssh'), refuse_if_exists = [])\nunshare(net = False)\nbind(script.dir)\ncommand(['b'])\n"))
+	l.Template("ssh", plan.Origin{})
+	if ds := l.Faults(); ds != nil {
+		t.Fatal(ds)
+	}
+	p := l.Plan()
+	const want = `tmpfs / @@sbx//base.star:2:5
+mkdir /a @@sbx//base.star:3:20
+mkdir /b @@sbx//base.star:3:20
+bind /agent @@sbx//ssh.star:2:5
+bind /vim @@sbx//my-vim.star:2:5
+bind /p @.sbx.star:3:1
+bind /agent @@sbx//ssh.star:2:5`
+	if got := ops(p); got != want {
+		t.Errorf("%s", got)
+	}
+	if st := p.Ops[3].At.Stack; len(st) != 1 || st[0].Pos.String() != "user.star:1:1" {
+		t.Errorf("called from %v", st)
+	}
+	if p.Unshare.Net || fmt.Sprint(p.Command) != "[b]" || p.Where["unshare.net"].Pos.File != ".sbx.star" {
+		t.Error("the last layer does not win")
+	}
+	if len(p.Env) != 1 || p.Env[0].Name != "A_TOKEN" || p.Env[0].Value != "" {
+		t.Error(p.Env)
+	}
+	c := l.Calls()
+	if len(c) != 2 || fmt.Sprint(c[0].ExcludedPaths, c[0].Command) != "[x] [a]" || c[0].RefuseIfExists != nil || c[1].RefuseIfExists == nil || c[1].At.Pos.String() != ".sbx.star:1:1" {
+		t.Error(c)
+	}
+}
+
+func TestLayerFaults(t *testing.T) {
+	for _, tt := range []struct{ src, want string }{
+		{`project(alow_settings = [])`, `1:1: error: project: there is no argument "alow_settings" | did you mean "allow_settings"?`},
+		{`project("ssh")`, `1:1: error: project: takes no positional arguments, got 1`},
+		{`project(allow_settings = ["shs"])`, `1:1: error: project: there is no settings template "shs" | did you mean "ssh"?`},
+		{`project(allow_settings = ["files"])`, `1:1: error: project: there is no settings template "files"`},
+		{`project(allow_settings = ["../x"])`, `1:1: error: project: there is no settings template "../x"`},
+		{`project(allow_settings = [1])`, `1:1: error: project: argument "allow_settings[0]" is an int, want a string or bytes`},
+		{`project(command = [])`, `1:1: error: project: argument "command" is empty`},
+		{`project(excluded_paths = 1)`, `1:1: error: project: argument "excluded_paths" is an int`},
+		{"project(allow_settings = ['bad'])", `@sbx//bad.star:2:5: error: no 1000`},
+		{"bind(1)\nproject(x = 1)\nbind(2)", `1:1: error: bind: argument "src" is an int`},
+		{"load('none.star', 'x')", `1:1: error: load: cannot read module "none.star"`},
+		{"if", `1:3: error: syntax`},
+	} {
+		l := layers(newFakeHost())
+		l.File("/p/t.star", "t.star", []byte(tt.src))
+		ds := l.Faults()
+		l.Close()
+		if len(ds) == 0 {
+			t.Errorf("%s: no fault", tt.src)
+			continue
+		}
+		got := ds[0].Error() + " | " + ds[0].Hint
+		if !strings.Contains(got, strings.Split(tt.want, " | ")[0]) || strings.Contains(tt.want, "|") && !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s\n got %s\nwant %s", tt.src, got, tt.want)
+		}
+	}
+	if _, err := evalText(`project()`); err == nil || !strings.Contains(err.Error(), "setting of sbx run") {
+		t.Error(err)
+	}
+}
+
+func TestLoads(t *testing.T) {
+	got := fmt.Sprint(Loads("/p/d/x.star", []byte("load('a.star', 'x')\nload('../b.star', 'y')\nload('@sbx//ssh.star', 'z')\nload('/c.star', 'w')\nload('~/x', 'v')\n")))
+	if got != "[/p/d/a.star /p/b.star /c.star]" {
+		t.Error(got)
+	}
+	if Loads("/x", []byte("load('a'")) != nil || Loads("/x", []byte("\xff")) != nil {
+		t.Error("of what cannot be parsed")
+	}
+	// Nowhere else does a load stand: what a file loads does not depend on what it finds.
+	for _, src := range []string{"if 1:\n    load('a.star', 'x')", "for i in [1]:\n    load('a.star', 'x')", "def f():\n    load('a.star', 'x')"} {
+		if _, err := evalText(src); err == nil || !strings.Contains(err.Error(), "load statement") {
+			t.Errorf("%s: %v", src, err)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	for _, kv := range strings.Fields(`GITHUB_TOKEN=x NPM_TOKEN= HF_TOKEN=x my_secret=x SECRET_BASE=x OPENAI_API_KEY=x APIKEY=x SSH_PRIVATE_KEY=x KEY=x
+		PGPASSWORD=x DB_PASS=x MYSQL_PWD=x AWS_REGION=x AWS_ACCESS_KEY_ID=x AZURE_CLIENT_ID=x GOOGLE_APPLICATION_CREDENTIALS=x GITHUBTOKEN=x TOKEN=x
+		npm_config_//registry.npmjs.org/:_authToken=x NODE_AUTH_TOKEN=x SESSION_COOKIE=x SENTRY_DSN=x GH_PAT=x DOCKER_AUTH_CONFIG=x
+		DATABASE_URL=postgres://u:p@h/d HTTPS_PROXY=http://u:p@proxy:3128 X=redis://:p@h
+		SSH_AUTH_SOCK=x SSH_AGENT_PID=1 DBUS_SESSION_BUS_ADDRESS=x DISPLAY=:0 WAYLAND_DISPLAY=x DOCKER_HOST=x TMUX=x KUBECONFIG=x VSCODE_IPC_HOOK_CLI=x SWAYSOCK=x`) {
+		name, value, _ := strings.Cut(kv, "=")
+		if !IsSecretEnv(name, value) {
+			t.Errorf("%s enters", kv)
+		}
+	}
+	for _, kv := range strings.Fields(`PATH=/bin HOME=/h PWD=/ OLDPWD=/x TOKENIZERS_PARALLELISM=1 KEYBOARD=us HTTP_PROXY=http://proxy:3128 GOPATH=/go
+		TERM=xterm LANG=C XKB_LAYOUT=us EDITOR=vi COMPASS=x MONKEY=x URL=https://h/a@b:c AUTHOR=me GIT_AUTHOR_NAME=x BYPASS=1 XDG_RUNTIME_DIR=/run/user/1 SHELL=/bin/sh
+		X=http://user@host SOCKS_PROXY=socks5://h:1 PINENTRY_USER_DATA=x`) {
+		name, value, _ := strings.Cut(kv, "=")
+		if IsSecretEnv(name, value) {
+			t.Errorf("%s is kept out", kv)
+		}
+	}
+}

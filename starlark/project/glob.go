@@ -1,0 +1,95 @@
+package project
+
+// Patterns of excluded paths.
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// maxWalk bounds how many files a pattern with ** goes through.
+const maxWalk = 1_000_000
+
+// expand returns the paths that a pattern means now. What exists by the very
+// name, path, is that; else *, ? and […] match within a name, and ** any number
+// of directories, not following symlinks.
+func expand(path, pattern string) ([]string, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return []string{path}, nil
+	}
+	if !strings.ContainsAny(pattern, `*?[`) {
+		return nil, nil
+	}
+	i := strings.Index(pattern+"/", "/**/")
+	if i < 0 {
+		return filepath.Glob(pattern)
+	}
+	rest := strings.TrimPrefix(pattern[i+3:], "/")
+	if _, err := filepath.Match(rest, ""); err != nil {
+		return nil, err
+	}
+	roots, err := filepath.Glob(pattern[:i])
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	seen := map[string]bool{}
+	n := 0
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if n++; n > maxWalk {
+				return errors.New("there are more than " + strconv.Itoa(maxWalk) + " files to go through")
+			}
+			if err != nil { // what cannot be read cannot be told of either
+				if d != nil && d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			switch {
+			case rest == "":
+				if path != root {
+					out = append(out, path)
+					if d.IsDir() {
+						return fs.SkipDir
+					}
+				}
+				return nil
+			case !d.IsDir():
+				return nil
+			}
+			// One directory for **; the rest of the pattern from there.
+			list, err := expand(path+"/"+rest, escape(path)+"/"+rest)
+			for _, p := range list {
+				if !seen[p] {
+					seen[p] = true
+					out = append(out, p)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// escape returns a pattern that matches just the path.
+func escape(path string) string {
+	if !strings.ContainsAny(path, `*?[\`) {
+		return path
+	}
+	var b strings.Builder
+	for i := range len(path) {
+		if strings.IndexByte(`*?[\`, path[i]) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(path[i])
+	}
+	return b.String()
+}

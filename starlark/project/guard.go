@@ -1,0 +1,169 @@
+package project
+
+// The guard: what runs in the sandbox must not be able to change what the next
+// sandbox is made from.
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sbx/engine/plan"
+	"sbx/starlark/eval"
+)
+
+// finish settles the plan, checks it and fills in the result.
+func (r *run) finish(l *eval.Layers) error {
+	p, err := r.settle(l)
+	if err != nil {
+		return err
+	}
+	r.protect(p)
+	if err := r.guard(p); err != nil {
+		return err
+	}
+	r.Plan = p
+	host := r.host()
+	r.Dropped = dropped(p, host.Environ())
+	return nil
+}
+
+// protect makes the files of the project's configuration read-only in the
+// sandbox. A changed file would not count without new trust anyway; this spares
+// people from giving it without looking.
+func (r *run) protect(p *plan.Plan) {
+	if r.Files == nil {
+		return
+	}
+	for _, f := range r.Files.Files {
+		real, err := filepath.EvalSymlinks(f.Path)
+		if f.Err != nil || err != nil || !within(real, r.Dir) {
+			continue
+		}
+		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(real), Dst: plan.Str(real), RO: true})
+	}
+}
+
+// guard refuses plans that let the sandbox write to what sbx itself goes by, and
+// those that bind what a symlink in a writable directory leads to: whoever made
+// the link may have been inside.
+func (r *run) guard(p *plan.Plan) error {
+	own := r.ownFiles()
+	type tree struct {
+		given, real string
+		op          *plan.Op
+	}
+	var writable []tree
+	add := func(op *plan.Op, path plan.Str) {
+		given := filepath.Clean(string(path))
+		writable = append(writable, tree{given, canonical(given), op})
+	}
+	for i := range p.Ops {
+		switch op := &p.Ops[i]; {
+		case op.Kind == plan.Bind && !op.RO && !op.Inside:
+			add(op, op.Src)
+		case op.Kind == plan.Overlay && op.Upper != "":
+			add(op, op.Upper)
+		}
+	}
+	var ds plan.Diagnostics
+	for _, w := range writable {
+		for _, f := range own {
+			if within(f, w.real) || within(w.real, f) {
+				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind),
+					Msg:  fmt.Sprintf("%q holds %q, which sbx run itself goes by, and what runs in the sandbox could change it", w.given, f),
+					Hint: "show a directory that does not hold it, or show it read-only"})
+				break
+			}
+		}
+	}
+	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
+		given := filepath.Clean(string(*path))
+		for _, w := range writable {
+			if given == w.given || given == w.real || !within(given, w.given) && !within(given, w.real) {
+				continue
+			}
+			real, err := filepath.EvalSymlinks(given)
+			if !leaf {
+				if real, err = filepath.EvalSymlinks(filepath.Dir(given)); err == nil {
+					real = filepath.Join(real, filepath.Base(given))
+				}
+			}
+			if err != nil {
+				continue // missing: the engine's to tell
+			}
+			if !within(real, w.real) {
+				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
+					Msg:  fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", *path, real, w.given),
+					Hint: "name what it leads to"})
+				return
+			}
+			*path = plan.Str(real) // as it was found to be
+		}
+	}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.Inside {
+			continue
+		}
+		switch op.Kind {
+		case plan.Bind:
+			follow(op, &op.Src, !op.NoFollow)
+		case plan.Copy:
+			follow(op, &op.Src, true)
+		case plan.Overlay:
+			for j := range op.Lower {
+				follow(op, &op.Lower[j], true)
+			}
+			if op.Upper != "" {
+				follow(op, &op.Upper, true)
+			}
+			if op.Work != "" {
+				follow(op, &op.Work, true)
+			}
+		}
+	}
+	ds.Sort()
+	return ds.Err()
+}
+
+// ownFiles returns the canonical paths of what sbx run goes by.
+func (r *run) ownFiles() []string {
+	var list []string
+	for _, dir := range []string{r.Config, r.State} {
+		if dir != "" {
+			list = append(list, canonical(dir))
+		}
+	}
+	if r.User == Own {
+		list = append(list, canonical(r.UserFile))
+	}
+	for _, path := range r.userModules {
+		list = append(list, canonical(path))
+	}
+	return list
+}
+
+// canonical returns a path with all symlinks resolved, as far as it exists.
+func canonical(path string) string { return canonicalIn(path, 40) }
+
+func canonicalIn(path string, links int) string {
+	rest := ""
+	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
+		if real, err := filepath.EvalSymlinks(p); err == nil {
+			return filepath.Join(real, rest)
+		} else if st, e := os.Lstat(p); e == nil && st.Mode()&os.ModeSymlink != 0 && links > 0 {
+			// A dangling link: what it leads to could still be made.
+			if target, e := os.Readlink(p); e == nil {
+				if !filepath.IsAbs(target) {
+					target = filepath.Join(filepath.Dir(p), target)
+				}
+				return filepath.Join(canonicalIn(target, links-1), rest)
+			}
+		}
+		if p == "/" || p == "." {
+			return filepath.Join(p, rest)
+		}
+		rest = filepath.Join(filepath.Base(p), rest)
+	}
+}

@@ -1,0 +1,242 @@
+package project
+
+// Settling: what the layers asked for, by precedence, as operations of the plan.
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sbx/engine/plan"
+	"sbx/starlark/eval"
+)
+
+// settings are those of all layers together.
+type settings struct {
+	extra    []Value
+	excluded []Value
+	markers  []Value
+	trusted  []Value
+}
+
+// merge merges the calls of project(), in their order, and the command line.
+// Of extra paths and markers those of the last layer count; exclusions add up.
+func merge(calls []eval.ProjectCall, o *Options) settings {
+	s := settings{markers: []Value{{Text: defaultMarker}}}
+	for _, c := range calls {
+		list := func(strs []plan.Str) []Value {
+			out := make([]Value, len(strs))
+			for i, v := range strs {
+				out[i] = Value{string(v), c.At}
+			}
+			return out
+		}
+		if c.ExtraDataPaths != nil {
+			s.extra = list(c.ExtraDataPaths)
+		}
+		if c.RefuseIfExists != nil {
+			s.markers = list(c.RefuseIfExists)
+		}
+		s.excluded = append(s.excluded, list(c.ExcludedPaths)...)
+		s.trusted = append(s.trusted, list(c.TrustedDirs)...)
+	}
+	if o.ExtraDataPaths != nil {
+		s.extra = o.ExtraDataPaths
+	}
+	if o.RefuseIfExists != nil {
+		s.markers = o.RefuseIfExists
+	}
+	s.excluded = append(s.excluded, o.ExcludedPaths...)
+	return s
+}
+
+// path returns the host path that a setting means, and as a pattern: relative to
+// the project, with ~/ as the home directory.
+func (r *run) path(v Value) (path, pattern string, err error) {
+	p := v.Text
+	bad := func(hint, format string, args ...any) (string, string, error) {
+		return "", "", plan.Diagnostics{{At: v.At, Op: "project", Msg: fmt.Sprintf(format, args...), Hint: hint}}
+	}
+	base := r.Dir
+	switch {
+	case p == "":
+		return bad("", "a path is empty")
+	case strings.IndexByte(p, 0) >= 0:
+		return bad("", "path %q has a NUL byte in it", p)
+	case p == "~" || strings.HasPrefix(p, "~/"):
+		if r.Home == "" {
+			return bad("set HOME", "path %q: the home directory is not known", p)
+		}
+		p, base = strings.TrimPrefix(p[1:], "/"), r.Home
+	case p[0] == '~':
+		return bad("write the path of that home directory", "path %q: only ~/ is expanded", p)
+	}
+	if filepath.IsAbs(p) {
+		p = filepath.Clean(p)
+		return p, p, nil
+	}
+	p = filepath.Clean(p)
+	return filepath.Join(base, p), escape(base) + "/" + p, nil
+}
+
+// settle turns the settings into operations and returns the plan.
+func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
+	for i, v := range r.o.AllowSettings {
+		if !slices.ContainsFunc(r.o.AllowSettings[:i], func(w Value) bool { return w.Text == v.Text }) &&
+			!slices.ContainsFunc(l.Calls(), func(c eval.ProjectCall) bool { return slices.Contains(c.AllowSettings, plan.Str(v.Text)) }) {
+			l.Template(v.Text, v.At)
+		}
+	}
+	ds := l.Faults()
+	p := l.Plan()
+	s := merge(l.Calls(), r.o)
+	keep := func(err error) {
+		if d, ok := err.(plan.Diagnostics); ok {
+			ds = append(ds, d...)
+		}
+	}
+	keep(r.mark(s.markers))
+	for _, v := range s.extra {
+		path, _, err := r.path(v)
+		if err != nil {
+			keep(err)
+			continue
+		}
+		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(path), Dst: plan.Str(path), At: v.At})
+	}
+	for _, v := range r.o.PassEnv {
+		p.Env = append(p.Env, plan.EnvOp{Kind: plan.PassEnv, Name: plan.Str(v.Text), At: v.At})
+	}
+	if len(r.o.Command) > 0 {
+		p.Command = p.Command[:0:0]
+		for _, w := range r.o.Command {
+			p.Command = append(p.Command, plan.Str(w))
+		}
+		delete(p.Where, "command")
+	}
+	if ds.HasErrors() { // before anything looks at what they name
+		ds.Sort()
+		return nil, ds
+	}
+	keep(r.exclude(p, s.excluded))
+	if ds.HasErrors() {
+		ds.Sort()
+		return nil, ds
+	}
+	return p, nil
+}
+
+// mark refuses a project that holds a marker.
+func (r *run) mark(markers []Value) error {
+	for _, v := range markers {
+		if v.Text == "" {
+			continue
+		}
+		path, _, err := r.path(v)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Lstat(path); err == nil {
+			return plan.Diagnostics{{At: v.At, Msg: fmt.Sprintf("project %q holds %q, which marks a directory that is not to be sandboxed as a project", r.Dir, v.Text),
+				Hint: `--refuse-if-exists "" does without the check`}}
+		}
+	}
+	return nil
+}
+
+// exclude masks the excluded paths, wherever the plan shows them.
+func (r *run) exclude(p *plan.Plan, excluded []Value) error {
+	var ds plan.Diagnostics
+	var shows []show
+	if len(excluded) > 0 {
+		shows = showing(p)
+	}
+	seen := map[string]bool{}
+	for _, v := range excluded {
+		path, pattern, err := r.path(v)
+		if err != nil {
+			ds = append(ds, err.(plan.Diagnostics)...)
+			continue
+		}
+		paths, err := expand(path, pattern)
+		if err != nil {
+			ds = append(ds, plan.Diagnostic{At: v.At, Op: "project", Msg: fmt.Sprintf("excluded path %q: %v", v.Text, err)})
+			continue
+		}
+		for _, path := range paths {
+			for _, at := range places(path, shows) {
+				if within(r.Dir, at) {
+					ds = append(ds, plan.Diagnostic{At: v.At, Op: "project", Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)})
+					break
+				}
+				if !seen[at] {
+					seen[at] = true
+					p.Ops = append(p.Ops, plan.Op{Kind: plan.Mask, Dst: plan.Str(at), Optional: true, At: v.At})
+				}
+			}
+		}
+	}
+	return ds.Err()
+}
+
+// show is a bind: the canonical path of what it shows, and where.
+type show struct{ src, dst string }
+
+func showing(p *plan.Plan) []show {
+	var list []show
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.Kind != plan.Bind || op.Inside {
+			continue
+		}
+		if real, err := filepath.EvalSymlinks(string(op.Src)); err == nil {
+			list = append(list, show{real, filepath.Clean(string(op.Dst))})
+		}
+	}
+	return list
+}
+
+// places returns where in the sandbox a file of the host is shown: at its own
+// path, and by what binds show a directory above it elsewhere.
+func places(path string, shows []show) []string {
+	list := []string{path}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return list
+	}
+	for _, s := range shows {
+		if within(real, s.src) {
+			list = append(list, filepath.Join(s.dst, strings.TrimPrefix(real, s.src)))
+		}
+	}
+	return list
+}
+
+// dropped returns which of the caller's variables the plan removes.
+func dropped(p *plan.Plan, env []string) []string {
+	var names []string
+	for _, kv := range env {
+		name, _, ok := strings.Cut(kv, "=")
+		if !ok || name == "" {
+			continue
+		}
+		gone := false
+		for i := range p.Env {
+			switch e := &p.Env[i]; e.Kind {
+			case plan.UnsetEnv:
+				gone = gone || string(e.Name) == name
+			case plan.SetEnv, plan.PassEnv:
+				gone = gone && string(e.Name) != name
+			case plan.ClearEnv:
+				gone = gone || !slices.Contains(e.Keep, plan.Str(name))
+			}
+		}
+		if gone && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
