@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +21,7 @@ func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 // perform runs the program and returns the exit code, or ends sbx by the signal
 // that ended the command.
 func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) int {
-	restoreFileLimit()
+	run.RestoreFileLimit()
 	status, err := run.Run(prog)
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
@@ -57,14 +56,4 @@ func enoughFiles() error {
 		return nil
 	}
 	return misuse(fmt.Sprintf("too few file descriptors are left, the limit is %d", lim.Cur), "raise the limit of open files: ulimit -n")
-}
-
-// restoreFileLimit takes back that Go raises the soft limit of open files to one
-// less than the hard one: the command shall have the caller's. Only syscall knows
-// what that was, and restores it before an exec; this one fails for sure.
-func restoreFileLimit() {
-	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) == nil && lim.Cur == lim.Max-1 {
-		syscall.Exec("", nil, nil)
-	}
 }

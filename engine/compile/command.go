@@ -62,7 +62,7 @@ func (c *compiler) terminal() bool {
 }
 
 func (c *compiler) filter() error {
-	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.terminal()}
+	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.terminal() && !c.plan.TerminalInput}
 	code, err := f.Program(c.facts.Arch)
 	if err != nil {
 		return err
@@ -122,6 +122,10 @@ func Keep(p *plan.Plan, privileged bool, have uint64) (keep uint64, all bool) {
 		return 0, false
 	case "keep":
 		return plan.CapSet(p.Caps.Keep), false
+	case "build":
+		if privileged {
+			return have, true
+		}
 	case "all":
 		if privileged {
 			return have, true
@@ -131,7 +135,7 @@ func Keep(p *plan.Plan, privileged bool, have uint64) (keep uint64, all bool) {
 	switch {
 	case p.Identity.Root && privileged:
 		return have, true // root already: nothing to do
-	case p.Identity.Root:
+	case p.Identity.Root, p.Caps.Set == "build":
 		keep = plan.CapSet(plan.BuildCaps)
 		if p.Unshare.Net {
 			keep |= plan.CapSet(plan.BuildNetCaps)
@@ -148,11 +152,16 @@ func (c *compiler) fds(env []string) []string {
 		slices.Sort(c.prog.CloseFDs)
 		c.prog.CloseFDs = slices.Compact(c.prog.CloseFDs)
 	}()
-	c.key("", "close_range", "")
-	c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
+	keep := p.KeepFDs && !p.PackFDs
+	if keep {
+		c.prog.CloseFDs = append(c.prog.CloseFDs, c.facts.FDs...)
+	} else {
+		c.key("", "close_range", "")
+		c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
+	}
 	skip := map[int]bool{}
 	for _, fd := range p.CloseFDs {
-		if fd < 3 {
+		if fd < 3 || keep {
 			c.key("close_fd", "file descriptor", "")
 			c.add(program.Fcntl, program.Imm(fd), program.Imm(fSetFD), program.Imm(1)) // FD_CLOEXEC
 		}
@@ -216,6 +225,13 @@ func (c *compiler) exec(env []string) {
 		envp[i] = c.prog.Str(kv)
 	}
 	envv := c.prog.Pointers(envp)
+	if c.plan.Suspend {
+		c.key("suspend", "kill", "")
+		pid := c.slot()
+		c.add(program.Getpid).Out = int16(pid)
+		c.add(program.Kill, pid.Arg(), program.Imm(sigStop))
+		c.key("command", "exec", "")
+	}
 	kept := program.Slot(c.nslots) // and its neighbour, for the number of the try
 	c.nslots += 2
 	var paths []program.Arg

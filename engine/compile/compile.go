@@ -21,8 +21,11 @@ import (
 // Options are what a caller may ask for beyond the plan.
 type Options struct {
 	Debug bool // log each operation to stderr before it is done
+	// Describe words an operation for the log; nil: its String method.
+	Describe func(*plan.Op) string
 	// Become has this process become the command, if the plan lets it, even where
-	// that takes a user namespace; see Program.Become.
+	// that takes a user namespace; see Program.Become. Nobody is left then to lock
+	// the upper directories of overlays, and nobody does.
 	Become bool
 }
 
@@ -81,9 +84,14 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	if err := c.command(); err != nil {
 		return nil, err
 	}
-	c.prog.Become = (opts.Become || c.privileged()) && !p.DieWithParent && !p.Unshare.PID && !c.prog.Guard
+	c.prog.Become = (c.becomes() || c.privileged() && !p.DieWithParent && !p.Unshare.PID) && !c.prog.Guard
 	c.prog.Slots = c.nslots
 	return c.prog, nil
+}
+
+// becomes reports whether the caller wants to become the command, and can.
+func (c *compiler) becomes() bool {
+	return c.opts.Become && !c.plan.DieWithParent && !c.plan.Unshare.PID
 }
 
 func (c *compiler) privileged() bool { return c.facts.Privileged(c.plan) }
@@ -200,6 +208,9 @@ func (c *compiler) enter() {
 	c.add(program.Umount2, c.dot, program.Imm(mntDetach))
 	how := c.prog.Words(oPath|oDirectory(c.facts.Arch)|oCloexec, 0, resolveNoXdev)
 	c.add(program.Openat2, program.Imm(atFDCWD), c.str(".."), how, program.Imm(24))
+	if c.plan.Propagation == plan.PropagationShared {
+		c.add(program.MountSetattr, program.Imm(atFDCWD), c.dot, program.Imm(atRecursive), c.attr(0, msShared), program.Imm(32))
+	}
 	dir, key := c.workDir()
 	c.key(key, "chdir", dir)
 	c.add(program.Chdir, c.str(dir))

@@ -28,6 +28,7 @@ const (
 	attrNoexec = 0x8
 	msPrivate  = 1 << 18
 	msSlave    = 1 << 19
+	msShared   = 1 << 20
 
 	fsopenCloexec  = 1
 	fsmountCloexec = 1
@@ -66,6 +67,7 @@ const (
 	closeRangeCloexec = 4
 	fSetFD            = 2
 	sigKill           = 9
+	sigStop           = 19
 
 	afInet       = 2
 	sockDgram    = 2

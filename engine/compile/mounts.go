@@ -126,7 +126,11 @@ func (c *compiler) step(s *layout.Step) {
 // debug logs the operation, before it is done, from the child itself.
 func (c *compiler) debug(s *layout.Step) {
 	if c.opts.Debug {
-		line := plan.Printable("+ "+s.Op.String()) + "\n"
+		text := s.Op.String()
+		if c.opts.Describe != nil {
+			text = c.opts.Describe(s.Op)
+		}
+		line := plan.Printable("+ "+text) + "\n"
 		c.add(program.WriteCall, program.Imm(2), c.prog.Bytes(line), program.Imm(len(line))).Flags = program.FlagAnyErr
 	}
 }
@@ -261,10 +265,10 @@ func (c *compiler) setattr(fd program.Slot, attrs, recursive uint64) {
 
 // propagation is that of binds.
 func (c *compiler) propagation() uint64 {
-	if c.plan.Propagation == plan.PropagationSlave {
-		return msSlave
+	if c.plan.Propagation == plan.PropagationPrivate {
+		return msPrivate
 	}
-	return msPrivate
+	return msSlave
 }
 
 // bindAttrs are the mount attributes of a bind.

@@ -211,7 +211,7 @@ func (f *Facts) Privileged(p *plan.Plan) bool {
 	if p.Unshare.Net {
 		need |= 1 << 12 // CAP_NET_ADMIN, for the loopback interface
 	}
-	if p.Caps.Set != "all" && !(p.Caps.Set == "" && id.Root) {
+	if p.Caps.Set != "all" && p.Caps.Set != "build" && !(p.Caps.Set == "" && id.Root) {
 		need |= 1 << 8 // CAP_SETPCAP: there are some to be dropped for good
 	}
 	return f.Caps&need == need &&

@@ -45,7 +45,7 @@ func Live(p *plan.Plan) *Facts {
 		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
 	}
 	f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
-	if p.PackFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
+	if p.PackFDs || p.KeepFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
 	}
 	return f

@@ -289,7 +289,7 @@ func (b *builder) target(s *Step, dst string) bool {
 	}
 	t.Place = r.place
 	t.Path = f.path
-	if b.given && f.dangling && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
+	if b.given && f.dangling && !op.Chase && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
 		b.faultOf(plan.WhatParents, syscall.ENOENT, op, "", "destination %q: a symlink on the way leads nowhere: %v", dst, syscall.ENOENT)
 		return false
 	}
@@ -350,7 +350,7 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 	isDir := f.kind == host.Dir
 	switch op.Kind {
 	case plan.Mkdir:
-		if !isDir {
+		if !isDir && !op.Optional {
 			b.faultOf(plan.WhatPoint, syscall.ENOTDIR, op, "", "destination %q exists and is not a directory", dst)
 			return false
 		}

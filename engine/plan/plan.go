@@ -48,13 +48,15 @@ type Op struct {
 	SrcFD    *int  `json:"src_fd,omitempty"`   // Bind: an open file descriptor of the caller's, instead of Src
 	Inside   bool  `json:"inside,omitempty"`   // Bind: Src is a path of the sandbox
 	NoFollow bool  `json:"nofollow,omitempty"` // Bind: bind a symlink itself
-	Optional bool  `json:"optional,omitempty"` // Bind: skip when Src is missing. Mask: when Dst is
+	Optional bool  `json:"optional,omitempty"` // Bind: skip when Src is missing. Mask: when Dst is. Mkdir: when Dst is there, whatever it is
 	RO       bool  `json:"ro,omitempty"`       // Bind: read-only, with all mounts below it. Write with ContentMount: read-only
 	Devices  *bool `json:"dev,omitempty"`      // Bind, Tmpfs, Overlay: device nodes work; nil: only of a bind whose Src is /, /dev or below /dev. RemountRO: false takes them away
 	Create   bool  `json:"create,omitempty"`   // make Dst on the host where it is missing in a writable bind
 	Suid     bool  `json:"suid,omitempty"`     // Bind, Tmpfs, Overlay: set-id programs count as such
 	Follow   bool  `json:"follow,omitempty"`   // a symlink at Dst is followed whatever goes there; else only by directories
 	Bare     bool  `json:"bare,omitempty"`     // Dev: without fuse, shm with mode 0755, and a console only for standard output
+	Chase    bool  `json:"chase,omitempty"`    // symlinks on the way to Dst that lead nowhere count as well, and where they lead is made
+	Foreign  bool  `json:"foreign,omitempty"`  // Bind: map the foreign uid range to the ids of the command's user namespace, systemd-mountfsd(8)
 	// Content says where a Symlink, Write or Copy goes.
 	Content Content `json:"content,omitempty"`
 	// ParentMode is the mode of directories made on the way to Dst; nil: 0755.
@@ -126,11 +128,14 @@ type Identity struct {
 	Root bool    `json:"root,omitempty"` // become_root: uid and gid 0
 	UID  *uint32 `json:"uid,omitempty"`  // map_user
 	GID  *uint32 `json:"gid,omitempty"`
+
+	Foreign  bool `json:"foreign,omitempty"`  // the foreign uid range is mapped to itself, systemd-nsresourced(8)
+	Delegate int  `json:"delegate,omitempty"` // so many more ranges of 65536 ids
 }
 
 // Caps says which capabilities the command has.
 type Caps struct {
-	Set  string   `json:"set,omitempty"`  // "": none, or the build set under Identity.Root; "none", "all", "keep"
+	Set  string   `json:"set,omitempty"`  // "": none, or "build" under Identity.Root; "none", "all", "keep"; "build": the caller's without a new user namespace, else BuildCaps
 	Keep []string `json:"keep,omitempty"` // with Set "keep": names as in capabilities(7), CAP_SYS_ADMIN
 }
 
@@ -197,6 +202,9 @@ type Propagation string
 const (
 	PropagationPrivate Propagation = "" // not at all
 	PropagationSlave   Propagation = "slave"
+	// PropagationShared is as slave; and what is mounted in the sandbox shows up in
+	// mount namespaces that are made from it.
+	PropagationShared Propagation = "shared"
 )
 
 // Plan is a whole sandbox. Make one with New.
@@ -236,6 +244,10 @@ type Plan struct {
 	CloseFDs []int `json:"close_fds,omitempty"`
 	PassFDs  []int `json:"pass_fds,omitempty"`
 	PackFDs  bool  `json:"pack_fds,omitempty"`
+	KeepFDs  bool  `json:"keep_fds,omitempty"` // the command has all that is inherited, but for CloseFDs
+
+	TerminalInput bool `json:"terminal_input,omitempty"` // the command may type into the caller's terminal
+	Suspend       bool `json:"suspend,omitempty"`        // the command stops itself, SIGSTOP, before its execve
 
 	Params []Param `json:"params,omitempty"`
 	Inputs []Input `json:"inputs,omitempty"`

@@ -66,6 +66,8 @@ func (o *Op) String() string {
 	flag(o.Suid, "suid")
 	flag(o.Follow, "follow")
 	flag(o.Bare, "bare")
+	flag(o.Chase, "chase")
+	flag(o.Foreign, "foreign")
 	if o.Content != ContentAuto {
 		opts = append(opts, string(o.Content))
 	}

@@ -56,6 +56,7 @@ const (
 	Dup3
 	Unshare
 	Getpid
+	Kill
 	Execve
 
 	// ForkCommand forks the command off: the child goes on with the next

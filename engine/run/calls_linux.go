@@ -46,5 +46,6 @@ var callNumbers = [...]uint16{
 	program.Dup3:         unix.SYS_DUP3,
 	program.Unshare:      unix.SYS_UNSHARE,
 	program.Getpid:       unix.SYS_GETPID,
+	program.Kill:         unix.SYS_KILL,
 	program.Execve:       unix.SYS_EXECVE,
 }

@@ -92,7 +92,7 @@ func (c *checker) identity() {
 		c.setting("map_user", "", "gid %d stands for no group", *v)
 	}
 	switch p.Caps.Set {
-	case "", "none", "all":
+	case "", "none", "all", "build":
 		if len(p.Caps.Keep) > 0 {
 			c.setting("capabilities", "", "a list goes with keep only")
 		}

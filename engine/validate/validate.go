@@ -38,7 +38,7 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 	if p.Order != plan.OrderTree && p.Order != plan.OrderGiven {
 		c.fault(plan.Origin{}, "", "", "unknown order of operations %q", p.Order)
 	}
-	if p.Propagation != plan.PropagationPrivate && p.Propagation != plan.PropagationSlave {
+	if p.Propagation != plan.PropagationPrivate && p.Propagation != plan.PropagationSlave && p.Propagation != plan.PropagationShared {
 		c.fault(plan.Origin{}, "", "", "unknown propagation %q", p.Propagation)
 	}
 	if p.PointMode != nil && *p.PointMode > 0o7777 {
