@@ -42,6 +42,7 @@ var arrows = []struct {
 	{"engine/argv/oci", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/argv/systemd", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/argv/...", "engine/plan"},
+	{"engine/varlink", ""},
 	{"engine/enginetest", "engine/..."},
 	{"starlark/eval", "engine/plan"},
 	{"starlark/...", "engine/plan starlark/... lib"},
