@@ -1,0 +1,318 @@
+package mkosi
+
+// Print: a plan as a command line.
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sbx/engine/plan"
+)
+
+// Print returns the words of a command line that makes the plan's sandbox, as far
+// as one can, and names what none can say. Of a plan that Parse made nothing is
+// lost: reading what Print returns gives it back.
+func Print(p *plan.Plan) (argv []string, inexpressible plan.Diagnostics) {
+	w := &writer{plan: p}
+	w.settings()
+	w.operations()
+	w.environment()
+	if len(p.Command) > 0 {
+		w.put("--")
+		for _, a := range p.Command {
+			w.put(string(a))
+		}
+	} else {
+		w.cannot(plan.Origin{}, "command", "without a command it is bash, and never $SHELL")
+	}
+	return w.argv, w.diags
+}
+
+type writer struct {
+	plan  *plan.Plan
+	argv  []string
+	diags plan.Diagnostics
+}
+
+func (w *writer) put(words ...string) { w.argv = append(w.argv, words...) }
+
+func (w *writer) cannot(at plan.Origin, op, format string, args ...any) {
+	w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: at, Op: op, Msg: fmt.Sprintf(format, args...)})
+}
+
+// settings writes what is not an operation.
+func (w *writer) settings() {
+	p := w.plan
+	flag := func(on bool, word string) {
+		if on {
+			w.put(word)
+		}
+	}
+	flag(p.Identity.Root, "--become-root")
+	flag(p.Identity.Foreign, "--map-foreign")
+	if p.Identity.Delegate > 0 {
+		w.put("--map-delegate", strconv.Itoa(p.Identity.Delegate))
+	}
+	flag(p.SuppressChown, "--suppress-chown")
+	flag(p.SuppressSync, "--suppress-sync")
+	flag(p.Unshare.Net, "--unshare-net")
+	flag(p.Unshare.IPC, "--unshare-ipc")
+	flag(p.PackFDs, "--pack-fds")
+	flag(p.Suspend, "--suspend")
+	for _, fd := range p.CloseFDs {
+		w.put("--close-fd", strconv.Itoa(fd))
+	}
+	switch {
+	case p.SameDir:
+		w.put("--same-dir")
+	case p.Dir != "":
+		w.put("--chdir", string(p.Dir))
+	}
+
+	plain, made := false, p.Order != plan.OrderGiven
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		switch o.Kind {
+		case plan.Bind, plan.Tmpfs, plan.Overlay:
+			plain = plain || !o.Suid || o.Devices == nil || !*o.Devices
+		}
+		made = made || !o.Create
+	}
+	// What there is no option for. The key is that of Where.
+	for _, s := range []struct {
+		is  bool
+		key string
+		msg string
+	}{
+		{p.Identity.UID != nil || p.Identity.GID != nil, "map_user", "the command is the caller or root"},
+		{p.Caps.Set != "build" && !(p.Caps.Set == "" && p.Identity.Root), "capabilities", "the command keeps those that builds need"},
+		{p.NoNewPrivs, "no_new_privs", "set-id programs keep their effect, but under a filter"},
+		{p.Unshare.PID, "unshare.pid", "there is no pid namespace"},
+		{p.Unshare.UTS, "unshare.uts", "there is no uts namespace"},
+		{p.Unshare.Cgroup, "unshare.cgroup", "there is no cgroup namespace"},
+		{p.Unshare.Time, "unshare.time", "there is no time namespace"},
+		{p.Hostname != "", "hostname", "the name of the host is the caller's"},
+		{p.Umask != nil, "umask", "the umask is the caller's"},
+		{p.NewSession, "new_session", "the session is the caller's"},
+		{p.DieWithParent, "die_with_parent", "what the command leaves running lives on"},
+		{!p.KeepFDs, "pass_fd", "the command has all inherited file descriptors"},
+		{!p.TerminalInput, "", "the command may type into the caller's terminal"},
+		{p.Propagation != plan.PropagationShared, "", "mounts on the host show in the sandbox, and those in it in namespaces made from it"},
+		{plain, "", "set-id programs and devices work in what is mounted, as far as the kernel lets them"},
+		{made, "", "what is missing in a writable bind is made on the host, and in a read-only one it is a fault"},
+	} {
+		if s.is {
+			name, _, _ := strings.Cut(s.key, ".")
+			w.cannot(p.Where[s.key], name, "%s", s.msg)
+		}
+	}
+	for i := range p.Rlimits {
+		w.cannot(p.Rlimits[i].At, "rlimit", "%s stays as it is", p.Rlimits[i].Name)
+	}
+}
+
+// environment writes the variables. All are set before any is unset.
+func (w *writer) environment() {
+	var set, unset []plan.EnvOp
+	last := map[plan.Str]int{}
+	for i := range w.plan.Env {
+		last[w.plan.Env[i].Name] = i
+	}
+	for i, e := range w.plan.Env {
+		switch e.Kind {
+		case plan.ClearEnv:
+			w.cannot(e.At, "clearenv", "the environment is the caller's")
+		case plan.SetEnv:
+			set = append(set, e)
+		case plan.UnsetEnv:
+			if w.plan.Env[last[e.Name]].Kind == plan.UnsetEnv { // else it is set again
+				unset = append(unset, w.plan.Env[i])
+			}
+		}
+	}
+	for _, e := range set {
+		w.put("--setenv", string(e.Name), string(e.Value))
+	}
+	for _, e := range unset {
+		w.put("--unsetenv", string(e.Name))
+	}
+}
+
+// operations writes the operations, and names those that a command line would
+// put into another order.
+func (w *writer) operations() {
+	ops := w.plan.Ops
+	if w.plan.Order != plan.OrderGiven {
+		ops = w.sorted()
+	}
+	var written, rest, binds []*plan.Op
+	for i := range ops {
+		o := ops[i]
+		if o.Kind == plan.Proc && !w.plan.Unshare.PID {
+			o = plan.Op{Kind: plan.Bind, Src: "/proc", Dst: o.Dst, At: o.At}
+		}
+		if !w.operation(&o) {
+			continue
+		}
+		o.Dst = plan.Str(path.Clean(string(o.Dst)))
+		o.Src = plan.Str(path.Clean("/" + string(o.Src)))
+		written = append(written, &o)
+		if o.Kind == plan.Bind {
+			binds = append(binds, &o)
+		} else {
+			rest = append(rest, &o)
+		}
+	}
+	place := make(map[*plan.Op]int, len(written))
+	for i, o := range order(rest, binds) {
+		place[o] = i + 1
+	}
+	for i := range written {
+		w.ordered(written, place, i)
+	}
+}
+
+// ordered says where operation i would be left out, or come before one that it
+// must come after: place has, for each, its place in the order of a command line.
+func (w *writer) ordered(ops []*plan.Op, place map[*plan.Op]int, i int) {
+	o := ops[i]
+	for k := range i {
+		x := ops[k]
+		if !within(string(o.Dst), string(x.Dst)) && !within(string(x.Dst), string(o.Dst)) {
+			continue
+		}
+		switch {
+		case place[o] == 0 && !covers(x, o):
+			w.cannot(o.At, string(o.Kind), "%q is a part of another bind, and is not mounted once more", o.Dst)
+			return
+		case place[o] != 0 && place[x] > place[o]:
+			w.cannot(o.At, string(o.Kind), "%q comes before the %s at %q, whatever the order of the options", o.Dst, x.Kind, x.Dst)
+			return
+		}
+	}
+}
+
+func within(p, dir string) bool {
+	return dir == "/" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
+}
+
+// sorted returns the operations of a plan that are done in the order of their
+// destinations, without those that a later one replaces.
+func (w *writer) sorted() []plan.Op {
+	ops := slices.Clone(w.plan.Ops)
+	clean := func(o *plan.Op) string { return path.Clean(string(o.Dst)) }
+	slices.SortStableFunc(ops, func(x, y plan.Op) int {
+		if x.Inside != y.Inside {
+			return compare(&x, &y)
+		}
+		return comparePaths(clean(&x), clean(&y))
+	})
+	kept := ops[:0]
+	for i, o := range ops {
+		if i+1 < len(ops) && o.Inside == ops[i+1].Inside && clean(&o) == clean(&ops[i+1]) {
+			switch ops[i+1].Kind {
+			case plan.Mkdir:
+				if o.Kind != plan.Symlink && o.Kind != plan.Write && o.Kind != plan.Copy {
+					ops[i+1] = o
+				}
+				continue
+			case plan.Mask, plan.Chmod, plan.RemountRO: // they need it
+			default:
+				continue
+			}
+		}
+		kept = append(kept, o)
+	}
+	return kept
+}
+
+// maxWord is the longest word of a command line, execve(2).
+const maxWord = 128<<10 - 1
+
+// operation writes one operation, if there is an option for it.
+func (w *writer) operation(o *plan.Op) bool {
+	cannot := func(format string, args ...any) bool {
+		w.cannot(o.At, string(o.Kind), format, args...)
+		return false
+	}
+	dst := string(o.Dst)
+	mode := plan.Mode(0o755)
+	if strings.HasSuffix(path.Clean(dst), "/tmp") {
+		mode = 0o1777
+	}
+	if o.Mode != nil && (o.Kind == plan.Tmpfs || o.Kind == plan.Mkdir) && *o.Mode != mode {
+		cannot("the mode of %q is %s", dst, mode)
+	}
+	switch o.Kind {
+	case plan.Bind:
+		return w.bind(o)
+	case plan.Tmpfs:
+		if o.Size > 0 {
+			cannot("the size of %q has no limit of its own", dst)
+		}
+		w.put("--tmpfs", dst)
+	case plan.Dev:
+		w.put("--dev", dst)
+	case plan.Mkdir:
+		w.put("--dir", dst)
+	case plan.Symlink:
+		w.put("--symlink", string(o.Target), dst)
+	case plan.Write:
+		if strings.IndexByte(string(o.Data), 0) >= 0 || len(o.Data) > maxWord {
+			return cannot("the data of %q is no word of a command line", dst)
+		}
+		if o.Mode != nil {
+			cannot("the mode of %q is up to the umask", dst)
+		}
+		w.put("--write", string(o.Data), dst)
+	case plan.Overlay:
+		for _, l := range o.Lower {
+			w.put("--overlay-lowerdir", string(l))
+		}
+		if o.UpperTmpfs {
+			w.put("--overlay-upperdir", "tmpfs")
+		} else if o.Upper != "" {
+			w.put("--overlay-upperdir", string(o.Upper))
+			if o.Work == "" {
+				cannot("the work directory of %q must be named", dst)
+			}
+		}
+		if o.Work != "" {
+			w.put("--overlay-workdir", string(o.Work))
+		}
+		w.put("--overlay", dst)
+	default:
+		return cannot("%q: there is no option for it", dst)
+	}
+	return true
+}
+
+func (w *writer) bind(o *plan.Op) bool {
+	option := "bind"
+	if o.RO {
+		option = "ro-bind"
+	}
+	n := 0
+	for _, v := range []struct {
+		on   bool
+		name string
+	}{{o.Optional, "-try"}, {o.NoFollow, "-nofollow"}, {o.Foreign, "-foreign"}} {
+		if v.on {
+			option += v.name
+			n++
+		}
+	}
+	if n > 1 {
+		w.cannot(o.At, "bind", "%q: there is no option --%s", o.Dst, option)
+		return false
+	}
+	src := string(o.Src)
+	if o.Inside {
+		src = "+" + src
+	}
+	w.put("--"+option, src, string(o.Dst))
+	return true
+}
