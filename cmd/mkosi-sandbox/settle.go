@@ -1,0 +1,56 @@
+//go:build linux
+
+package main
+
+// What the options come to on this host.
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/host"
+	"sbx/engine/plan"
+)
+
+// settle turns "if possible" and its like into what is.
+func settle(p *plan.Plan, f *host.Facts, c circumstances) {
+	net := p.Unshare.Net
+	p.Unshare.Net = false
+	privileged := f.Privileged(p)
+	// In a user namespace of its own the sandbox has all capabilities; else the
+	// caller's are what there is, and --unshare-net is without effect in silence.
+	p.Unshare.Net = net && (!privileged || f.Caps&(1<<unix.CAP_NET_ADMIN) != 0)
+
+	// Who can give files away does.
+	p.SuppressChown = p.SuppressChown && (!privileged || c.singleUser)
+	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
+
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == plan.Write {
+			op.Mode = plan.ModePtr(plan.Mode(0o666 &^ c.umask))
+		}
+	}
+
+	// The working directory may be another, and these stay all the same.
+	for _, name := range []string{"PWD", "OLDPWD"} {
+		if v, ok := lookup(f.Env, name); ok {
+			p.Env = append([]plan.EnvOp{{Kind: plan.SetEnv, Name: plan.Str(name), Value: plan.Str(v)}}, p.Env...)
+		}
+	}
+}
+
+func lookup(env []string, name string) (string, bool) {
+	for _, kv := range env {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// singleUser reports whether a uid_map, user_namespaces(7), maps one uid only.
+func singleUser(uidMap string) bool {
+	f := strings.Fields(uidMap)
+	return len(f) == 3 && f[2] == "1"
+}
