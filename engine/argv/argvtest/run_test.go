@@ -1,0 +1,556 @@
+//go:build linux
+
+package argvtest
+
+// One run of one program, and what was seen of it.
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience bounds every run; nothing is expected to take that long.
+const patience = 15 * time.Second
+
+// line is a command line and the state that it is run in. In strings @T is the
+// fixture.
+type line struct {
+	name    string         // of the test; "": the words
+	args    []string       // words before the command
+	fds     map[int]string // inherited descriptors, see open
+	command []string       // nil: the observer, at /observe
+	last    bool           // the observer is bound by the last words, not by the first
+	bare    bool           // it is not bound at all
+	root    bool           // only root can prepare it
+	exit    int            // the observer's exit code
+	signal  int            // or what it ends itself by
+	noProc  bool           // the observer does not get the host's /proc
+	tty     bool           // a terminal on descriptors 0 to 2
+
+	env           []string // added to the environment
+	dir           string   // working directory; "": @T/cwd
+	umask         int      // 0: 022
+	ignore, block []int    // signals
+	core          *uint64  // RLIMIT_CORE
+	mounts        []mount  // mounts of the caller's, if root makes them
+	dirs          []string // made after those
+	drop          []int    // capabilities the caller does not have
+}
+
+type mount struct {
+	Source, Target, Type string
+	Flags                uintptr
+	Data                 string
+}
+
+// program is one that is tested, or the peer it is tested against.
+type program struct {
+	argv   []string // what starts it
+	binder []string // words that bind the observer
+}
+
+// environment is the caller's.
+var environment = []string{"PATH=/usr/bin:/bin", "HOME=/nowhere", "LANG=C.UTF-8", "FOO=bar", "EMPTY=", "MULTI=a\nb"}
+
+// place replaces @T.
+func place(top string, words []string) []string {
+	out := slices.Clone(words)
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], "@T", top)
+	}
+	return out
+}
+
+// words are the words that p is run with.
+func (l *line) words(p program, top, config string) []string {
+	bind := append(slices.Clone(p.binder), observer, "/observe")
+	if l.bare {
+		bind = nil
+	}
+	command := place(top, l.command)
+	if l.command == nil {
+		command = []string{"/observe", config}
+	}
+	args := place(top, l.args)
+	if l.last {
+		return slices.Concat(p.argv, args, bind, command)
+	}
+	return slices.Concat(p.argv, bind, args, command)
+}
+
+// observation is what was seen of a run: a value each for a number of keys.
+type observation map[string]string
+
+// run runs p in a fixture that nobody has changed.
+func (l *line) run(t testing.TB, p program, s *site) observation {
+	t.Helper()
+	before := s.prepare(t)
+	w, top := s.w, s.top
+
+	type scene struct {
+		Mounts        []mount
+		Dirs          []string
+		Umask         int
+		Dir           string
+		UID, GID      int
+		Groups        []int
+		Ignore, Block []int
+		Core          *uint64
+		Drop          []int
+		Env           []string
+		Path          string
+	}
+	sc := scene{Umask: l.umask, Dir: top + "/cwd", UID: -1, Ignore: l.ignore, Block: l.block, Core: l.core, Drop: l.drop, Path: p.argv[0]}
+	if sc.Umask == 0 {
+		sc.Umask = 0o022
+	}
+	if l.dir != "" {
+		sc.Dir = place(top, []string{l.dir})[0]
+	}
+	if os.Getuid() == 0 {
+		sc.UID, sc.GID, sc.Groups = w.uid, w.gid, w.groups
+	}
+	sc.Env = place(top, append(slices.Clone(environment), l.env...))
+	sc.Dirs = place(top, l.dirs)
+	for _, m := range l.mounts {
+		m.Source, m.Target = place(top, []string{m.Source})[0], place(top, []string{m.Target})[0]
+		sc.Mounts = append(sc.Mounts, m)
+	}
+	js, err := json.Marshal(sc)
+	must(t, err)
+
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, observer, append([]string{"stage", string(js)}, l.words(p, top, l.config(t, top))...)...)
+	cmd.Env = []string{}
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var terminal *pty
+	if l.tty {
+		terminal = newPty(t)
+		defer terminal.master.Close()
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.slave, terminal.slave, terminal.slave
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
+
+	fds := newDescriptors(t, w, top)
+	defer fds.close()
+	for fd, what := range l.fds {
+		fds.open(fd, what)
+	}
+	if !l.noProc {
+		fds.add(3, must2(os.Open("/proc")))
+	}
+	cmd.ExtraFiles = fds.files()
+	must(t, cmd.Start())
+	if terminal != nil {
+		terminal.slave.Close()
+		out.ReadFrom(eio{terminal.master})
+	}
+	fds.started()
+	err = cmd.Wait()
+	unix.Kill(-cmd.Process.Pid, unix.SIGKILL) // what a failure has left
+	if ctx.Err() != nil || err == exec.ErrWaitDelay {
+		t.Errorf("%q does not end: %q", p.argv, l.args)
+		err = nil
+	}
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
+
+	o := observation{}
+	switch {
+	case ws.Signaled():
+		o["exit"] = fmt.Sprintf("signal %d, core %t", ws.Signal(), ws.CoreDump())
+	default:
+		o["exit"] = strconv.Itoa(ws.ExitStatus())
+	}
+	stdout := out.String()
+	if i := strings.LastIndex(stdout, `{"argv":`); i >= 0 {
+		if err := json.Unmarshal([]byte(stdout[i:]), (*map[string]string)(&o)); err != nil {
+			t.Fatalf("%v\n%s", err, stdout)
+		}
+		stdout = stdout[:i]
+		o[""] = "observed"
+	}
+	o["stdout"] = fmt.Sprintf("%t", stdout != "")
+	o["stderr"] = fmt.Sprintf("%t", errs.Len() > 0)
+	o[noteKey] = errs.String() + stdout
+	for fd, text := range fds.collect() {
+		o[fmt.Sprintf("written to %d", fd)] = text
+	}
+	o.normalise(cmd.Process.Pid)
+	for _, what := range l.fds {
+		if what == "pidns:" && o["pid"] != "1" { // how many were in it before?
+			o["pid"], o["ppid"] = "some", "some"
+		}
+	}
+	s.changes(before, func(name, what string) { o["host "+name] = what })
+	return o
+}
+
+// noteKey is the key of what is shown and not compared.
+const noteKey = "(note)"
+
+func must2[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// eio reads a terminal whose other side may be closed.
+type eio struct{ f *os.File }
+
+func (e eio) Read(b []byte) (int, error) {
+	n, err := e.f.Read(b)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+type pty struct{ master, slave *os.File }
+
+func newPty(t testing.TB) *pty {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	must(t, err)
+	must(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	must(t, err)
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	must(t, err)
+	return &pty{master, slave}
+}
+
+// config is the observer's argument.
+func (l *line) config(t testing.TB, top string) string {
+	t.Helper()
+	var c struct {
+		Stop, Chain, HostMounts []string
+		Exit, Signal            int
+	}
+	c.Exit, c.Signal = l.exit, l.signal
+	id := func(name string) string {
+		var st unix.Stat_t
+		if unix.Lstat(name, &st) != nil {
+			return ""
+		}
+		return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	}
+	list, err := os.ReadDir("/")
+	must(t, err)
+	for _, e := range list {
+		if name := "/" + e.Name(); e.IsDir() && name != top && !strings.HasPrefix(top, name+"/") {
+			c.Stop = append(c.Stop, id(name))
+		}
+	}
+	c.Chain = append(c.Chain, id(top))
+	for dir := filepath.Dir(top); dir != "/"; dir = filepath.Dir(dir) {
+		c.Chain = append(c.Chain, id(dir))
+	}
+	for _, m := range hostMounts() {
+		c.HostMounts = append(c.HostMounts, m[4])
+	}
+	b, err := json.Marshal(c)
+	must(t, err)
+	return string(b)
+}
+
+// hostMounts are the fields of this process's mountinfo.
+var hostMounts = sync.OnceValue(func() (list [][]string) {
+	for l := range strings.Lines(string(must2(os.ReadFile("/proc/self/mountinfo")))) {
+		list = append(list, strings.Fields(l))
+	}
+	return list
+})
+
+// hostNamespaces are this process's.
+var hostNamespaces = sync.OnceValue(func() []string {
+	var list []string
+	for _, e := range must2(os.ReadDir("/proc/self/ns")) {
+		list = append(list, must2(os.Readlink("/proc/self/ns/"+e.Name())))
+	}
+	return list
+})
+
+// terminals are numbered as they are opened.
+var terminals = regexp.MustCompile(`\b136:\d+`)
+
+var numbers = regexp.MustCompile(`\d+`)
+
+// normalise replaces what differs from run to run by what it means.
+func (o observation) normalise(started int) {
+	means := map[string]string{strconv.Itoa(started): "STARTED"}
+	for key, value := range o {
+		kind, ok := strings.CutPrefix(key, "namespace ")
+		if !ok || strings.HasPrefix(kind, "owner") {
+			continue
+		}
+		if n := numbers.FindString(value); n != "" {
+			means[n] = strings.ToUpper(kind)
+			if means[n] == "PID_FOR_CHILDREN" {
+				means[n] = "PID"
+			}
+		}
+		if slices.Contains(hostNamespaces(), value) {
+			o[key] = "the host's"
+		} else if n := numbers.FindString(value); n != "" {
+			o[key] = "new"
+		}
+	}
+	if host := o["host pid"]; host != "" {
+		if o["pid"] == host {
+			o["pid"] = "the host's"
+		}
+		if o["ppid"] == o["host ppid"] {
+			o["ppid"] = "the host's"
+		}
+		relation := "a descendant of what was started"
+		switch strconv.Itoa(started) {
+		case host:
+			relation = "what was started"
+		case o["host ppid"]:
+			relation = "a child of what was started"
+		}
+		means[o["host ppid"]] = "PARENT"
+		means[host] = "COMMAND"
+		o["process"] = relation
+		delete(o, "host pid")
+		delete(o, "host ppid")
+	}
+	for key, value := range o {
+		switch {
+		case strings.HasPrefix(key, "tree "), strings.HasPrefix(key, "fd "):
+			o[key] = terminals.ReplaceAllString(value, "136:N")
+		case strings.HasPrefix(key, "mount "):
+			o[key] = normalMount(value)
+		case strings.HasPrefix(key, "written to "):
+			o[key] = numbers.ReplaceAllStringFunc(value, func(n string) string {
+				if m := means[n]; m != "" {
+					return m
+				}
+				if len(n) < 4 {
+					return n
+				}
+				return "N"
+			})
+		}
+	}
+}
+
+// normalMount takes the place in a file system from mounts of those that were made
+// for the sandbox.
+func normalMount(s string) string {
+	f := strings.SplitN(s, " ", 7)
+	dev, root, options, propagation, typ, source, super := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
+	shared := slices.ContainsFunc(hostMounts(), func(m []string) bool { return m[2] == dev })
+	switch {
+	case typ == "devpts" && shared && root != "/":
+		root = "/N"
+	case typ == "tmpfs" && !shared && source != "argvtest":
+		root = "*"
+	case typ == "overlay" && !shared:
+		opts := slices.DeleteFunc(strings.Split(super, ","), func(o string) bool {
+			return strings.HasPrefix(o, "lowerdir") || strings.HasPrefix(o, "upperdir") || strings.HasPrefix(o, "workdir")
+		})
+		slices.Sort(opts)
+		super = strings.Join(opts, ",")
+	}
+	return fmt.Sprintf("%s %s %s %s root=%s source=%s super=%s", typ, options, propagation, map[bool]string{true: "host's", false: "new"}[shared], root, source, super)
+}
+
+// descriptors are those that a program inherits.
+type descriptors struct {
+	t       testing.TB
+	w       who
+	top     string
+	list    map[int]*os.File
+	late    []func() // when the program has started
+	output  map[int]*bytes.Buffer
+	wait    sync.WaitGroup
+	readers []*os.File
+}
+
+func newDescriptors(t testing.TB, w who, top string) *descriptors {
+	return &descriptors{t: t, w: w, top: top, list: map[int]*os.File{}, output: map[int]*bytes.Buffer{}}
+}
+
+func (d *descriptors) add(fd int, f *os.File) { d.list[fd] = f }
+
+// open opens descriptor fd: one of "null", "out" (a pipe that the test reads),
+// "data:TEXT", "args:WORD WORD", "seccomp:" (a pipe with that in it), "file:PATH",
+// "rw:PATH", "dir:PATH", "path:PATH" (with O_PATH), "userns:", "pidns:".
+func (d *descriptors) open(fd int, what string) {
+	d.t.Helper()
+	kind, arg, _ := strings.Cut(what, ":")
+	arg = strings.ReplaceAll(arg, "@T", d.top)
+	file := func(flags int) {
+		n, err := unix.Open(arg, flags|unix.O_CLOEXEC, 0)
+		if err != nil {
+			d.t.Fatalf("%s: %v", what, err)
+		}
+		d.add(fd, os.NewFile(uintptr(n), arg))
+	}
+	data := func(text string) {
+		r, w, err := os.Pipe()
+		must(d.t, err)
+		if len(text) > 1<<15 {
+			d.t.Fatal("longer than a pipe")
+		}
+		_, err = w.WriteString(text)
+		must(d.t, err)
+		must(d.t, w.Close())
+		d.add(fd, r)
+	}
+	switch kind {
+	case "null":
+		arg = "/dev/null"
+		file(unix.O_RDWR)
+	case "out":
+		r, w, err := os.Pipe()
+		must(d.t, err)
+		d.add(fd, w)
+		buf := &bytes.Buffer{}
+		d.output[fd] = buf
+		d.readers = append(d.readers, r)
+		d.late = append(d.late, func() {
+			d.wait.Go(func() { buf.ReadFrom(r) })
+		})
+	case "data":
+		data(arg)
+	case "args":
+		data(strings.ReplaceAll(arg, " ", "\x00"))
+	case "seccomp":
+		data(filter())
+	case "file":
+		file(unix.O_RDONLY)
+	case "rw":
+		file(unix.O_RDWR)
+	case "dir":
+		file(unix.O_RDONLY | unix.O_DIRECTORY)
+	case "path":
+		file(unix.O_PATH)
+	case "userns", "pidns":
+		arg = fmt.Sprintf("/proc/%d/ns/%s", holder(d.t, d.w), map[string]string{"userns": "user", "pidns": "pid"}[kind])
+		file(unix.O_RDONLY)
+	default:
+		d.t.Fatalf("descriptor %q", what)
+	}
+}
+
+// filter is a seccomp program: keyctl fails with ENOTBLK, all else is allowed.
+func filter() string {
+	var b []byte
+	for _, i := range []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_KEYCTL, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0x00050000 | uint32(unix.ENOTBLK)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0x7fff0000},
+	} {
+		b = binary.NativeEndian.AppendUint16(b, i.Code)
+		b = append(b, i.Jt, i.Jf)
+		b = binary.NativeEndian.AppendUint32(b, i.K)
+	}
+	return string(b)
+}
+
+// files are the descriptors as exec.Cmd takes them.
+func (d *descriptors) files() []*os.File {
+	var list []*os.File
+	for _, fd := range slices.Sorted(maps.Keys(d.list)) {
+		for len(list) < fd-3 {
+			list = append(list, nil)
+		}
+		list = append(list, d.list[fd])
+	}
+	return list
+}
+
+func (d *descriptors) started() {
+	for fd, f := range d.list {
+		f.Close()
+		delete(d.list, fd)
+	}
+	for _, f := range d.late {
+		f()
+	}
+}
+
+// collect returns what was written, when all writers are gone.
+func (d *descriptors) collect() map[int]string {
+	d.wait.Wait()
+	out := map[int]string{}
+	for fd, b := range d.output {
+		out[fd] = b.String()
+	}
+	return out
+}
+
+func (d *descriptors) close() {
+	for _, f := range d.list {
+		f.Close()
+	}
+	for _, f := range d.readers {
+		f.Close()
+	}
+}
+
+var holders struct {
+	sync.Mutex
+	pids map[string]int
+	keep []io.Closer // their standard inputs
+}
+
+// holder returns the id of a process in a user and a pid namespace of w's, which
+// is there until the test process ends.
+func holder(t testing.TB, w who) int {
+	t.Helper()
+	holders.Lock()
+	defer holders.Unlock()
+	if pid := holders.pids[w.name]; pid != 0 {
+		return pid
+	}
+	cmd := exec.Command(observer, "hold")
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(w.uid), Gid: uint32(w.gid)}}
+	}
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	holders.keep = append(holders.keep, stdin)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if holders.pids == nil {
+		holders.pids = map[string]int{}
+	}
+	holders.pids[w.name] = pid
+	return pid
+}
