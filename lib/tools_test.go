@@ -20,7 +20,9 @@ func TestEditors(t *testing.T) {
 			ro .viminfo .vim
 			rw .local/state/vim .vim/undo/x
 			own .vim/plugin/sbx.vim`},
-		{`vim(history = True) # nothing there`, "", "", `own .local/state/vim .vim/plugin/sbx.vim`},
+		{`vim(history = True) # nothing there`, "", "", `
+			rw .local/state/vim
+			own .vim/plugin/sbx.vim`},
 		{`vim() # stow, link by link`, `
 			.vimrc -> dot/vimrc
 			dot/vimrc
@@ -97,7 +99,7 @@ func TestAgents(t *testing.T) {
 			no .codex .gemini .config/opencode .ssh
 			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
 		{`claude(keys = False)`, "", keys, `
-			own .claude
+			rw .claude
 			no .claude.json
 			env -ANTHROPIC_API_KEY`},
 		{`claude() # moved`, "c/.claude.json\nc/settings.json\n.claude/x\n.claude.json", "CLAUDE_CONFIG_DIR=$H/c", `
@@ -117,7 +119,8 @@ func TestAgents(t *testing.T) {
 			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
 		{`opencode()`, all, keys, `
 			rw .local/share/opencode/auth.json
-			own .local/state/opencode .cache/opencode
+			rw .local/state/opencode
+			own .cache/opencode
 			ro .config/opencode/opencode.json
 			no .claude .codex
 			env ANTHROPIC_API_KEY=a OPENAI_API_KEY=o -GITHUB_TOKEN`},

@@ -167,6 +167,7 @@ func opRows(number string, op *plan.Op) []row {
 	option(op.Devices != nil && !*op.Devices, "nodev")
 	option(op.Suid, "suid")
 	option(op.Create, "create")
+	option(op.CreateSrc, "create_src")
 	option(op.Follow, "follows the link at its place")
 	option(op.Bare, "bare")
 	switch op.Content {

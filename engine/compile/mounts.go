@@ -251,10 +251,25 @@ func (c *compiler) clone(s *layout.Step) program.Slot {
 			c.add(program.OpenTree, c.dir(s.Source), c.name(s.Source), program.Imm(flags)).Out = int16(fd)
 		}
 	} else {
+		c.makeSource(op)
 		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(c.facts.Source(op)), program.Imm(flags)).Out = int16(fd)
 	}
 	c.setattr(fd, bindAttrs(op), atRecursive)
 	return fd
+}
+
+// makeSource makes the source of a bind, with its parents, where it is missing
+// and shall be made.
+func (c *compiler) makeSource(op *plan.Op) {
+	if !op.CreateSrc {
+		return
+	}
+	src := c.facts.Source(op)
+	for i := 1; i <= len(src); i++ {
+		if (i == len(src) || src[i] == '/') && c.facts.Lstat(src[:i]).Type == host.Missing {
+			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(src[:i]), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+		}
+	}
 }
 
 // setattr sets attributes of a detached mount, and cuts it off from what is

@@ -49,6 +49,17 @@ func TestBind(t *testing.T) {
 			w.refused(t, script("bind(%q, \"/s\")", d+"/dangling"), "symlink to \"nowhere\"")
 			w.want(t, script("bind(%q, \"/s\", optional = True)", d+"/dangling"), "ls -d /s 2>/dev/null || echo none", "none")
 		})
+		t.Run("create_src", func(t *testing.T) {
+			n := w.dir(t)
+			s := script("bind(%q, \"/s\", create_src = True)\nbind(%q, \"/t\", create_src = True)", n+"/a/b", n+"/a")
+			w.want(t, s, "stat -c %a /s; echo x >/s/f; ls /t /t/b", "700\n/t:\nb\n\n/t/b:\nf")
+			w.want(t, s, "cat /s/f", "x") // it is there
+			w.refused(t, script("bind(%q, \"/s\", create_src = True)", d+"/dangling"), "symlink to \"nowhere\"")
+			w.refused(t, script("bind(%q, \"/s\", create_src = True)", d+"/file/x"), "test.sbx.star:", "not a directory")
+			if !w.root() {
+				w.refused(t, script("bind(\"/usr/sbx-none/x\", \"/s\", create_src = True)"), "test.sbx.star:", "permission denied")
+			}
+		})
 		t.Run("nofollow", func(t *testing.T) {
 			unchanged(t, d)
 			w.want(t, script("bind(%q, \"/s\")\nbind(%q, \"/t\", follow = False)\nbind(%q, \"/u\", follow = False)\n", d+"/link", d+"/link", d+"/dangling"),

@@ -329,7 +329,11 @@ func (b *builder) source(op *plan.Op) host.Path {
 	if op.NoFollow {
 		return b.facts.Lstat(b.facts.Source(op))
 	}
-	return b.facts.Stat(b.facts.Source(op))
+	p := b.facts.Stat(b.facts.Source(op))
+	if p.Type == host.Missing && op.CreateSrc && b.facts.Lstat(b.facts.Source(op)).Type == host.Missing {
+		return host.Path{Type: host.Dir, Mode: 0o700} // it will be there
+	}
+	return p
 }
 
 // clean returns an absolute path without empty and "." components. Paths with

@@ -57,6 +57,9 @@ type Op struct {
 	Bare     bool  `json:"bare,omitempty"`     // Dev: without fuse, shm with mode 0755, and a console only for standard output
 	Chase    bool  `json:"chase,omitempty"`    // symlinks on the way to Dst that lead nowhere count as well, and where they lead is made
 	Foreign  bool  `json:"foreign,omitempty"`  // Bind: map the foreign uid range to the ids of the command's user namespace, systemd-mountfsd(8)
+	// CreateSrc says that a Bind makes Src, where it is missing, as a directory on
+	// the host, with its parents, all with mode 0700.
+	CreateSrc bool `json:"create_src,omitempty"`
 	// Content says where a Symlink, Write or Copy goes.
 	Content Content `json:"content,omitempty"`
 	// ParentMode is the mode of directories made on the way to Dst; nil: 0755.

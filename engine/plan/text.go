@@ -63,6 +63,7 @@ func (o *Op) String() string {
 	flag(o.Devices != nil && *o.Devices, "dev")
 	flag(o.Devices != nil && !*o.Devices, "nodev")
 	flag(o.Create, "create")
+	flag(o.CreateSrc, "create_src")
 	flag(o.Suid, "suid")
 	flag(o.Follow, "follow")
 	flag(o.Bare, "bare")

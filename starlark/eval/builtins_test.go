@@ -75,6 +75,7 @@ func TestBuiltins(t *testing.T) {
 		{`mount_point_mode(0o444)`, `{"point_mode":"0444"}`},
 		{`dev(bare = True)`, `{"ops":[{"op":"dev","dst":"/dev","bare":true}]}`},
 		{`remount_ro("/d", dev = False)`, `{"ops":[{"op":"remount_ro","dst":"/d","dev":false}]}`},
+		{`bind("/a", create_src = True)`, `{"ops":[{"op":"bind","dst":"/a","src":"/a","create_src":true}]}`},
 		{`tmpfs("/t")`, `{"ops":[{"op":"tmpfs","dst":"/t"}]}`},
 		{`tmpfs("/t", size = "64M", mode = 0o1777, create = True)`, `{"ops":[{"op":"tmpfs","dst":"/t","create":true,"size":67108864,"mode":"01777"}]}`},
 		{`tmpfs("/t", size = "2g")`, `{"ops":[{"op":"tmpfs","dst":"/t","size":2147483648}]}`},
@@ -212,7 +213,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"bind":     "bind(src, dst = src, *, ro = False, optional = False, follow = True, inside = False, dev = None, create = False, follow_dst = False, parent_mode = None, suid = False)",
+		"bind":     "bind(src, dst = src, *, ro = False, optional = False, follow = True, inside = False, dev = None, create = False, follow_dst = False, parent_mode = None, suid = False, create_src = False)",
 		"mask":     "mask(*paths, optional = False)",
 		"unshare":  "unshare(*, net = False, ipc = False, pid = False, uts = False, cgroup = False, time = False)",
 		"same_dir": "same_dir()",

@@ -119,6 +119,7 @@ func fnBind(c *call) (starlark.Value, error) {
 	op.Inside = c.bool(5, false)
 	op.Devices = c.devices(6)
 	op.Suid = c.bool(10, c.ev.defaults.suid)
+	op.CreateSrc = c.bool(11, false)
 	return starlark.None, nil
 }
 

@@ -81,10 +81,10 @@ var Builtins = []Builtin{
 		Doc: "Shows a file or directory of the host in the sandbox, with all mounts below it. " +
 			"`ro` makes it read-only; `optional` skips it when src is missing; `follow = False` binds a symlink itself; " +
 			"`inside` takes src from the sandbox; `dev` says whether device nodes work, else only for / and /dev; " +
-			"`create` makes a missing dst on the host.",
+			"`create` makes a missing dst on the host, `create_src` a missing src, as a directory with mode 0o700.",
 		spec: spec{pos: 2, args: []arg{{"src", kPath, ""}, {"dst", kPath | kNone, "src"}, {"ro", kBool, "False"}, {"optional", kBool, "False"},
 			{"follow", kBool, "True"}, {"inside", kBool, "False"}, {"dev", kBool | kNone, "None"},
-			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}}}},
+			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}, {"create_src", kBool, "False"}}}},
 	{Name: "bind_fd", Group: groupFiles, planned: true, soft: true, fn: fnBindFD,
 		Doc: "Shows the file or directory that is open as a file descriptor of the caller's, as bind does.",
 		spec: spec{pos: 2, args: []arg{{"fd", kInt, ""}, {"dst", kPath, ""}, {"ro", kBool, "False"}, {"dev", kBool | kNone, "None"},

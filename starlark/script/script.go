@@ -277,6 +277,7 @@ func (pr *printer) op(ops []plan.Op) int {
 			c.keyword("follow", "False")
 		}
 		c.flag("inside", plan.Take(&o.Inside))
+		c.flag("create_src", plan.Take(&o.CreateSrc))
 	case plan.Tmpfs:
 		c.str(dst)
 		if n := plan.Take(&o.Size); n > 1<<63-1 {

@@ -94,7 +94,7 @@ func random(r *rand.Rand) *plan.Plan {
 			if one(3) {
 				o.Src = str(r)
 			}
-			o.Optional = one(4)
+			o.Optional, o.CreateSrc = one(4), one(4)
 		case plan.Copy:
 			o.Src = str(r)
 		case plan.Symlink:
