@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"engine/explain", "engine/plan engine/host engine/program engine/compile engine/run"},
 	{"engine/argv/oci", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/argv/systemd", "engine/plan engine/host engine/layout engine/compile"},
+	{"engine/session", "engine/plan engine/host engine/validate engine/program engine/compile engine/run engine/explain"},
 	{"engine/argv/...", "engine/plan"},
 	{"engine/varlink", ""},
 	{"engine/enginetest", "engine/..."},

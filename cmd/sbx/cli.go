@@ -20,6 +20,10 @@ type grammar struct {
 	Run       runCmd       `cmd:"" help:"Run a command in the sandbox of a project."`
 	Plan      planCmd      `cmd:"" help:"List what a sandbox would be made of, without making it."`
 	Check     checkCmd     `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
+	Ps        psCmd        `cmd:"" help:"List the sandboxes that run."`
+	Attach    attachCmd    `cmd:"" help:"Attach the terminal to a session."`
+	Enter     enterCmd     `cmd:"" help:"Run one more command in a sandbox that runs."`
+	Kill      killCmd      `cmd:"" help:"End sandboxes, or signal their commands."`
 	Help      helpCmd      `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
 	Templates templatesCmd `cmd:"" help:"List the settings templates of the standard library, or explain one."`
 	Doctor    doctorCmd    `cmd:"" help:"Find out whether this host can make sandboxes, and what mends it."`
@@ -34,7 +38,7 @@ const about = `Builds Linux sandboxes from Starlark scripts, without root and wi
   sbx help builtins                 what scripts can call`
 
 // verbs are the names in grammar, for suggestions.
-var verbs = [...]string{"exec", "run", "plan", "check", "help", "templates", "doctor", "version"}
+var verbs = [...]string{"exec", "run", "plan", "check", "ps", "attach", "enter", "kill", "help", "templates", "doctor", "version"}
 
 // parse performs a command line and returns the exit code.
 func parse(args []string) int {
@@ -135,6 +139,9 @@ func readArgs(args []string) (*commandLine, error) {
 		f, w = c.flags.Plan.targetFlags, c.flags.Plan.targetWords
 	case "check":
 		f, w = c.flags.Check.targetFlags, c.flags.Check.targetWords
+	case "enter":
+		c.flags.Enter.Command = append(c.flags.Enter.Command, tail...)
+		return c, nil
 	default:
 		return c, nil
 	}
@@ -222,6 +229,14 @@ func (c *commandLine) perform() int {
 		return c.flags.Plan.run(c.target)
 	case "check":
 		return c.flags.Check.run(c.target)
+	case "ps":
+		return c.flags.Ps.run()
+	case "attach":
+		return c.flags.Attach.run()
+	case "enter":
+		return c.flags.Enter.run()
+	case "kill":
+		return c.flags.Kill.run()
 	case "help":
 		return c.flags.Help.run()
 	case "templates":

@@ -11,6 +11,9 @@ import (
 func main() {
 	growStack()
 	probe.ChildMain()
+	if code, ok := server(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	os.Exit(start(os.Args[1:]))
 }
 

@@ -28,6 +28,12 @@ func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) in
 		report(sources, d)
 		return code
 	}
+	return exitCode(status)
+}
+
+// exitCode returns the exit code for how a command ended, or ends sbx by the
+// signal that ended it.
+func exitCode(status unix.WaitStatus) int {
 	if status.Signaled() {
 		sig := status.Signal()
 		run.DieBySignal(sig)

@@ -22,6 +22,29 @@ func perform(*program.Program, *host.Facts, map[string][]byte) int {
 	return exitSetup
 }
 
+func server([]string) (int, bool) { return 0, false }
+
+func interactive() bool { return false }
+
+func startSession(*plan.Plan, map[string][]byte, string, bool, string) int { return onLinux() }
+
+func attachSession(string, string) int { return onLinux() }
+
+func findSession(string) (string, error) { return "", errLinux }
+
+func sandboxes() ([]sandboxRow, error) { return nil, errLinux }
+
+func (*attachCmd) run() int { return onLinux() }
+
+func (*enterCmd) run() int { return onLinux() }
+
+func (*killCmd) run() int { return onLinux() }
+
+func onLinux() int {
+	complain(errLinux)
+	return exitSetup
+}
+
 func colored(*os.File) bool { return false }
 
 func isTerminal(*os.File) bool { return false }

@@ -22,10 +22,11 @@ func (c *compiler) command() error {
 		c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
 		c.add(program.ForkCommand)
 	}
-	if p.NewSession {
+	if p.NewSession || c.opts.Pty != nil {
 		c.key("new_session", "setsid", "")
 		c.add(program.Setsid).Errs = [2]uint8{ePERM} // a session leader already
 	}
+	c.takePty()
 	for i := range p.Rlimits {
 		r := &p.Rlimits[i]
 		c.key("rlimit."+r.Name, "rlimit", r.Name)
@@ -57,7 +58,7 @@ func (c *compiler) command() error {
 // terminal reports whether the command could get at a terminal of the host's.
 func (c *compiler) terminal() bool {
 	p := c.plan
-	return c.facts.Terminal || c.privileged() || p.PackFDs || len(p.PassFDs) > 0 ||
+	return c.facts.Terminal || c.opts.Pty != nil || c.joined != nil || c.privileged() || p.PackFDs || len(p.PassFDs) > 0 ||
 		slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Kind == plan.Bind && devices(&op) })
 }
 
@@ -152,6 +153,9 @@ func (c *compiler) fds(env []string) []string {
 		slices.Sort(c.prog.CloseFDs)
 		c.prog.CloseFDs = slices.Compact(c.prog.CloseFDs)
 	}()
+	if o := c.opts.Pty; o != nil {
+		c.prog.CloseFDs = append(c.prog.CloseFDs, o.Sock)
+	}
 	keep := p.KeepFDs && !p.PackFDs
 	if keep {
 		c.prog.CloseFDs = append(c.prog.CloseFDs, c.facts.FDs...)
@@ -232,6 +236,10 @@ func (c *compiler) exec(env []string) {
 		c.add(program.Kill, pid.Arg(), program.Imm(sigStop))
 		c.key("command", "exec", "")
 	}
+	if c.opts.Pty != nil {
+		c.sendPty()
+		c.key("command", "exec", "")
+	}
 	kept := program.Slot(c.nslots) // and its neighbour, for the number of the try
 	c.nslots += 2
 	var paths []program.Arg
@@ -248,6 +256,7 @@ func (c *compiler) exec(env []string) {
 			paths = append(paths, arg)
 		}
 	}
+	c.failPty()
 	list := c.prog.Pointers(paths)
 	c.add(program.ExecFailed, program.Imm(int(kept)), program.Imm(list.Offset()))
 }

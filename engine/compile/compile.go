@@ -27,6 +27,7 @@ type Options struct {
 	// that takes a user namespace; see Program.Become. Nobody is left then to lock
 	// the upper directories of overlays, and nobody does.
 	Become bool
+	Pty    *Pty // give the command a terminal of its own
 }
 
 type compiler struct {
@@ -41,6 +42,8 @@ type compiler struct {
 	nslots  int
 	free    []program.Slot
 	serial  int // of names in scratch
+	pty     pty
+	joined  *bool // of a sandbox that is joined: whether it has a user namespace
 
 	dirPath string // what dirSlot is, where dirSlot >= 0
 	dirSlot program.Slot
@@ -57,9 +60,33 @@ type attrKey struct{ set, propagation uint64 }
 
 // Compile makes the program. The layout must have no errors.
 func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*program.Program, error) {
-	n := 6*len(l.Steps) + 160
+	c := newCompiler(p, f, opts, len(l.Steps))
+	c.namespaces()
+	c.identity()
+	dev := opts.Pty != nil && hasDev(l)
+	c.early(dev)
+	c.mountRoot(l)
+	for _, s := range l.Steps {
+		c.step(s)
+	}
+	c.openPty(dev)
+	c.network()
+	c.enter()
+	if len(c.prog.Locks) > 0 && !c.prog.Init {
+		c.prog.Guard = true // somebody must hold the locks when sbx is killed
+	}
+	if err := c.command(); err != nil {
+		return nil, err
+	}
+	c.prog.Become = (c.becomes() || c.privileged() && !p.DieWithParent && !p.Unshare.PID) && !c.prog.Guard && opts.Pty == nil
+	c.prog.Pty = opts.Pty != nil
+	c.prog.Slots = c.nslots
+	return c.prog, nil
+}
+
+func newCompiler(p *plan.Plan, f *host.Facts, opts Options, steps int) *compiler {
 	c := &compiler{
-		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, n), Arena: make([]byte, 0, 64*len(l.Steps)+8192)},
+		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, 6*steps+160), Arena: make([]byte, 0, 64*steps+8192)},
 		plan: p, facts: f, opts: opts,
 		root: -1, scratch: -1, oldMask: -1, dirSlot: -1, refStep: -1,
 		strs: map[string]program.Arg{}, attrs: map[attrKey]program.Arg{},
@@ -69,24 +96,7 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	// The layout's paths have no symlinks in them. One that is there all the same
 	// was put there meanwhile, to lead astray.
 	c.how = c.prog.Words(oPath|oDirectory(f.Arch)|oCloexec, 0, resolveInRoot|resolveNoMagiclinks|resolveNoSymlinks)
-
-	c.namespaces()
-	c.identity()
-	c.mountRoot(l)
-	for _, s := range l.Steps {
-		c.step(s)
-	}
-	c.network()
-	c.enter()
-	if len(c.prog.Locks) > 0 && !c.prog.Init {
-		c.prog.Guard = true // somebody must hold the locks when sbx is killed
-	}
-	if err := c.command(); err != nil {
-		return nil, err
-	}
-	c.prog.Become = (c.becomes() || c.privileged() && !p.DieWithParent && !p.Unshare.PID) && !c.prog.Guard
-	c.prog.Slots = c.nslots
-	return c.prog, nil
+	return c
 }
 
 // becomes reports whether the caller wants to become the command, and can.
@@ -94,7 +104,12 @@ func (c *compiler) becomes() bool {
 	return c.opts.Become && !c.plan.DieWithParent && !c.plan.Unshare.PID
 }
 
-func (c *compiler) privileged() bool { return c.facts.Privileged(c.plan) }
+func (c *compiler) privileged() bool {
+	if c.joined != nil {
+		return !*c.joined
+	}
+	return c.facts.Privileged(c.plan)
+}
 
 func (c *compiler) namespaces() {
 	p := c.plan

@@ -10,6 +10,8 @@ const (
 	atRecursive       = 0x8000
 
 	oWronly   = 0x1
+	oRdwr     = 0x2
+	oNoctty   = 0x100
 	oCreat    = 0x40
 	oExcl     = 0x80
 	oTrunc    = 0x200
@@ -73,8 +75,15 @@ const (
 	sockDgram    = 2
 	sockCloexec  = 0x80000
 	siocSIFFlags = 0x8914
+	msgNosignal  = 0x4000
 	iffUp        = 0x1
 	iffRunning   = 0x40
+
+	tcSETS      = 0x5402
+	tiocSCTTY   = 0x540e
+	tiocSWINSZ  = 0x5414
+	tiocSPTLCK  = 0x40045431
+	tiocGPTPEER = 0x5441
 
 	eNOENT = 2
 	eEXIST = 17

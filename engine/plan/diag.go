@@ -44,6 +44,15 @@ const (
 	WhatDirectory What = "directory" // the working directory cannot be entered
 )
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Severity) UnmarshalText(b []byte) error {
+	*s = Error
+	if string(b) == Warning.String() {
+		*s = Warning
+	}
+	return nil
+}
+
 // Diagnostic is one fault: where it is, what it is and what to do about it.
 type Diagnostic struct {
 	Severity Severity `json:"severity"`

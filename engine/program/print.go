@@ -18,8 +18,9 @@ var callNames = [numCalls]string{
 	Fsconfig: "fsconfig", Fsmount: "fsmount", Mount: "mount", Umount2: "umount2", PivotRoot: "pivot_root", Chdir: "chdir",
 	Fchdir: "fchdir", Chroot: "chroot", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Prctl: "prctl",
 	Capset: "capset", Prlimit64: "prlimit64", Seccomp: "seccomp", Socket: "socket", Ioctl: "ioctl", Fcntl: "fcntl",
-	Dup3: "dup3", Unshare: "unshare", Getpid: "getpid", Kill: "kill", Execve: "execve",
-	ForkCommand: "fork_command", Decimal: "decimal", ExecFailed: "exec_failed",
+	Dup3: "dup3", Unshare: "unshare", Getpid: "getpid", Kill: "kill", Setns: "setns",
+	Sendmsg: "sendmsg", ReadCall: "read", Execve: "execve",
+	ForkCommand: "fork_command", Decimal: "decimal", Store: "store", ExecFailed: "exec_failed",
 }
 
 // String returns the name of the system call.
@@ -48,7 +49,7 @@ var formats = [numCalls]string{
 	MountSetattr: "asxpd", Fsopen: "sx", Fsconfig: "ddssd", Fsmount: "dxx", Mount: "sssxs", Umount2: "sx", PivotRoot: "ss",
 	Chdir: "s", Fchdir: "d", Chroot: "s", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
 	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Unshare: "x",
-	Getpid: "", Kill: "dd", Execve: "spp", ForkCommand: "", Decimal: "d", ExecFailed: "d",
+	Getpid: "", Kill: "dd", Setns: "dx", Sendmsg: "dpx", ReadCall: "dpd", Execve: "spp", ForkCommand: "", Decimal: "d", Store: "d", ExecFailed: "d",
 }
 
 // Print writes the program, an instruction a line, each group under a line that

@@ -57,6 +57,9 @@ const (
 	Unshare
 	Getpid
 	Kill
+	Setns
+	Sendmsg
+	ReadCall
 	Execve
 
 	// ForkCommand forks the command off: the child goes on with the next
@@ -65,6 +68,9 @@ const (
 	// Decimal writes the value of Args[0] in decimal at the offset Args[1] of
 	// the arena, with a final NUL.
 	Decimal
+	// Store writes the value of Args[0], a file descriptor, as 32 bits at the
+	// offset Args[1] of the arena.
+	Store
 	// ExecFailed ends the program: no execve succeeded. Args[0] is the number of
 	// the first of the two slots that the FlagExec instructions filled in,
 	// Args[1] the offset of the array of the paths that they tried.
@@ -148,6 +154,13 @@ type Program struct {
 	// becomes the command. For a user namespace it has to be in its first thread:
 	// main locks itself to that, runtime.LockOSThread in an init function.
 	Become bool
+	// Join: the sandbox is there already, and the program joins it. The process
+	// before the ForkCommand stays outside, and ends with sbx what it started.
+	Join bool
+	// Pty: the command has a terminal of its own. It is no part of the caller's job,
+	// so that sbx does not stop when the command does, and what the caller's
+	// terminal sends to sbx (SIGWINCH, SIGHUP, …) is not for the command.
+	Pty bool
 	// DieWithParent has the kernel kill the child when sbx dies, where there is
 	// no guard to do it.
 	DieWithParent bool
@@ -232,8 +245,7 @@ func (p *Program) Pointers(args []Arg) Arg {
 	p.align(8)
 	off := len(p.Arena)
 	for _, a := range args {
-		p.Relocs = append(p.Relocs, len(p.Arena))
-		p.Arena = binary.NativeEndian.AppendUint64(p.Arena, a.v)
+		p.pointer(a)
 	}
 	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, 0)
 	return ptr(off)
@@ -243,9 +255,37 @@ func (p *Program) Pointers(args []Arg) Arg {
 // arena: struct sock_fprog, seccomp(2), on a little-endian machine.
 func (p *Program) CountAndPointer(n int, a Arg) Arg {
 	head := p.Words(uint64(n))
+	p.pointer(a)
+	return head
+}
+
+// Message puts a struct msghdr, sendmsg(2), into the arena: one byte, and room for
+// n file descriptors as SCM_RIGHTS, unix(7). The descriptors are to be stored at
+// the offset fds, 4 bytes each.
+func (p *Program) Message(n int) (msg Arg, fds int) {
+	p.align(8)
+	data := p.Bytes("+")
+	p.align(8)
+	iov := len(p.Arena)
+	p.pointer(data)
+	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, 1)
+	control := p.Words(uint64(16 + 4*n))
+	p.Words32(1, 1) // SOL_SOCKET, SCM_RIGHTS
+	fds = len(p.Arena)
+	p.Arena = append(p.Arena, make([]byte, (4*n+7)&^7)...)
+	size := len(p.Arena) - control.Offset()
+	msg = p.Words(0, 0) // no name
+	p.pointer(ptr(iov))
+	p.Words(1)
+	p.pointer(control)
+	p.Words(uint64(size), 0)
+	return msg, fds
+}
+
+// pointer puts the address of a, a pointer, into the arena.
+func (p *Program) pointer(a Arg) {
 	p.Relocs = append(p.Relocs, len(p.Arena))
 	p.Arena = binary.NativeEndian.AppendUint64(p.Arena, a.v)
-	return head
 }
 
 // Offset returns the arena offset that a, a pointer, stands for.

@@ -47,5 +47,8 @@ var callNumbers = [...]uint16{
 	program.Unshare:      unix.SYS_UNSHARE,
 	program.Getpid:       unix.SYS_GETPID,
 	program.Kill:         unix.SYS_KILL,
+	program.Setns:        unix.SYS_SETNS,
+	program.Sendmsg:      unix.SYS_SENDMSG,
+	program.ReadCall:     unix.SYS_READ,
 	program.Execve:       unix.SYS_EXECVE,
 }

@@ -57,6 +57,8 @@ type child struct {
 	closed  [3]bool // of the standard fds, those to be closed as the command starts
 	guard   bool
 	init    bool
+	join    bool // the init is none, and outside
+	pty     bool // stops are not followed
 	pidNS   bool
 	die     bool
 	apart   bool    // the command has a session of its own, and gets no keys by itself
@@ -144,13 +146,16 @@ func childMain(c *child) {
 	}
 	if c.die && !c.guard {
 		sig := uintptr(unix.SIGKILL)
-		if c.init && c.nclean > 0 {
+		if c.init && (c.nclean > 0 || c.join) {
 			sig = deathSignal // there is something to be done before the end
 		}
 		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
 		if orphaned(c) { // before the signal was asked for
 			exit(1)
 		}
+	}
+	if c.join {
+		adopt(c)
 	}
 	next := perform(c, 0)
 	if next == 0 {
@@ -247,6 +252,8 @@ func perform(c *child, i uintptr) (next uintptr) {
 				return i + 1
 			case program.Decimal:
 				decimal(c, a[0], a[1])
+			case program.Store:
+				*(*uint32)(unsafe.Add(unsafe.Pointer(c.arena), a[1])) = uint32(a[0])
 			case program.ExecFailed:
 				c.rep.Kind = reportNoExec
 				c.rep.Errno = int32(*slot(c, uintptr(in.Args[0])))

@@ -49,12 +49,7 @@ func guardMain(c *child) {
 	if c.apart { // at once: a key for all the group must not hide what sbx passes on
 		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
 	}
-	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
-	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
-	if errno == 0 {
-		c.childrenFD = int(fd)
-		keepFD(c, c.childrenFD)
-	}
+	adopt(c)
 	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
 	if orphaned(c) { // before the signal was asked for
 		exit(1)
@@ -62,6 +57,20 @@ func guardMain(c *child) {
 	takeEarly(c)
 	c.command = cloneChild(c)
 	attend(c)
+}
+
+// adopt makes this process the one to inherit orphans, and to know them.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func adopt(c *child) {
+	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if errno == 0 {
+		c.childrenFD = int(fd)
+		keepFD(c, c.childrenFD)
+	}
 }
 
 // takeEarly takes the signals that the terminal has sent already.
@@ -114,7 +123,7 @@ func attend(c *child) {
 		switch {
 		case sig == uintptr(unix.SIGCHLD):
 			if status, ended := reap(c); ended {
-				if c.guard && (c.die || childless()) {
+				if (c.guard || c.join) && (c.die || childless()) {
 					endAll(c)
 					cleanUp(c)
 				}
@@ -228,6 +237,9 @@ func reap(c *child) (status uint32, ended bool) {
 		}
 		switch st := c.status; {
 		case st&0xff == 0x7f:
+			if c.pty {
+				continue
+			}
 			c.halted = true
 			c.stops++
 			stopped(c)
@@ -272,7 +284,7 @@ func endAll(c *child) {
 //go:norace
 //go:nocheckptr
 func killChildren(c *child) {
-	if c.init {
+	if c.init && !c.join {
 		sys(unix.SYS_KILL, ^uintptr(0), uintptr(unix.SIGKILL), 0, 0, 0, 0) // all but the pid 1 itself
 		return
 	}

@@ -81,13 +81,13 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.nkeep++
 		defer unix.Close(c.pipeR)
 	}
-	if p.Guard {
+	if p.Guard || p.Join {
 		// If the guard is killed, what it guarded comes here to be ended.
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
 	// The parent-death signal of the child comes when this thread ends, and the
 	// Go runtime lets no thread end that was not locked by a goroutine.
-	passSignals(c.apart)
+	passSignals(c.apart, c.pty)
 	r := startChild(c)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)
@@ -182,8 +182,8 @@ func prepare(p *program.Program) (*child, error) {
 		arena:   &p.Arena[0],
 		numbers: &callNumbers[0],
 		pipe:    -1, pipeR: -1, childrenFD: -1,
-		guard: p.Guard, init: p.Init, die: p.DieWithParent,
-		apart: p.Plan.NewSession,
+		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
+		apart: p.Plan.NewSession || p.Pty,
 		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
 		all:   ^uint64(0),
 		wake:  1 << (unix.SIGCONT - 1),

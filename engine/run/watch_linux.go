@@ -71,6 +71,9 @@ func (w *watch) waitChild() unix.WaitStatus {
 	for {
 		var st unix.WaitStatus
 		options := unix.WUNTRACED | unix.WCONTINUED
+		if w.prog.Pty {
+			options = 0
+		}
 		if stopped {
 			options |= unix.WNOHANG
 		}
@@ -125,7 +128,7 @@ func (w *watch) started() {
 
 // passSignals has all signals passed on from here on. It comes before there is a
 // command: till then they wait in sigPending.
-func passSignals(apart bool) {
+func passSignals(apart, pty bool) {
 	if apart {
 		sigKeys = 1
 	}
@@ -142,6 +145,10 @@ func passSignals(apart bool) {
 			unix.SIGURG, unix.SIGPROF, unix.SIGPIPE, // the Go runtime's
 			32, 33: // the C library's
 			continue
+		case unix.SIGHUP, unix.SIGWINCH, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+			if pty { // of the caller's terminal
+				continue
+			}
 		}
 		if ignored(sig) { // by the caller, nohup(1) for one; so it is for the command
 			continue
@@ -181,7 +188,7 @@ func regainTerminal() {
 // endOrphans kills what a guard that was itself killed has left behind; as
 // subreaper sbx has inherited it.
 func (w *watch) endOrphans() {
-	if !w.prog.Guard {
+	if !w.prog.Guard && !w.prog.Join {
 		return
 	}
 	for {

@@ -1,0 +1,191 @@
+package session
+
+// Attach: the caller's terminal, and the session's on it.
+
+import (
+	"encoding/binary"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Outcome is how a client came out of a session.
+type Outcome struct {
+	Detached bool            // the session lives on
+	HungUp   bool            // since the caller's terminal went away
+	Status   unix.WaitStatus // of the command, where it has ended
+}
+
+// far is the other side of a keyboard: a session, or a process in a sandbox.
+type far interface {
+	input(b []byte)
+	eof()
+	resize(rows, cols uint16)
+	pause()
+	resume(rows, cols uint16)
+	signal(sig unix.Signal)
+}
+
+func (c *Client) input(b []byte) {
+	for len(b) > 0 {
+		n := min(len(b), maxRequest)
+		c.send(frameInput, b[:n])
+		b = b[n:]
+	}
+}
+func (c *Client) eof()                     { c.send(frameEOF, nil) }
+func (c *Client) resize(rows, cols uint16) { c.send(frameSize, sizeFrame(rows, cols)) }
+func (c *Client) pause()                   { c.send(framePause, nil) }
+func (c *Client) resume(rows, cols uint16) { c.send(frameResume, sizeFrame(rows, cols)) }
+func (c *Client) signal(sig unix.Signal)   { c.send(frameSignal, []byte{byte(sig)}) }
+
+// send writes a frame. Where that fails the reader learns of it, too.
+func (c *Client) send(kind byte, data []byte) { c.conn.Write(appendFrame(nil, kind, data)) }
+
+// holdTime is how long a first press of the key that detaches is kept back.
+const holdTime = 500 * time.Millisecond
+
+// Attach connects this process's terminal, or whatever its standard files are, to
+// the session, until the command ends or the key is pressed twice; see ParseKey.
+// The key counts only where it comes from a terminal. When the caller's
+// terminal goes away the session lives on. SIGTERM, SIGUSR1 and SIGUSR2 are passed
+// on to the command, and SIGINT and SIGQUIT as the keys that they stand for.
+func (c *Client) Attach(key byte) (Outcome, error) {
+	defer c.Close()
+	k := &keyboard{}
+	done := make(chan Outcome, 1)
+	failed := make(chan error, 1)
+	receive := func() {
+		if err := k.show(c.pending); err != nil {
+			failed <- err
+			return
+		}
+		for {
+			kind, data, err := c.next()
+			switch {
+			case err != nil:
+				failed <- err
+				return
+			case kind == frameExit && len(data) == 4:
+				done <- Outcome{Status: unix.WaitStatus(binary.LittleEndian.Uint32(data))}
+				return
+			case kind == frameOutput:
+				if err := k.show(data); err != nil {
+					// Nobody reads what the command prints; to it that is a terminal which is gone.
+					c.signal(unix.SIGHUP)
+					failed <- err
+					return
+				}
+			}
+		}
+	}
+	return k.interact(c, key, receive, done, failed)
+}
+
+// interact passes keys, sizes and signals on until done or failed says so.
+func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome, failed <-chan error) (Outcome, error) {
+	sigs := make(chan os.Signal, 16)
+	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	defer signal.Stop(sigs)
+	if err := k.grab(); err != nil {
+		return Outcome{}, err
+	}
+	defer k.restore()
+	rescued := func(f func()) func() {
+		return func() {
+			defer func() {
+				if v := recover(); v != nil {
+					k.restore()
+					os.Stderr.Write(debug.Stack())
+					panic(v)
+				}
+			}()
+			f()
+		}
+	}
+	typed := make(chan []byte)
+	go rescued(receive)()
+	go rescued(func() { read(typed) })()
+	d := detector{key: key}
+	if !k.raw {
+		d.key = 0
+	}
+	var hold <-chan time.Time
+	newline := true
+	for {
+		select {
+		case b, ok := <-typed:
+			switch {
+			case !ok && k.raw: // the terminal is gone
+				return Outcome{Detached: true, HungUp: true}, nil
+			case !ok:
+				typed = nil
+				if !newline {
+					f.eof() // the first one ends the line
+				}
+				f.eof()
+				continue
+			}
+			pass, detach := d.feed(b)
+			if len(pass) > 0 {
+				newline = pass[len(pass)-1] == '\n'
+				f.input(pass)
+			}
+			if detach {
+				return Outcome{Detached: true}, nil
+			}
+			hold = nil
+			if len(d.held) > 0 {
+				hold = time.After(holdTime)
+			}
+		case <-hold:
+			f.input(d.release())
+		case s := <-sigs:
+			switch sig := s.(syscall.Signal); {
+			case sig == unix.SIGWINCH:
+				if rows, cols := k.size(); rows > 0 {
+					f.resize(rows, cols)
+				}
+			case sig == unix.SIGHUP:
+				return Outcome{Detached: true, HungUp: true}, nil
+			case sig == unix.SIGTSTP:
+				f.pause()
+				k.restore()
+				unix.Kill(os.Getpid(), unix.SIGSTOP)
+				if err := k.grab(); err != nil {
+					return Outcome{Detached: true}, err
+				}
+				f.resume(k.size())
+			case sig == unix.SIGINT && !k.raw:
+				f.input([]byte{3})
+			case sig == unix.SIGQUIT && !k.raw:
+				f.input([]byte{0x1c})
+			default:
+				f.signal(sig)
+			}
+		case o := <-done:
+			return o, nil
+		case err := <-failed:
+			return Outcome{}, err
+		}
+	}
+}
+
+// read reads what is typed, and closes the channel at the end.
+func read(typed chan<- []byte) {
+	defer close(typed)
+	for {
+		b := make([]byte, 4096)
+		n, err := os.Stdin.Read(b)
+		if n > 0 {
+			typed <- b[:n]
+		}
+		if err != nil {
+			return
+		}
+	}
+}

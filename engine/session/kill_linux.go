@@ -1,0 +1,136 @@
+package session
+
+// Signals for sandboxes that run.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Signal sends a signal to the command of a sandbox.
+func Signal(id string, sig unix.Signal) error {
+	k, err := newKiller(id)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	return k.signal(sig)
+}
+
+// End ends a sandbox and returns when it has ended: it sends SIGTERM to the command,
+// with SIGHUP, which interactive shells obey, and SIGCONT; and after the grace
+// SIGKILL.
+func End(id string, grace time.Duration) error {
+	k, err := newKiller(id)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	if err := k.signal(unix.SIGTERM, unix.SIGHUP, unix.SIGCONT); err == nil && k.gone(grace) {
+		return nil
+	}
+	if err := k.signal(unix.SIGKILL); err == nil && k.gone(grace) {
+		return nil
+	}
+	// Whoever looks after it does not answer. Its guard ends the sandbox with it.
+	if k.server < 0 {
+		return fmt.Errorf("sandbox %q does not end, and the process that looks after it is out of sight", k.info.ID)
+	}
+	if err := unix.PidfdSendSignal(k.server, unix.SIGKILL, nil, 0); err != nil {
+		return os.NewSyscallError("pidfd_send_signal", err)
+	}
+	if !k.gone(max(grace, 5*time.Second)) {
+		return fmt.Errorf("sandbox %q does not end", k.info.ID)
+	}
+	return nil
+}
+
+// killer is the way to a sandbox.
+type killer struct {
+	info   *Info
+	dir    string
+	server int // pidfd, or -1 where the process is not to be seen
+}
+
+func newKiller(id string) (*killer, error) {
+	info, err := Lookup(id)
+	if err != nil {
+		return nil, err
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	k := &killer{info: info, dir: filepath.Join(root, info.ID), server: -1}
+	if fd, err := unix.PidfdOpen(info.Server, 0); err == nil {
+		if k.server = fd; !info.Alive() { // another process has its number
+			unix.Close(fd)
+			k.server = -1
+		}
+	}
+	return k, nil
+}
+
+func (k *killer) close() {
+	if k.server >= 0 {
+		unix.Close(k.server)
+	}
+}
+
+// answerTime is how long a server may take to do what is asked of it.
+const answerTime = 5 * time.Second
+
+// signal sends signals to the command.
+func (k *killer) signal(sigs ...unix.Signal) error {
+	if !k.info.Session { // sbx passes on what it gets
+		if k.server < 0 {
+			return fmt.Errorf("sandbox %q: the process that looks after it is out of sight", k.info.ID)
+		}
+		for _, sig := range sigs {
+			if err := unix.PidfdSendSignal(k.server, sig, nil, 0); err != nil {
+				return os.NewSyscallError("pidfd_send_signal", err)
+			}
+		}
+		return nil
+	}
+	c, err := open(k.info.ID, hello{Want: "signal"})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.conn.SetDeadline(time.Now().Add(answerTime))
+	var list []byte
+	for _, sig := range sigs {
+		list = append(list, byte(sig))
+	}
+	c.send(frameSignal, list)
+	for {
+		kind, _, err := c.next()
+		switch {
+		case errors.Is(err, errLost) || errors.Is(err, io.EOF):
+			return errors.New("it does not answer")
+		case err != nil:
+			return err
+		case kind == frameDone:
+			return nil
+		}
+	}
+}
+
+// gone waits until the sandbox is off the record.
+func (k *killer) gone(limit time.Duration) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		if stale(k.dir) {
+			return true
+		}
+		if !time.Now().Before(end) {
+			return false
+		}
+	}
+}

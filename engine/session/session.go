@@ -1,0 +1,53 @@
+// Package session runs sandboxes on terminals of their own, which outlive the
+// terminal that they were started from.
+//
+// A session is a process, the server, that holds the controlling side of a
+// pseudo-terminal and makes the sandbox, as package run does, with the other side
+// as the command's terminal. It listens on a Unix socket for clients: those attach
+// their terminals, send signals, or have the namespaces of the sandbox handed over
+// to join it. A client that dies, or whose terminal goes away, leaves the session
+// as it is. Where the server dies, the sandbox ends.
+//
+// Several clients may be attached at once. All see the same output and all can
+// type; the window has the size of the one that attached or was resized last.
+//
+// A session is a directory $XDG_RUNTIME_DIR/sbx/ID with the files socket and
+// state.json, and a lock on it (flock(2)) that the server holds as long as it
+// lives. Whoever lists sessions removes those that nobody locks.
+package session
+
+import (
+	"time"
+
+	"sbx/engine/plan"
+)
+
+// Info describes a session, or another sandbox that runs.
+type Info struct {
+	ID      string    `json:"id"`
+	Project string    `json:"project,omitempty"` // absolute path
+	Command []string  `json:"command"`
+	Started time.Time `json:"started"`
+	// Server is the process that looks after the sandbox, and Start its start time in
+	// clock ticks since boot, proc_pid_stat(5).
+	Server int    `json:"server"`
+	Start  uint64 `json:"server_start"`
+	// Leader is the process that became the command, or 0 until it did.
+	Leader int `json:"leader,omitempty"`
+	// Session: there is a terminal to attach to, and Attached clients are.
+	Session  bool `json:"session"`
+	Attached int  `json:"attached"`
+}
+
+// Failure is that of a sandbox which could not be made, or whose command could
+// not be executed. Code is the exit code that stands for it.
+type Failure struct {
+	Diags plan.Diagnostics
+	Code  int
+}
+
+// Error returns the first lines of the diagnostics.
+func (f *Failure) Error() string { return f.Diags.Error() }
+
+// Unwrap returns the diagnostics.
+func (f *Failure) Unwrap() error { return f.Diags }

@@ -1,0 +1,217 @@
+package session
+
+// Start: the server, from the side of whoever wants a session.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/plan"
+)
+
+// Options describe a session to be.
+type Options struct {
+	Plan    *plan.Plan // valid; it must pass no file descriptors on
+	Project string     // absolute path, or empty
+	// Terminal is what the command's terminal is to be like; nil: 24 rows and 80
+	// columns, and the modes of a new one.
+	Terminal *Terminal
+}
+
+// Client is a connection to a session.
+type Client struct {
+	id      string
+	conn    *os.File
+	pending []byte // output that was read too early
+	ended   *Outcome
+}
+
+// ID returns the session's name.
+func (c *Client) ID() string { return c.id }
+
+// Close lets go of the session, which lives on.
+func (c *Client) Close() { c.conn.Close() }
+
+// Start starts a session, and returns when its command runs. A *Failure tells why
+// there is none. The client counts as attached from the beginning, so that it
+// misses nothing; Close detaches it.
+func Start(o Options) (*Client, error) {
+	if err := passes(o.Plan); err != nil {
+		return nil, err
+	}
+	req := request{Plan: o.Plan, Project: o.Project, Rows: 24, Cols: 80, Whole: !isTerminal(1)}
+	if t := o.Terminal; t != nil {
+		req.Rows, req.Cols, req.Modes = t.Rows, t.Cols, t.Modes
+	}
+	data, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := spawn(data, o.Project)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{conn: conn}
+	if err := c.running(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// passes returns the faults of a plan that is not for a session: file descriptors
+// would be the server's.
+func passes(p *plan.Plan) error {
+	var ds plan.Diagnostics
+	fault := func(key string, there bool, msg string) {
+		if there {
+			ds = append(ds, plan.Diagnostic{At: p.Where[key], Op: key, Msg: msg, Hint: "run the command without a terminal of its own"})
+		}
+	}
+	const noFDs = "a session inherits no file descriptors"
+	fault("pass_fd", len(p.PassFDs) > 0, noFDs)
+	fault("pack_fds", p.PackFDs, noFDs)
+	fault("close_fd", len(p.CloseFDs) > 0, noFDs)
+	fault("keep_fds", p.KeepFDs, noFDs)
+	fault("suspend", p.Suspend, "a session waits for its command to start")
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.SrcFD != nil {
+			ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind), Msg: noFDs})
+		}
+	}
+	if ds != nil {
+		return &Failure{Diags: ds, Code: 125}
+	}
+	return nil
+}
+
+// spawn starts sbx as a server.
+func spawn(request []byte, project string) (*os.File, error) {
+	mem, err := unix.MemfdCreate("session", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	f := os.NewFile(uintptr(mem), "request")
+	defer f.Close()
+	if _, err := f.Write(request); err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
+	}
+	defer unix.Close(null)
+	conn, theirs, err := pair(unix.SOCK_STREAM)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(theirs)
+	argv := []string{"sbx", Verb, strings.ToValidUTF8(filepath.Base(project), "?")}
+	n := uintptr(null)
+	_, err = syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{n, n, n, uintptr(mem), uintptr(theirs)},
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("starting the session's process: %w", err)
+	}
+	return conn, nil
+}
+
+// Open connects to the session with that id, or the only one whose id begins so.
+// term is the terminal that will attach; nil where none does.
+func Open(id string, term *Terminal) (*Client, error) {
+	h := hello{Want: "attach", Whole: !isTerminal(1)}
+	if term != nil {
+		h.Rows, h.Cols = term.Rows, term.Cols
+	}
+	c, err := open(id, h)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.running(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// open connects and says what is wanted.
+func open(id string, h hello) (*Client, error) {
+	info, err := Lookup(id)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Session {
+		return nil, fmt.Errorf("sandbox %q has no session: it runs on the terminal that it was started from", info.ID)
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := connect(filepath.Join(root, info.ID))
+	if err != nil {
+		return nil, err
+	}
+	h.Version = version
+	if _, err := conn.Write(appendJSON(nil, frameHello, h)); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &Client{id: info.ID, conn: conn}, nil
+}
+
+var errLost = errors.New("the process that looks after the session has died, and the sandbox has ended with it")
+
+// running reads until the session says that its command runs.
+func (c *Client) running() error {
+	for {
+		kind, data, err := c.next()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case frameOutput:
+			c.pending = append(c.pending, data...)
+		case frameRunning:
+			var r running
+			if err := json.Unmarshal(data, &r); err != nil {
+				return errFrame
+			}
+			c.id = r.ID
+			return nil
+		}
+	}
+}
+
+// next reads a frame; an error is also what a session has to say at its end.
+func (c *Client) next() (kind byte, data []byte, err error) {
+	kind, data, err = readFrame(c.conn, maxReply)
+	switch {
+	case errors.Is(err, errFrame):
+		return 0, nil, err
+	case err != nil:
+		return 0, nil, errLost
+	case kind == frameRefused:
+		return 0, nil, fmt.Errorf("session %q: %s", c.id, plan.Printable(string(data)))
+	case kind == frameFailed:
+		var f failed
+		if err := json.Unmarshal(data, &f); err != nil {
+			return 0, nil, errFrame
+		}
+		return 0, nil, &Failure{Diags: f.Diags, Code: f.Code}
+	}
+	return kind, data, nil
+}
