@@ -18,6 +18,7 @@ import (
 type grammar struct {
 	Exec      execCmd      `cmd:"" help:"Make a sandbox and run a command in it."`
 	Run       runCmd       `cmd:"" help:"Run a command in the sandbox of a project."`
+	Trust     trustCmd     `cmd:"" help:"Let a project's .sbx.star count, after a look at what it does."`
 	Plan      planCmd      `cmd:"" help:"List what a sandbox would be made of, without making it."`
 	Check     checkCmd     `cmd:"" help:"Report all that is wrong with a script or plan on this host."`
 	Ps        psCmd        `cmd:"" help:"List the sandboxes that run."`
@@ -38,7 +39,7 @@ const about = `Builds Linux sandboxes from Starlark scripts, without root and wi
   sbx help builtins                 what scripts can call`
 
 // verbs are the names in grammar, for suggestions.
-var verbs = [...]string{"exec", "run", "plan", "check", "ps", "attach", "enter", "kill", "help", "templates", "doctor", "version"}
+var verbs = [...]string{"exec", "run", "trust", "plan", "check", "ps", "attach", "enter", "kill", "help", "templates", "doctor", "version"}
 
 // parse performs a command line and returns the exit code.
 func parse(args []string) int {
@@ -225,6 +226,8 @@ func (c *commandLine) perform() int {
 		return c.flags.Exec.run(c.target)
 	case "run":
 		return runVerb(c.run)
+	case "trust":
+		return c.flags.Trust.run()
 	case "plan":
 		return c.flags.Plan.run(c.target)
 	case "check":

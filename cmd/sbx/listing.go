@@ -22,11 +22,12 @@ type list struct {
 	*page
 	plan  *plan.Plan
 	facts *host.Facts
+	marks map[*plan.Op]string // what a file adds: "opens" or "tightens"
 }
 
 // listing returns the list of a plan.
 func listing(t *target, p *plan.Plan, l *layout.Layout, f *host.Facts) string {
-	s := list{newPage(), p, f}
+	s := list{page: newPage(), plan: p, facts: f}
 	s.operations(l)
 	s.command()
 	s.rights()
@@ -66,7 +67,11 @@ func (s *list) operations(l *layout.Layout) {
 			continue // the root, named in Steps too
 		}
 		done[step.Index] = true
-		rows = append(rows, opRows(strconv.Itoa(i+1), step.Op)...)
+		more := opRows(strconv.Itoa(i+1), step.Op)
+		if m := s.marks[step.Op]; m != "" {
+			more[0].cells = append(more[0].cells, cell{"← " + m, "warning"})
+		}
+		rows = append(rows, more...)
 		for _, k := range step.Skeletons {
 			rows = append(rows, skeletonRow(k))
 		}

@@ -56,7 +56,11 @@ func (r *run) guard(p *plan.Plan) error {
 	var writable []tree
 	add := func(op *plan.Op, path plan.Str) {
 		given := filepath.Clean(string(path))
-		writable = append(writable, tree{given, canonical(given), op})
+		real := canonical(given)
+		if op.NoFollow {
+			real = filepath.Join(canonical(filepath.Dir(given)), filepath.Base(given))
+		}
+		writable = append(writable, tree{given, real, op})
 	}
 	for i := range p.Ops {
 		switch op := &p.Ops[i]; {

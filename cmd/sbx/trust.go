@@ -1,0 +1,177 @@
+package main
+
+// The verb trust: whether a project's .sbx.star may count.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sbx/engine/layout"
+	"sbx/engine/plan"
+	"sbx/engine/validate"
+	"sbx/starlark/project"
+)
+
+// trustCmd is the verb's grammar.
+type trustCmd struct {
+	Yes     bool    `xor:"what" help:"Trust it without asking."`
+	Revoke  bool    `xor:"what" help:"Trust it no more."`
+	List    bool    `xor:"what" help:"List what is trusted."`
+	Project *string `arg:"" optional:"" help:"The project; else the working directory."`
+}
+
+func (*trustCmd) Help() string {
+	return `A project's .sbx.star may come from anyone, so sbx run does not go by it before you have seen what it does. ` +
+		`This lists the sandbox that it makes, with what it opens marked, and asks. ` +
+		`Trust is in the file as it is, with all that it loads and reads of the project: after any change, sbx run asks for it again. ` +
+		`A file that only masks paths, makes them read-only or takes namespaces away needs none.`
+}
+
+func (c *trustCmd) run() int {
+	places := project.FindPlaces()
+	if places.State == "" {
+		complain(misuse("there is no place for what is trusted: the home directory is not known", "set HOME, or XDG_STATE_HOME"))
+		return exitSetup
+	}
+	store := places.Store()
+	dir := ""
+	if c.Project != nil {
+		dir = *c.Project
+	}
+	switch {
+	case c.List:
+		return trustList(store)
+	case c.Revoke:
+		return trustRevoke(store, dir)
+	}
+	o := project.Options{Dir: dir, Trust: true}
+	r, sources, ok := evaluateProject(&o, []string{"trust"})
+	if !ok {
+		return exitSetup
+	}
+	if r.ProjectFile == "" {
+		complain(misuse(fmt.Sprintf("project %q has no %s", r.Dir, project.FileName), ""))
+		return exitSetup
+	}
+	f, err := hostFacts(r.Plan)
+	if err != nil {
+		complain(err)
+		return exitSetup
+	}
+	l, diags := validate.Check(r.Plan, f)
+	s := list{page: newPage(), plan: r.Plan, facts: f}
+	s.trust(r, l)
+	if n := out(s.String()); n != 0 {
+		return n
+	}
+	report(sources, diags...)
+	if diags.HasErrors() {
+		return exitSetup
+	}
+	if !c.Yes {
+		if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+			complain(misuse("not trusted: there is no terminal to ask on", "--yes trusts it without asking"))
+			return exitSetup
+		}
+		talk("\nTrust this, as it is now? [y/N] ")
+		answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+			complain(errors.New("not trusted"))
+			return exitSetup
+		}
+	}
+	if err := store.Put(r.NewRecord()); err != nil {
+		complain(fmt.Errorf("cannot note the trust: %s", couldNot(err)))
+		return exitSetup
+	}
+	talk("trusted: " + plan.Printable(r.ProjectFile) + "\n")
+	return 0
+}
+
+func trustList(store project.Store) int {
+	records, err := store.List()
+	if err != nil {
+		complain(fmt.Errorf("cannot list what is trusted: %s", couldNot(err)))
+		return exitSetup
+	}
+	p := newPage()
+	var rows []row
+	for _, r := range records {
+		note := cell{"as it was trusted", "ok"}
+		if c := project.NewClosure(filepath.Join(r.Project, project.FileName)); c.Err != nil {
+			note = cell{"gone", "dim"}
+		} else if c.Digest() != r.Digest {
+			note = cell{"changed since", "warning"}
+		}
+		rows = append(rows, row{cells: []cell{{text: pathText(plan.Str(r.Project))}, note}})
+	}
+	p.table(rows)
+	return out(p.String())
+}
+
+func trustRevoke(store project.Store, dir string) int {
+	path, err := filepath.Abs(dir)
+	if err == nil {
+		if real, e := filepath.EvalSymlinks(path); e == nil {
+			path = real
+		}
+		var known bool
+		if known, err = store.Remove(path); err == nil && !known {
+			err = fmt.Errorf("project %q is not trusted", path)
+		}
+	}
+	if err != nil {
+		complain(fmt.Errorf("%s", couldNot(err)))
+		return exitSetup
+	}
+	return 0
+}
+
+// trust lists what the project's file does, and the sandbox that it makes.
+func (s *list) trust(r *project.Result, l *layout.Layout) {
+	base := r.Without
+	if base == nil {
+		base = plan.New()
+	}
+	changes := project.Changes(r.Plan, base)
+	s.marks = map[*plan.Op]string{}
+	s.heading("What " + pathText(plan.Str(r.ProjectFile)) + " does")
+	var rows []row
+	opens := false
+	for _, c := range changes {
+		if c.Op != nil && c.Op.At.IsZero() {
+			continue // ours: the protection of the file itself
+		}
+		mark := cell{"tightens", "ok"}
+		if c.Opens {
+			mark, opens = cell{"opens", "error"}, true
+		}
+		if c.Op != nil {
+			s.marks[c.Op] = mark.text
+			for i, r := range opRows("", c.Op) {
+				if i > 0 {
+					mark = cell{}
+				}
+				r.cells[0] = mark
+				rows = append(rows, r)
+			}
+			continue
+		}
+		rows = append(rows, row{[]cell{mark, {c.Name, "op"}, {text: plan.Printable(clip(c.Value, 200))}}, where(c.At)})
+	}
+	if rows == nil {
+		rows = []row{{cells: []cell{{"nothing", "dim"}}}}
+	}
+	s.table(rows)
+	if !opens {
+		s.add("\n  It opens nothing, and counts without trust unless it looks at the host.\n")
+	}
+	for _, f := range r.Files.Files[1:] {
+		s.add("\n  It loads ", pathText(plan.Str(f.Path)), ".\n")
+	}
+	s.project(r, l)
+}

@@ -1,0 +1,111 @@
+package project
+
+// Changes: what a file adds to a sandbox, for those who are to trust it.
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"sbx/engine/plan"
+	"sbx/starlark/eval"
+)
+
+// Change is one difference that a file makes.
+type Change struct {
+	Op    *plan.Op // an operation of the plan; nil: something else
+	Name  string   // what is set: "setenv", "command", "unshare.net"
+	Value string   // to what; of variables NAME or NAME=value
+	Opens bool     // not merely taken away
+	At    plan.Origin
+}
+
+// Changes returns what plan p has other than base, on which it builds.
+func Changes(p, base *plan.Plan) []Change {
+	var out []Change
+	for _, op := range added(p, base) {
+		if op == nil {
+			continue // told by what took its place
+		}
+		out = append(out, Change{Op: op, Name: string(op.Kind), Opens: op.Kind != plan.Mask && op.Kind != plan.RemountRO, At: op.At})
+	}
+	same := 0
+	for same < len(base.Env) && same < len(p.Env) && sameEnv(&p.Env[same], &base.Env[same]) {
+		same++
+	}
+	for i := same; i < len(p.Env); i++ {
+		e := &p.Env[i]
+		if !slices.ContainsFunc(base.Env, func(b plan.EnvOp) bool { return sameEnv(e, &b) }) {
+			text := string(e.Name)
+			if e.Kind == plan.SetEnv && !eval.IsSecretEnv(text, string(e.Value)) {
+				text += "=" + string(e.Value)
+			}
+			out = append(out, Change{Name: string(e.Kind), Value: text, Opens: true, At: e.At})
+		}
+	}
+	x, y := fields(p), fields(base)
+	var names []string
+	for k := range x {
+		names = append(names, k)
+	}
+	for k := range y {
+		if _, ok := x[k]; !ok {
+			names = append(names, k)
+		}
+	}
+	slices.Sort(names)
+	for _, k := range names {
+		if x[k] == y[k] {
+			continue
+		}
+		v := x[k]
+		if v == "" {
+			v = "off"
+		}
+		key := strings.TrimSuffix(strings.TrimSuffix(k, "_fds"), "s")
+		at := p.Where[k]
+		if at.IsZero() {
+			at = p.Where[key]
+		}
+		tight := strings.HasPrefix(k, "unshare.") && k != "unshare.time" && v == "true"
+		out = append(out, Change{Name: k, Value: v, Opens: !tight, At: at})
+	}
+	return out
+}
+
+func sameEnv(a, b *plan.EnvOp) bool {
+	return a.Kind == b.Kind && a.Name == b.Name && a.Value == b.Value && slices.Equal(a.Keep, b.Keep)
+}
+
+// fields returns the settings of a plan by their names in JSON, those of
+// namespaces one by one.
+func fields(p *plan.Plan) map[string]string {
+	q := *p
+	q.Ops, q.Env, q.Params, q.Inputs, q.Where = nil, nil, nil, nil, nil
+	q.Rlimits = slices.Clone(q.Rlimits)
+	for i := range q.Rlimits {
+		q.Rlimits[i].At = plan.Origin{}
+	}
+	out := map[string]string{}
+	var all map[string]json.RawMessage
+	b, err := json.Marshal(&q)
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil {
+		panic("sbx bug: plan does not marshal: " + err.Error())
+	}
+	for k, v := range all {
+		var ns map[string]bool
+		if k == "unshare" && json.Unmarshal(v, &ns) == nil {
+			for n, on := range ns {
+				if on {
+					out["unshare."+n] = "true"
+				}
+			}
+			continue
+		}
+		out[k] = string(v)
+	}
+	return out
+}
