@@ -366,7 +366,7 @@ func (s *list) capabilities(t *settings, privileged bool) {
 	} else if p.Identity.Root {
 		key = "become_root"
 	}
-	keep, all := compile.Keep(p, privileged, s.facts.Caps)
+	keep, all := compile.Keep(p, privileged, s.facts)
 	switch {
 	case all:
 		t.add("capabilities", "the caller's", key)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sbx/engine/host"
 	"sbx/engine/plan"
 	"sbx/engine/program"
 	"sbx/engine/seccomp"
@@ -15,6 +16,23 @@ import (
 // command compiles what happens between the finished sandbox and the execve.
 func (c *compiler) command() error {
 	p := c.plan
+	if fd := p.Hooks.Block; fd != nil {
+		c.key("hooks", "waiting for the block descriptor", "")
+		c.add(program.ReadCall, program.Imm(*fd), c.prog.Bytes(" "), program.Imm(1)).Flags = program.FlagAnyErr
+		c.add(program.Close, program.Imm(*fd)).Flags = program.FlagAnyErr
+	}
+	for i := range p.Hooks.Locks {
+		path := string(p.Hooks.Locks[i].Path)
+		c.key("lock."+strconv.Itoa(i), "lock file", path)
+		fd := c.slot()
+		in := c.add(program.Openat, program.Imm(atFDCWD), c.str(path), program.Imm(oNonblock|oCloexec))
+		in.Out, in.Flags = int16(fd), program.FlagKeep
+		c.add(program.Fcntl, fd.Arg(), program.Imm(fSetLK), c.prog.Words(0, 0, 0, 0)) // struct flock, F_RDLCK, all of it
+	}
+	if p.NewSession && c.prog.Loose {
+		c.key("new_session", "setsid", "")
+		c.add(program.Setsid)
+	}
 	if c.prog.Init {
 		c.key("", "init", "")
 		// What has capabilities in the sandbox must not look into the init, whose
@@ -22,7 +40,7 @@ func (c *compiler) command() error {
 		c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
 		c.add(program.ForkCommand)
 	}
-	if p.NewSession || c.opts.Pty != nil {
+	if (p.NewSession || c.opts.Pty != nil) && !c.prog.Loose {
 		c.key("new_session", "setsid", "")
 		c.add(program.Setsid).Errs = [2]uint8{ePERM} // a session leader already
 	}
@@ -38,7 +56,7 @@ func (c *compiler) command() error {
 	} else {
 		c.add(program.Umask, c.oldMask.Arg())
 	}
-	if p.DieWithParent && (c.prog.Guard || c.prog.Init) {
+	if p.DieWithParent && (c.prog.Guard || c.prog.Init || c.prog.Loose) {
 		c.key("die_with_parent", "prctl", "")
 		c.add(program.Prctl, program.Imm(prSetPdeathsig), program.Imm(sigKill))
 	}
@@ -63,7 +81,7 @@ func (c *compiler) terminal() bool {
 }
 
 func (c *compiler) filter() error {
-	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: c.terminal() && !c.plan.TerminalInput}
+	f := seccomp.Filter{SuppressChown: c.plan.SuppressChown, SuppressSync: c.plan.SuppressSync, DenyTTYInjection: !c.plan.TerminalInput && c.terminal()}
 	code, err := f.Program(c.facts.Arch)
 	if err != nil {
 		return err
@@ -85,8 +103,8 @@ func (c *compiler) filter() error {
 
 // capabilities leaves the command those it shall have, in all its sets.
 func (c *compiler) capabilities() {
-	keep, all := Keep(c.plan, c.privileged(), c.facts.Caps)
-	if all {
+	keep, all := Keep(c.plan, c.privileged(), c.facts)
+	if all && (c.privileged() || keep == plan.AllCaps) {
 		return
 	}
 	key := ""
@@ -107,6 +125,9 @@ func (c *compiler) capabilities() {
 		in := c.add(program.Prctl, program.Imm(prCapbsetDrop), program.Imm(n), program.Imm(0), program.Imm(0), program.Imm(0))
 		in.Errs, in.Skip = [2]uint8{eINVAL}, int16(len(drops)-1-i)
 	}
+	if all {
+		return // those of the user namespace are as they were; programs get none beyond
+	}
 	lo, hi := uint32(keep), uint32(keep>>32)
 	c.add(program.Capset, c.prog.Words32(capVersion3, 0), c.prog.Words32(lo, lo, lo, hi, hi, hi))
 	for n := range 64 {
@@ -116,9 +137,19 @@ func (c *compiler) capabilities() {
 	}
 }
 
-// Keep returns the capabilities that the command keeps, or all: as they are.
-func Keep(p *plan.Plan, privileged bool, have uint64) (keep uint64, all bool) {
+// Keep returns the capabilities that the command keeps, or all: as they are, but
+// for what programs could gain.
+func Keep(p *plan.Plan, privileged bool, f *host.Facts) (keep uint64, all bool) {
+	have := f.Caps
 	switch p.Caps.Set {
+	case "caller":
+		if f.UID == 0 && p.Caps.Add == nil && p.Caps.Drop == nil {
+			return have, true
+		}
+		if f.UID != 0 {
+			have = 0
+		}
+		return (have | plan.CapSet(p.Caps.Add)) &^ plan.CapSet(p.Caps.Drop), false
 	case "none":
 		return 0, false
 	case "keep":
@@ -159,6 +190,7 @@ func (c *compiler) fds(env []string) []string {
 	keep := p.KeepFDs && !p.PackFDs
 	if keep {
 		c.prog.CloseFDs = append(c.prog.CloseFDs, c.facts.FDs...)
+		c.hideFDs()
 	} else {
 		c.key("", "close_range", "")
 		c.add(program.CloseRange, program.Imm(3), program.Imm(^uint32(0)), program.Imm(closeRangeCloexec))
@@ -210,6 +242,25 @@ func (c *compiler) fds(env []string) []string {
 	return setEnv(setEnv(env, "LISTEN_FDS", strconv.Itoa(n)), "LISTEN_PID", pidSpace)
 }
 
+// hideFDs keeps the descriptors that are meant for sbx from the command, which
+// inherits all others.
+func (c *compiler) hideFDs() {
+	p := c.plan
+	hidden := []*int{p.Hooks.Info, p.Hooks.Status, p.Hooks.Block, p.Hooks.UserNSBlock, p.Join.User, p.Join.User2, p.Join.PID}
+	if c.prog.Init { // else somebody must hold it
+		hidden = append(hidden, p.Hooks.Sync)
+	}
+	for i := range p.Ops {
+		hidden = append(hidden, p.Ops[i].SrcFD)
+	}
+	c.key("hooks", "file descriptor", "")
+	for _, fd := range hidden {
+		if fd != nil {
+			c.add(program.Fcntl, program.Imm(*fd), program.Imm(fSetFD), program.Imm(1)).Flags = program.FlagAnyErr
+		}
+	}
+}
+
 // pidSpace stands for the command's pid, which is not known before it exists.
 const pidSpace = "\x00pid"
 
@@ -229,11 +280,27 @@ func (c *compiler) exec(env []string) {
 		envp[i] = c.prog.Str(kv)
 	}
 	envv := c.prog.Pointers(envp)
+	pwd := slices.IndexFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "PWD=") })
+	for _, at := range c.pwd {
+		if pwd < 0 {
+			c.prog.Insts[at] = program.Inst{Call: program.Getpid, Out: program.None, Ref: c.prog.Insts[at].Ref}
+		} else {
+			c.prog.Insts[at].Args[0] = uint64(envv.Offset() + 8*pwd)
+		}
+	}
 	if c.plan.Suspend {
 		c.key("suspend", "kill", "")
 		pid := c.slot()
 		c.add(program.Getpid).Out = int16(pid)
 		c.add(program.Kill, pid.Arg(), program.Imm(sigStop))
+	}
+	for i := range c.plan.Filters { // last of all: they may forbid anything
+		f := &c.plan.Filters[i]
+		c.key("filter."+strconv.Itoa(i), "seccomp", "")
+		code := c.prog.Words(words([]byte(f.Code))...)
+		c.add(program.Seccomp, program.Imm(seccompSetFilter), program.Imm(0), c.prog.CountAndPointer(len(f.Code)/8, code))
+	}
+	if c.plan.Suspend || c.plan.Filters != nil {
 		c.key("command", "exec", "")
 	}
 	if c.opts.Pty != nil {
@@ -251,8 +318,19 @@ func (c *compiler) exec(env []string) {
 		argvv := c.prog.Pointers(argv)
 		for _, path := range t.Paths {
 			arg := c.prog.Str(path)
-			in := c.add(program.Execve, arg, argvv, envv)
-			in.Flags, in.Out, in.Args[5] = program.FlagExec, int16(kept), uint64(len(paths))
+			try := func(arg, argvv program.Arg) *program.Inst {
+				in := c.add(program.Execve, arg, argvv, envv)
+				in.Flags, in.Out, in.Args[5] = program.FlagExec, int16(kept), uint64(len(paths))
+				return in
+			}
+			if !c.plan.ShellScripts {
+				try(arg, argvv)
+			} else {
+				sh := c.str("/bin/sh")
+				scriptv := c.prog.Pointers(append([]program.Arg{sh, arg}, argv[1:]...))
+				try(arg, argvv).Skip = 1
+				try(sh, scriptv)
+			}
 			paths = append(paths, arg)
 		}
 	}
@@ -274,6 +352,9 @@ const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // command, or else $SHELL, or else bash.
 func Tries(p *plan.Plan, env []string, shell string) []Try {
 	path := DefaultPath
+	if p.DefaultPath != "" {
+		path = string(p.DefaultPath)
+	}
 	for _, kv := range env {
 		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
 			path = v
@@ -297,7 +378,11 @@ func Tries(p *plan.Plan, env []string, shell string) []Try {
 		for i, a := range p.Command {
 			argv[i] = string(a)
 		}
-		return []Try{search(argv)}
+		t := search(argv)
+		if p.Argv0 != nil {
+			t.Argv = append([]string{string(*p.Argv0)}, argv[1:]...)
+		}
+		return []Try{t}
 	}
 	var list []Try
 	if shell != "" {
@@ -312,17 +397,20 @@ func (c *compiler) environment() []string {
 	return Environment(c.plan, c.facts.Env, dir)
 }
 
-// Environment applies the plan's changes to the caller's environment. PWD is
-// made to agree with the working directory dir where it is set.
+// Environment applies the plan's changes to the caller's environment, and makes
+// PWD agree with the working directory dir as the plan has it.
 func Environment(p *plan.Plan, env []string, dir string) []string {
 	out := make([]string, 0, len(env)+len(p.Env)+2)
 	for _, kv := range env {
-		if strings.HasPrefix(kv, "PWD=") {
-			kv = "PWD=" + dir
+		if p.PWD == plan.PWDAgree {
+			if strings.HasPrefix(kv, "PWD=") {
+				kv = "PWD=" + dir
+			}
+			if strings.HasPrefix(kv, "OLDPWD=") {
+				continue
+			}
 		}
-		if !strings.HasPrefix(kv, "OLDPWD=") {
-			out = append(out, kv)
-		}
+		out = append(out, kv)
 	}
 	for i := range p.Env {
 		switch e := &p.Env[i]; e.Kind {
@@ -344,6 +432,9 @@ func Environment(p *plan.Plan, env []string, dir string) []string {
 				return true
 			})
 		}
+	}
+	if p.PWD == plan.PWDSet {
+		out = setEnv(out, "PWD", dir)
 	}
 	return out
 }

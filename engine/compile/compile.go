@@ -11,6 +11,7 @@ package compile
 
 import (
 	"strconv"
+	"strings"
 
 	"sbx/engine/host"
 	"sbx/engine/layout"
@@ -28,6 +29,8 @@ type Options struct {
 	// the upper directories of overlays, and nobody does.
 	Become bool
 	Pty    *Pty // give the command a terminal of its own
+	// Wait has this process stay and wait for the command in any case.
+	Wait bool
 }
 
 type compiler struct {
@@ -44,6 +47,7 @@ type compiler struct {
 	serial  int // of names in scratch
 	pty     pty
 	joined  *bool // of a sandbox that is joined: whether it has a user namespace
+	pwd     []int // instructions that set PWD in the environment
 
 	dirPath string // what dirSlot is, where dirSlot >= 0
 	dirSlot program.Slot
@@ -72,13 +76,13 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	c.openPty(dev)
 	c.network()
 	c.enter()
-	if len(c.prog.Locks) > 0 && !c.prog.Init {
+	if len(c.prog.Locks) > 0 && !c.prog.Init && !c.prog.Loose {
 		c.prog.Guard = true // somebody must hold the locks when sbx is killed
 	}
 	if err := c.command(); err != nil {
 		return nil, err
 	}
-	c.prog.Become = (c.becomes() || c.privileged() && !p.DieWithParent && !p.Unshare.PID) && !c.prog.Guard && opts.Pty == nil
+	c.prog.Become = !opts.Wait && (c.becomes() || c.privileged() && c.alone()) && !c.prog.Guard && opts.Pty == nil
 	c.prog.Pty = opts.Pty != nil
 	c.prog.Slots = c.nslots
 	return c.prog, nil
@@ -101,7 +105,12 @@ func newCompiler(p *plan.Plan, f *host.Facts, opts Options, steps int) *compiler
 
 // becomes reports whether the caller wants to become the command, and can.
 func (c *compiler) becomes() bool {
-	return c.opts.Become && !c.plan.DieWithParent && !c.plan.Unshare.PID
+	return c.opts.Become && c.alone()
+}
+
+// alone reports whether the plan needs no process but the command's.
+func (c *compiler) alone() bool {
+	return !c.plan.DieWithParent && !c.plan.Unshare.PID && !c.prog.Init && !c.prog.Copy && c.plan.Join == (plan.Join{})
 }
 
 func (c *compiler) privileged() bool {
@@ -119,20 +128,64 @@ func (c *compiler) namespaces() {
 			flags |= flag
 		}
 	}
-	add(!c.privileged(), newUser)
+	add(!c.privileged() && p.Join.User == nil, newUser)
 	add(p.Unshare.Net, newNet)
 	add(p.Unshare.IPC, newIPC)
-	add(p.Unshare.PID, newPID)
+	add(p.Unshare.PID && p.Join.PID == nil, newPID)
 	add(p.Unshare.UTS, newUTS)
-	add(p.Unshare.Cgroup, newCgroup)
+	add(p.Unshare.Cgroup || p.Unshare.CgroupTry, newCgroup)
 	c.prog.Unshare = flags
 	c.prog.DieWithParent = p.DieWithParent
-	c.prog.Init = p.Unshare.PID && p.Init
-	c.prog.Guard = !p.Unshare.PID && p.DieWithParent
+	c.prog.Init = p.Init && (p.Unshare.PID || p.Hooks.Locks != nil || p.Hooks.Sync != nil)
+	c.prog.Loose = p.Lifetime == plan.LifetimeCommand
+	c.prog.Guard = !p.Unshare.PID && p.DieWithParent && !c.prog.Loose
+	c.prog.PIDNS = p.Unshare.PID || p.Join.PID != nil
+	c.prog.Copy = gated(p) || p.Join.PID != nil || p.Hooks.Block != nil
+	c.join(flags)
+	if gated(p) {
+		c.key("hooks", "gate", "")
+		c.add(program.Gate)
+	}
 	if p.Unshare.Time {
 		// clone(2) has no room for this flag. The command enters at its exec.
 		c.key("unshare.time", "unshare", "")
 		c.add(program.Unshare, program.Imm(newTime))
+	}
+}
+
+// gated reports whether sbx has something to do between the clone and the making
+// of the sandbox.
+func gated(p *plan.Plan) bool {
+	return p.Hooks.Info != nil || p.Hooks.Status != nil || p.Hooks.UserNSBlock != nil
+}
+
+// join enters the namespaces that the plan names. What the sandbox has of its own
+// has to be made after that.
+func (c *compiler) join(flags uint64) {
+	j := &c.plan.Join
+	if j.User != nil {
+		c.prog.Unshare = 0
+		c.key("join.user", "joining the user namespace", "")
+		c.add(program.Setns, program.Imm(*j.User), program.Imm(newUser))
+		c.key("", "unshare", "")
+		c.add(program.Unshare, program.Imm(flags&^newPID))
+	}
+	fork := func() {
+		c.add(program.ForkOn)
+		if c.plan.DieWithParent {
+			c.add(program.Prctl, program.Imm(prSetPdeathsig), program.Imm(sigKill))
+		}
+	}
+	if j.PID != nil {
+		c.key("join.pid", "joining the pid namespace", "")
+		c.add(program.Setns, program.Imm(*j.PID), program.Imm(newPID))
+		fork()
+	}
+	if c.plan.Unshare.PID && (j.User != nil || j.PID != nil) {
+		c.key("unshare.pid", "unshare", "")
+		c.add(program.Unshare, program.Imm(newPID))
+		c.prog.Copy = true
+		fork()
 	}
 }
 
@@ -147,8 +200,28 @@ func (c *compiler) identity() {
 		c.add(program.MountSetattr, program.Imm(atFDCWD), c.str("/"), program.Imm(atRecursive), c.attr(0, c.propagation()), program.Imm(32))
 		return
 	}
-	uid, gid := c.facts.UID, c.facts.GID
-	key := ""
+	uid, gid, key := c.ids()
+	c.key(key, "user namespace", "")
+	if c.plan.Join.User != nil {
+		if gid != c.facts.GID {
+			c.add(program.Setgid, program.Imm(gid))
+		}
+		if uid != c.facts.UID {
+			c.add(program.Setuid, program.Imm(uid))
+		}
+		return
+	}
+	if c.plan.Hooks.UserNSBlock != nil {
+		return // the caller has mapped them by now
+	}
+	c.file("/proc/self/setgroups", "deny")
+	c.file("/proc/self/gid_map", idLine(gid, c.facts.GID))
+	c.file("/proc/self/uid_map", idLine(uid, c.facts.UID))
+}
+
+// ids returns the ids of the command, and the setting that they are from.
+func (c *compiler) ids() (uid, gid uint32, key string) {
+	uid, gid = c.facts.UID, c.facts.GID
 	if c.plan.Identity.Root {
 		uid, gid, key = 0, 0, "become_root"
 	}
@@ -158,10 +231,7 @@ func (c *compiler) identity() {
 	if v := c.plan.Identity.GID; v != nil {
 		gid, key = *v, "map_user"
 	}
-	c.key(key, "user namespace", "")
-	c.file("/proc/self/setgroups", "deny")
-	c.file("/proc/self/gid_map", idLine(gid, c.facts.GID))
-	c.file("/proc/self/uid_map", idLine(uid, c.facts.UID))
+	return uid, gid, key
 }
 
 func idLine(inside, outside uint32) string {
@@ -216,6 +286,11 @@ func words(b []byte) []uint64 {
 // root in it. The look at ".." is a must: anything left there would lead out.
 func (c *compiler) enter() {
 	c.key("", "pivot_root", "/")
+	proc := program.Slot(-1)
+	if c.plan.NoUserNS { // the sandbox need not have one
+		proc = c.slot()
+		c.add(program.Openat, program.Imm(atFDCWD), c.str("/proc"), program.Imm(oPath|oDirectory(c.facts.Arch)|oCloexec)).Out = int16(proc)
+	}
 	c.add(program.Fchdir, c.scratch.Arg())
 	c.add(program.Chroot, c.dot)
 	c.add(program.Fchdir, c.root.Arg())
@@ -226,9 +301,73 @@ func (c *compiler) enter() {
 	if c.plan.Propagation == plan.PropagationShared {
 		c.add(program.MountSetattr, program.Imm(atFDCWD), c.dot, program.Imm(atRecursive), c.attr(0, msShared), program.Imm(32))
 	}
+	c.userNS(proc)
+	if c.plan.TryDir && c.plan.Dir == "" && !c.plan.SameDir {
+		c.tryDirs()
+		return
+	}
 	dir, key := c.workDir()
 	c.key(key, "chdir", dir)
 	c.add(program.Chdir, c.str(dir))
+}
+
+// userNS enters the last user namespace, and makes sure that there are no more.
+func (c *compiler) userNS(proc program.Slot) {
+	p := c.plan
+	if p.Join.User2 != nil {
+		c.key("join.user2", "joining the second user namespace", "")
+		c.add(program.Setns, program.Imm(*p.Join.User2), program.Imm(newUser))
+	}
+	if p.NoUserNS {
+		c.key("no_userns", "user namespaces", "")
+		file := func(name, data string) {
+			fd := c.slot()
+			c.add(program.Openat, proc.Arg(), c.str(name), program.Imm(oWronly|oCloexec)).Out = int16(fd)
+			c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(data), program.Imm(len(data))).Flags = program.FlagAll
+			c.close(fd)
+		}
+		// The limit is that of the namespace so far, where the command has no rights.
+		file("sys/user/max_user_namespaces", "1")
+		c.add(program.Unshare, program.Imm(newUser))
+		uid, gid, _ := c.ids()
+		file("self/gid_map", idLine(gid, gid))
+		file("self/uid_map", idLine(uid, uid))
+		c.close(proc)
+	}
+	if p.NoUserNS || p.AssertNoUserNS {
+		c.key("assert_no_userns", "user namespaces are not disabled", "")
+		in := c.add(program.Unshare, program.Imm(newUser))
+		in.Flags, in.Skip = program.FlagAnyErr, 1
+		c.add(program.Close, program.Imm(-1)) // fails
+	}
+}
+
+// tryDirs makes the first of the caller's working directory and $HOME that the
+// sandbox has the working directory, or else the root.
+func (c *compiler) tryDirs() {
+	c.key("", "chdir", "/")
+	c.add(program.Chdir, c.str("/"))
+	home := ""
+	for _, kv := range Environment(c.plan, c.facts.Env, "/") {
+		if v, ok := strings.CutPrefix(kv, "HOME="); ok {
+			home = v
+		}
+	}
+	var first []int // to skip what comes after one that is there
+	for _, dir := range []string{c.facts.Cwd, home} {
+		if dir == "" {
+			continue
+		}
+		in := c.add(program.Chdir, c.str(dir))
+		in.Flags, in.Skip = program.FlagAnyErr, 2
+		c.pwd = append(c.pwd, len(c.prog.Insts))
+		c.add(program.Poke, program.Imm(0), c.prog.Str("PWD="+dir)) // where, is not known yet
+		c.add(program.Getpid).Flags = program.FlagSkipOK
+		first = append(first, len(c.prog.Insts)-1)
+	}
+	for _, i := range first {
+		c.prog.Insts[i].Skip = int16(len(c.prog.Insts) - 1 - i)
+	}
 }
 
 // workDir returns the command's working directory and the setting it is from.

@@ -345,7 +345,7 @@ func TestKeep(t *testing.T) {
 		p := plan.New()
 		p.Caps = plan.Caps{Set: tt.set, Keep: []string{"CAP_CHOWN"}}
 		p.Identity.Root, p.Unshare.Net = tt.root, tt.net
-		if keep, all := compile.Keep(p, tt.privileged, 5); keep != tt.keep || all != tt.all {
+		if keep, all := compile.Keep(p, tt.privileged, &host.Facts{Caps: 5}); keep != tt.keep || all != tt.all {
 			t.Errorf("%+v: %#x, %v", tt, keep, all)
 		}
 	}

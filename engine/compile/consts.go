@@ -68,6 +68,7 @@ const (
 	seccompSetFilter  = 1
 	closeRangeCloexec = 4
 	fSetFD            = 2
+	fSetLK            = 6
 	sigKill           = 9
 	sigStop           = 19
 

@@ -71,12 +71,16 @@ type Facts struct {
 	FDPaths  map[int]string // the paths on the host of the descriptors that binds name; filled where one does
 	FDs      []int          // inherited file descriptors above 2; filled where a plan passes some on
 	// Terminal says that the caller has a controlling terminal, or one on a
-	// standard file descriptor that the command could make its own.
+	// standard file descriptor that the command could make its own; filled where a
+	// plan keeps the command from it.
 	Terminal bool
 	// InitialUserNS says that root here is root of the machine, who owns the files
 	// in /proc; filled where a plan wants /proc.
 	InitialUserNS bool
-	Arch          string // as GOARCH
+	// NoUserNS says that the host allows no user namespaces at all; filled where a
+	// plan would like one.
+	NoUserNS bool
+	Arch     string // as GOARCH
 
 	Paths    map[string]Path // lstat(2)
 	Followed map[string]Path // stat(2)
@@ -207,11 +211,18 @@ func (f *Facts) Getenv(name string) string {
 // command shall be.
 func (f *Facts) Privileged(p *plan.Plan) bool {
 	id := p.Identity
+	if p.Unshare.User || p.Unshare.UserTry && !f.NoUserNS || p.Join.User != nil {
+		return false
+	}
 	need := uint64(1 << 21) // CAP_SYS_ADMIN
 	if p.Unshare.Net {
 		need |= 1 << 12 // CAP_NET_ADMIN, for the loopback interface
 	}
-	if p.Caps.Set != "all" && p.Caps.Set != "build" && !(p.Caps.Set == "" && id.Root) {
+	drops := p.Caps.Set != "all" && p.Caps.Set != "build" && !(p.Caps.Set == "" && id.Root)
+	if p.Caps.Set == "caller" && f.UID == 0 && p.Caps.Add == nil && p.Caps.Drop == nil {
+		drops = false
+	}
+	if drops {
 		need |= 1 << 8 // CAP_SETPCAP: there are some to be dropped for good
 	}
 	return f.Caps&need == need &&

@@ -22,7 +22,11 @@ func Live(p *plan.Plan) *Facts {
 		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
 		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
 	}
-	if p.SameDir {
+	if p.Unshare.UserTry {
+		b, err := os.ReadFile("/proc/sys/user/max_user_namespaces")
+		f.NoUserNS = err == nil && string(b) == "0\n"
+	}
+	if p.SameDir || p.TryDir && p.Dir == "" {
 		f.Cwd, _ = os.Getwd()
 	}
 	for i := range p.Ops {
@@ -44,8 +48,10 @@ func Live(p *plan.Plan) *Facts {
 		b, err := os.ReadFile("/proc/self/uid_map")
 		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
 	}
-	f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
-	if p.PackFDs || p.KeepFDs || len(p.PassFDs)+len(p.CloseFDs) > 0 {
+	if !p.TerminalInput {
+		f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
+	}
+	if p.PackFDs || p.KeepFDs && p.Lifetime == plan.LifetimeAll || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
 	}
 	return f

@@ -138,8 +138,13 @@ type Identity struct {
 
 // Caps says which capabilities the command has.
 type Caps struct {
-	Set  string   `json:"set,omitempty"`  // "": none, or "build" under Identity.Root; "none", "all", "keep"; "build": the caller's without a new user namespace, else BuildCaps
+	// Set is "": none, or "build" under Identity.Root; "none", "all", "keep";
+	// "build": the caller's without a new user namespace, else BuildCaps; "caller":
+	// those of a caller with uid 0, else none.
+	Set  string   `json:"set,omitempty"`
 	Keep []string `json:"keep,omitempty"` // with Set "keep": names as in capabilities(7), CAP_SYS_ADMIN
+	Add  []string `json:"add,omitempty"`  // with Set "caller": more
+	Drop []string `json:"drop,omitempty"` // with Set "caller": less
 }
 
 // Namespaces are the namespaces besides mount (always new) and user (new unless
@@ -151,6 +156,10 @@ type Namespaces struct {
 	UTS    bool `json:"uts,omitempty"`
 	Cgroup bool `json:"cgroup,omitempty"`
 	Time   bool `json:"time,omitempty"`
+
+	User      bool `json:"user,omitempty"`       // even where the caller has the rights without
+	UserTry   bool `json:"user_try,omitempty"`   // the same, where the host allows any
+	CgroupTry bool `json:"cgroup_try,omitempty"` // Cgroup, where the kernel has any
 }
 
 // Rlimit is one resource limit, setrlimit(2). Unlimited is RlimInfinity.
@@ -225,8 +234,17 @@ type Plan struct {
 	Env []EnvOp `json:"env,omitempty"`
 
 	Command []Str `json:"command,omitempty"` // empty: $SHELL, then bash
-	Dir     Str   `json:"chdir,omitempty"`   // working directory in the sandbox; empty: /
-	SameDir bool  `json:"same_dir,omitempty"`
+	Argv0   *Str  `json:"argv0,omitempty"`   // the command's own name for itself; nil: Command[0]
+	// DefaultPath is searched where the environment has no PATH; empty: the usual directories.
+	DefaultPath Str `json:"default_path,omitempty"`
+	// ShellScripts has what the kernel cannot execute be run by /bin/sh, execvp(3).
+	ShellScripts bool `json:"shell_scripts,omitempty"`
+	Dir          Str  `json:"chdir,omitempty"` // working directory in the sandbox; empty: /
+	SameDir      bool `json:"same_dir,omitempty"`
+	// TryDir, without Dir: the caller's working directory where the sandbox has it,
+	// or else $HOME, or else /.
+	TryDir bool `json:"try_dir,omitempty"`
+	PWD    PWD  `json:"pwd,omitempty"`
 
 	Hostname string `json:"hostname,omitempty"` // needs Unshare.UTS, which the built-in sets
 	Umask    *Mode  `json:"umask,omitempty"`
@@ -236,9 +254,19 @@ type Plan struct {
 	NoNewPrivs bool       `json:"no_new_privs"`
 	Unshare    Namespaces `json:"unshare,omitzero"`
 
-	Init          bool `json:"init"`            // with Unshare.PID: pid 1 is ours and reaps
-	DieWithParent bool `json:"die_with_parent"` // everything in the sandbox ends when sbx does
-	NewSession    bool `json:"new_session,omitempty"`
+	Init          bool     `json:"init"`            // with Unshare.PID: pid 1 is ours and reaps
+	DieWithParent bool     `json:"die_with_parent"` // everything in the sandbox ends when sbx does
+	Lifetime      Lifetime `json:"lifetime,omitempty"`
+	NewSession    bool     `json:"new_session,omitempty"`
+
+	Join Join `json:"join,omitzero"`
+	// NoUserNS leaves the command no way to make user namespaces; AssertNoUserNS
+	// makes it a fault if it can.
+	NoUserNS       bool  `json:"no_userns,omitempty"`
+	AssertNoUserNS bool  `json:"assert_no_userns,omitempty"`
+	Hooks          Hooks `json:"hooks,omitzero"`
+
+	Filters []Filter `json:"filters,omitempty"` // beside those of the Suppress fields
 
 	SuppressChown bool     `json:"suppress_chown,omitempty"`
 	SuppressSync  bool     `json:"suppress_sync,omitempty"`
@@ -295,6 +323,14 @@ func (p *Plan) Digest() string {
 	q.Env = append([]EnvOp(nil), p.Env...)
 	for i := range q.Env {
 		q.Env[i].At = Origin{}
+	}
+	q.Filters = append([]Filter(nil), p.Filters...)
+	for i := range q.Filters {
+		q.Filters[i].At = Origin{}
+	}
+	q.Hooks.Locks = append([]LockFile(nil), p.Hooks.Locks...)
+	for i := range q.Hooks.Locks {
+		q.Hooks.Locks[i].At = Origin{}
 	}
 	q.Rlimits = append([]Rlimit(nil), p.Rlimits...)
 	for i := range q.Rlimits {

@@ -60,11 +60,22 @@ const (
 	Setns
 	Sendmsg
 	ReadCall
+	Faccessat
+	Setuid
+	Setgid
 	Execve
 
 	// ForkCommand forks the command off: the child goes on with the next
 	// instruction, the parent stays as the init of the sandbox. No arguments.
 	ForkCommand
+	// ForkOn forks, and the child goes on as the sandbox: the process that forks only
+	// waits, and tells how the child ended. No arguments.
+	ForkOn
+	// Gate lets sbx know the process that is the sandbox, and waits till sbx lets it
+	// go on. No arguments.
+	Gate
+	// Poke stores Args[1] at the offset Args[0] of the arena, a word.
+	Poke
 	// Decimal writes the value of Args[0] in decimal at the offset Args[1] of
 	// the arena, with a final NUL.
 	Decimal
@@ -91,8 +102,11 @@ const (
 	// FlagLoop repeats the call until it returns 0.
 	FlagLoop
 	// FlagExec marks one try of an execve: the errno worth telling is kept in
-	// the slot Out, and the number of the try, Args[5], in the slot after it.
+	// the slot Out, and the number of the try, Args[5], in the slot after it. With
+	// any errno but ENOEXEC it skips.
 	FlagExec
+	// FlagKeep keeps the result, a descriptor, open in an init that stays.
+	FlagKeep
 	// FlagAll wants the result to be Args[2], as of a write that must be whole.
 	FlagAll
 )
@@ -164,6 +178,13 @@ type Program struct {
 	// DieWithParent has the kernel kill the child when sbx dies, where there is
 	// no guard to do it.
 	DieWithParent bool
+	// Loose: what the command leaves running goes on when it ends, and signals are
+	// not passed on, plan.LifetimeCommand.
+	Loose bool
+	// Copy: the child gets a copy of this process's memory, which goes on meanwhile.
+	Copy bool
+	// PIDNS: the command is in another pid namespace than this process.
+	PIDNS bool
 	// Locks are directories that no two sandboxes may use at once; flock(2) is
 	// held on them for as long as the sandbox lives. There are at most MaxLocks.
 	Locks []Lock

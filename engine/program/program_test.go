@@ -17,7 +17,7 @@ func TestSize(t *testing.T) {
 // TestTables has each call named, and none without a format but those without
 // arguments.
 func TestTables(t *testing.T) {
-	bare := map[Call]bool{Setsid: true, Getpid: true, ForkCommand: true}
+	bare := map[Call]bool{Setsid: true, Getpid: true, ForkCommand: true, ForkOn: true, Gate: true}
 	seen := map[string]bool{}
 	for c := range numCalls {
 		if name := c.String(); name == "" || seen[name] {

@@ -44,13 +44,15 @@ type child struct {
 	numbers *uint16
 	rep     *report
 
-	flags   uintptr // of clone(2)
-	mask    uint64  // signal mask of the command
-	ppid    uintptr // of sbx itself
-	stack   []byte  // of the guard
-	pipe    int     // write end of a pipe to sbx, or -1
-	pipeR   int     // its read end, to be closed
-	keep    [24]int // fds that the guard or init needs while the command runs
+	flags   uintptr  // of clone(2)
+	mask    uint64   // signal mask of the command
+	ppid    uintptr  // of sbx itself
+	stack   []byte   // of the guard
+	pipe    int      // write end of a pipe to sbx, or -1
+	pipeR   int      // its read end, to be closed
+	gate    int      // read end of a pipe from sbx, or -1; what comes through it lets the child go on
+	gateW   int      // its write end, to be closed
+	keep    [128]int // fds that the guard or init needs while the command runs
 	nkeep   int
 	clean   [program.MaxLocks]cleanDir
 	nclean  int
@@ -60,6 +62,8 @@ type child struct {
 	join    bool // the init is none, and outside
 	pty     bool // stops are not followed
 	pidNS   bool
+	loose   bool // plan.LifetimeCommand
+	over    bool // in the init: the command has ended
 	die     bool
 	apart   bool    // the command has a session of its own, and gets no keys by itself
 	command uintptr // in the guard or init: pid of the command
@@ -70,6 +74,7 @@ type child struct {
 	early   uint64  // of that, what came before there was a command to get it
 
 	path       [32]byte  // "/proc/thread-self/children"
+	self       [16]byte  // "/proc/self"
 	childrenFD int       // that file of the guard, or negative
 	buf        [512]byte // part of the list of children
 	info       [128]byte // siginfo_t
@@ -141,6 +146,9 @@ func childMain(c *child) {
 	if c.pipeR >= 0 {
 		sys(unix.SYS_CLOSE, uintptr(c.pipeR), 0, 0, 0, 0, 0)
 	}
+	if c.gateW >= 0 {
+		sys(unix.SYS_CLOSE, uintptr(c.gateW), 0, 0, 0, 0, 0)
+	}
 	if c.init && c.apart {
 		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
 	}
@@ -158,6 +166,19 @@ func childMain(c *child) {
 		adopt(c)
 	}
 	next := perform(c, 0)
+	for next != 0 {
+		call := (*program.Inst)(unsafe.Add(unsafe.Pointer(c.insts), (next-1)*unsafe.Sizeof(program.Inst{}))).Call
+		if call == program.ForkCommand {
+			break
+		}
+		if call == program.Gate {
+			passGate(c)
+		} else if forkOn(c); c.rep.Kind != reportNone {
+			c.rep.Inst = int32(next) - 1
+			exit(125)
+		}
+		next = perform(c, next)
+	}
 	if next == 0 {
 		cleanUp(c)
 		exit(125)
@@ -230,7 +251,8 @@ func exit(code uintptr) {
 }
 
 // perform runs the instructions from number i on. It returns the number of the
-// instruction after a ForkCommand, or 0 if one failed, with the report filled in.
+// instruction after a ForkCommand, ForkOn or Gate, or 0 if one failed, with the
+// report filled in.
 //
 //go:nosplit
 //go:noinline
@@ -248,8 +270,10 @@ func perform(c *child, i uintptr) (next uintptr) {
 		}
 		if in.Call >= program.ForkCommand {
 			switch in.Call {
-			case program.ForkCommand:
+			case program.ForkCommand, program.ForkOn, program.Gate:
 				return i + 1
+			case program.Poke:
+				*(*uint64)(unsafe.Add(unsafe.Pointer(c.arena), a[0])) = uint64(a[1])
 			case program.Decimal:
 				decimal(c, a[0], a[1])
 			case program.Store:
@@ -290,6 +314,9 @@ func perform(c *child, i uintptr) (next uintptr) {
 				*kept = int64(errno)
 				*slot(c, uintptr(in.Out)+1) = int64(in.Args[5])
 			}
+			if errno != uintptr(unix.ENOEXEC) {
+				i += uintptr(in.Skip)
+			}
 			continue
 		}
 		expected := in.Flags&program.FlagAnyErr != 0 || errno != 0 && (errno == uintptr(in.Errs[0]) || errno == uintptr(in.Errs[1]))
@@ -298,6 +325,9 @@ func perform(c *child, i uintptr) (next uintptr) {
 			c.rep.Inst = int32(i)
 			c.rep.Errno = int32(errno)
 			return 0
+		}
+		if in.Flags&program.FlagKeep != 0 {
+			keepFD(c, int(r))
 		}
 		if in.Out != program.None {
 			v := int64(r)

@@ -38,6 +38,55 @@ func forkCommand(c *child, next uintptr) uintptr {
 	return 0
 }
 
+// forkOn forks. The child returns and goes on; this process closes all it has and
+// waits for the child, as whose parent it stands where that is out of sbx's sight.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func forkOn(c *child) {
+	pid := rawClone(uintptr(unix.SIGCHLD))
+	if pid == 0 {
+		return
+	}
+	if pid > ^uintptr(4095) {
+		c.rep.Kind, c.rep.Errno = reportFailed, -int32(pid)
+		return
+	}
+	sys(unix.SYS_CLOSE_RANGE, 3, uintptr(^uint32(0)), 0, 0, 0, 0)
+	for {
+		_, errno := sys(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&c.status)), 0, 0, 0, 0)
+		if errno != uintptr(unix.EINTR) {
+			break
+		}
+	}
+	if c.rep.Kind == reportNone {
+		c.rep.Value = int64(c.status)
+		c.rep.Kind = reportExited
+	}
+	exit(0)
+}
+
+// passGate tells sbx that this is the process that becomes the sandbox, by its pid
+// in the caller's /proc, and waits till sbx lets it go on.
+//
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func passGate(c *child) {
+	n, errno := sys(unix.SYS_READLINKAT, atFDCWD, uintptr(unsafe.Pointer(&c.self)), uintptr(unsafe.Pointer(&c.rep.Head)), 32, 0, 0)
+	c.rep.Len = 0
+	if errno == 0 {
+		c.rep.Len = int32(n)
+	}
+	sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
+	if n, _ = sys(unix.SYS_READ, uintptr(c.gate), uintptr(unsafe.Pointer(&c.buf)), 1, 0, 0, 0); n != 1 {
+		exit(1) // sbx is gone
+	}
+}
+
 // guardMain is the guard's life.
 //
 //go:nosplit
@@ -129,6 +178,13 @@ func attend(c *child) {
 				}
 				c.rep.Value = int64(status)
 				c.rep.Kind = reportExited
+				if !c.loose {
+					exit(0)
+				}
+				c.over = true
+				sys(unix.SYS_CLOSE, uintptr(c.pipe), 0, 0, 0, 0, 0) // which tells sbx
+			}
+			if c.over && childless() {
 				exit(0)
 			}
 		case sig == deathSignal:
@@ -155,6 +211,9 @@ func attend(c *child) {
 //go:norace
 //go:nocheckptr
 func stopped(c *child) {
+	if c.loose {
+		return
+	}
 	if c.init {
 		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
 	} else if !orphaned(c) {
@@ -284,7 +343,7 @@ func endAll(c *child) {
 //go:norace
 //go:nocheckptr
 func killChildren(c *child) {
-	if c.init && !c.join {
+	if c.init && !c.join && c.pidNS {
 		sys(unix.SYS_KILL, ^uintptr(0), uintptr(unix.SIGKILL), 0, 0, 0, 0) // all but the pid 1 itself
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -63,7 +64,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if p.Become && mayBecome(p) {
 		return 0, become(c)
 	}
-	if p.Init {
+	if p.Init || p.Copy {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 		if err != nil {
 			return 0, fmt.Errorf("mmap: %w", err)
@@ -71,7 +72,8 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		defer unix.Munmap(b)
 		c.rep = (*report)(unsafe.Pointer(&b[0]))
 	}
-	if p.Init || c.pidNS && p.DieWithParent {
+	gated := slices.ContainsFunc(p.Insts[:min(16, len(p.Insts))], func(in program.Inst) bool { return in.Call == program.Gate })
+	if p.Init || gated || c.pidNS && p.DieWithParent {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			return 0, fmt.Errorf("pipe: %w", err)
@@ -81,13 +83,32 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.nkeep++
 		defer unix.Close(c.pipeR)
 	}
+	if gated {
+		var fds [2]int
+		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+			return 0, fmt.Errorf("pipe: %w", err)
+		}
+		c.gate, c.gateW = fds[0], fds[1]
+		defer unix.Close(c.gateW)
+	}
+	if fd := p.Plan.Hooks.Sync; fd != nil && p.Init {
+		c.keep[c.nkeep] = *fd
+		c.nkeep++
+	}
 	if p.Guard || p.Join {
 		// If the guard is killed, what it guarded comes here to be ended.
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
 	// The parent-death signal of the child comes when this thread ends, and the
 	// Go runtime lets no thread end that was not locked by a goroutine.
-	passSignals(c.apart, c.pty)
+	if p.Loose {
+		plainSignals()
+		if p.DieWithParent {
+			unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+		}
+	} else {
+		passSignals(c.apart, c.pty)
+	}
 	r := startChild(c)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)
@@ -96,7 +117,19 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		return 0, &Failure{Inst: -1, Errno: unix.Errno(-r)}
 	}
 	w := &watch{prog: p, child: c, pid: int(r)}
+	if gated {
+		unix.Close(c.gate)
+		if err := w.letThrough(); err != nil {
+			return 0, err
+		}
+	}
 	st, err := w.wait()
+	if err == nil {
+		w.reportEnd(st)
+	}
+	if p.Loose {
+		return st, err
+	}
 	if err != nil || p.Init {
 		cleanUp(c)
 	}
@@ -181,10 +214,11 @@ func prepare(p *program.Program) (*child, error) {
 		slots:   &make([]int64, p.Slots+2)[0],
 		arena:   &p.Arena[0],
 		numbers: &callNumbers[0],
-		pipe:    -1, pipeR: -1, childrenFD: -1,
+		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, childrenFD: -1,
 		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
 		apart: p.Plan.NewSession || p.Pty,
-		pidNS: p.Unshare&unix.CLONE_NEWPID != 0,
+		pidNS: p.PIDNS,
+		loose: p.Loose,
 		all:   ^uint64(0),
 		wake:  1 << (unix.SIGCONT - 1),
 		keys:  1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGHUP-1),
@@ -193,7 +227,8 @@ func prepare(p *program.Program) (*child, error) {
 		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
 	}
 	copy(c.path[:], "/proc/thread-self/children")
-	if !p.Init {
+	copy(c.self[:], "/proc/self")
+	if !p.Init && !p.Copy {
 		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
 	}
 	if p.Guard {

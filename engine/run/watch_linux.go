@@ -43,11 +43,14 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
+	if w.prog.Loose {
+		return w.waitLoose()
+	}
 	if w.prog.Init {
 		go w.stops()
 	}
 	st := w.waitChild()
-	if !between {
+	if !between && !w.prog.Copy {
 		return st, nil
 	}
 	switch rep.Kind {
@@ -55,6 +58,9 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return unix.WaitStatus(rep.Value), nil
 	case reportFailed, reportNoExec:
 		return 0, failure(rep)
+	}
+	if !between {
+		return st, nil
 	}
 	// The guard or init is gone without a word on how the command ended.
 	w.endOrphans()
@@ -116,6 +122,10 @@ func (w *watch) stops() {
 func (w *watch) started() {
 	for _, fd := range w.prog.CloseFDs {
 		unix.Close(fd)
+	}
+	if w.prog.Loose {
+		w.closeInherited()
+		return
 	}
 	atomic.StoreInt32(&sigTarget, int32(w.pid))
 	early := atomic.SwapUint64(&sigPending, 0)

@@ -44,6 +44,7 @@ func (c *checker) settings() {
 		c.setting("umask", "", "mode %s is more than 0777", p.Umask)
 	}
 	c.identity()
+	c.peers()
 	limits := map[string]bool{}
 	for i := range p.Rlimits {
 		r := &p.Rlimits[i]
@@ -92,9 +93,14 @@ func (c *checker) identity() {
 		c.setting("map_user", "", "gid %d stands for no group", *v)
 	}
 	switch p.Caps.Set {
-	case "", "none", "all", "build":
+	case "", "none", "all", "build", "caller":
 		if len(p.Caps.Keep) > 0 {
 			c.setting("capabilities", "", "a list goes with keep only")
+		}
+		for _, name := range append(append([]string{}, p.Caps.Add...), p.Caps.Drop...) {
+			if plan.CapNumber(name) < 0 {
+				c.setting("capabilities", "", "unknown capability %q", name)
+			}
 		}
 	case "keep":
 		for _, name := range p.Caps.Keep {
@@ -109,6 +115,65 @@ func (c *checker) identity() {
 		c.setting("capabilities", `want "none", "all" or keep = […]`, "unknown set %q", p.Caps.Set)
 	}
 }
+
+// peers checks what only the peers' front ends ask for.
+func (c *checker) peers() {
+	p := c.plan
+	if p.Caps.Set != "caller" && len(p.Caps.Add)+len(p.Caps.Drop) > 0 {
+		c.setting("capabilities", "", "add and drop go with the caller's only")
+	}
+	known := func(what, value string, values ...string) {
+		if !slices.Contains(values, value) {
+			c.fault(plan.Origin{}, "", "", "unknown %s %q", what, value)
+		}
+	}
+	known("order of operations", string(p.Order), string(plan.OrderTree), string(plan.OrderGiven))
+	known("propagation", string(p.Propagation), string(plan.PropagationPrivate), string(plan.PropagationSlave), string(plan.PropagationShared))
+	known("lifetime", string(p.Lifetime), string(plan.LifetimeAll), string(plan.LifetimeCommand))
+	known("way of PWD", string(p.PWD), string(plan.PWDAgree), string(plan.PWDSet), string(plan.PWDKeep))
+	if p.PointMode != nil && *p.PointMode > 0o7777 {
+		c.fault(plan.Origin{}, "", "", "mode %s is more than 07777", p.PointMode)
+	}
+	for i := range p.Filters {
+		if n := len(p.Filters[i].Code); n == 0 || n%8 != 0 || n > 8*maxFilter {
+			c.fault(p.Filters[i].At, "", "", "a seccomp filter has %d bytes, want a multiple of 8, at most %d", n, 8*maxFilter)
+		}
+	}
+	if p.NoUserNS && c.facts.Privileged(p) {
+		c.setting("no_userns", "", "without a user namespace of the sandbox's own the whole host would be without")
+	}
+	h := &p.Hooks
+	if h.UserNSBlock != nil && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {
+		c.setting("hooks", "", "nobody can map the ids of a user namespace that is not the sandbox's own and last")
+	}
+	if h.Locks != nil && p.Unshare.PID && !p.Init {
+		c.fault(h.Locks[0].At, "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
+	}
+	if len(h.Locks) > maxLockFiles {
+		c.fault(h.Locks[maxLockFiles].At, "", "", "more than %d lock files", maxLockFiles)
+	}
+	for _, l := range h.Locks {
+		if l.Path == "" || len(l.Path) > maxPath || strings.IndexByte(string(l.Path), 0) >= 0 {
+			c.fault(l.At, "", "", "%q is no path of a lock file", clip(string(l.Path)))
+		}
+	}
+	for _, fd := range []*int{h.Info, h.Status, h.Block, h.UserNSBlock, h.Sync, p.Join.User, p.Join.User2, p.Join.PID} {
+		if fd != nil && *fd < 0 {
+			c.setting("hooks", "", "%d is not the number of a file descriptor", *fd)
+		}
+	}
+	if p.Argv0 != nil && strings.IndexByte(string(*p.Argv0), 0) >= 0 {
+		c.setting("command", "", "argv0 %q has a NUL byte in it", clip(string(*p.Argv0)))
+	}
+	if strings.IndexByte(string(p.DefaultPath), 0) >= 0 {
+		c.setting("command", "", "default path %q has a NUL byte in it", clip(string(p.DefaultPath)))
+	}
+}
+
+const (
+	maxFilter    = 4096 // instructions, BPF_MAXINSNS
+	maxLockFiles = 100
+)
 
 func (c *checker) environment() {
 	for i := range c.plan.Env {

@@ -35,15 +35,6 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 		}
 	}
 	c.overlays()
-	if p.Order != plan.OrderTree && p.Order != plan.OrderGiven {
-		c.fault(plan.Origin{}, "", "", "unknown order of operations %q", p.Order)
-	}
-	if p.Propagation != plan.PropagationPrivate && p.Propagation != plan.PropagationSlave && p.Propagation != plan.PropagationShared {
-		c.fault(plan.Origin{}, "", "", "unknown propagation %q", p.Propagation)
-	}
-	if p.PointMode != nil && *p.PointMode > 0o7777 {
-		c.fault(plan.Origin{}, "", "", "mode %s is more than 07777", p.PointMode)
-	}
 	l := layout.Build(p, f, func(i int) bool { return bad[i] })
 	c.diags = append(c.diags, l.Diags...)
 	c.settings()

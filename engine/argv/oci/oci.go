@@ -147,7 +147,7 @@ func (c *converter) namespaces() {
 	add(p.Unshare.Time, "time")
 	s.Hostname = p.Hostname
 
-	keep, all := compile.Keep(p, privileged, f.Caps)
+	keep, all := compile.Keep(p, privileged, f)
 	if all {
 		keep = f.Caps
 	}
