@@ -5,8 +5,6 @@ package main
 // From the command line to the command.
 
 import (
-	"strconv"
-
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/argv/mkosi"
@@ -123,5 +121,3 @@ func readFile(path string) string {
 	n, _ := unix.Read(fd, buf[:])
 	return string(buf[:max(n, 0)])
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
