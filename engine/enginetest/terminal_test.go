@@ -202,3 +202,60 @@ func TestTerminalGivenBack(t *testing.T) {
 		}
 	})
 }
+
+// What nobody could wake does not stop: sbx leads its session, and there is no
+// shell. So it is with the command alone.
+func TestNobodyToWake(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		tt := onTerminal(t, w, w.command(t, script, "sh", "-c", "echo ready; cat; exit 6"))
+		tt.expect("ready\r\n")
+		tt.keys("\x1a")
+		tt.keys("line\n")
+		tt.expect("line\r\nline\r\n")
+		tt.keys("\x04")
+		if r := tt.wait(); r.code != 6 {
+			t.Error(r)
+		}
+	})
+}
+
+// A job that is stopped ends with the shell that could have woken it.
+func TestStoppedJobOfDeadShell(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" {
+			return // it does not stop
+		}
+		tt := w.shell(t, script)
+		tt.keys("$SBX exec $SCRIPT -- sh -c 'trap \"echo hung up; exit\" HUP; echo started; read x; sleep 1'\n")
+		tt.expect("started\r\n")
+		tt.keys("\x1a")
+		tt.expect("Stopped")
+		tt.expect("ready> ")
+		tt.keys("kill -9 $$\n")
+		tt.expect("hung up\r\n")
+	})
+}
+
+// Who wakes or ends a stopped command by its own pid wakes sbx, too.
+func TestWokenAlone(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		tt := w.shell(t, base())
+		tt.keys("$SBX exec $SCRIPT -- sh -c 'echo \"<$$>\"; exec sleep 1000'\n")
+		tt.expect("<")
+		pid := tt.expect(">")
+		for range 3 {
+			tt.keys("\x1a")
+			tt.expect("Stopped")
+			tt.expect("ready> ")
+			tt.keys("kill -CONT " + pid + "; while ! jobs | grep -q Running; do :; done; echo run''s\n")
+			tt.expect("runs\r\n")
+			tt.expect("ready> ")
+			tt.insist("fg\n", "exec $SCRIPT")
+		}
+		tt.keys("\x1a")
+		tt.expect("Stopped")
+		tt.expect("ready> ")
+		tt.keys("kill -KILL " + pid + "; while ! jobs | grep Killed; do :; done\n")
+		tt.expect("Killed")
+	})
+}

@@ -44,8 +44,14 @@ guard:
 // sigForward is the handler of the signals that sbx passes on, with the C
 // calling convention: DI is the signal, SI the siginfo. What the kernel sent
 // (si_code > 0) for a key on the terminal has reached the command already, if that
-// is in the same session.
+// is in the same session. A SIGCONT by tgkill(2) is the guard's, for sbx itself.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	CMPL	DI, $18
+	JNE	keys
+	MOVL	$0, ·sigAsleep(SB)
+	CMPL	8(SI), $-6 // SI_TKILL
+	JEQ	done
+keys:
 	MOVL	·sigKeys(SB), AX
 	CMPL	AX, $0
 	JNE	send

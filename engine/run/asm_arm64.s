@@ -39,8 +39,16 @@ guard:
 
 // sigForward is the handler of the signals that sbx passes on: R0 is the
 // signal, R1 the siginfo. What the kernel sent (si_code > 0) for a key on the
-// terminal has reached the command already, if that is in the same session.
+// terminal has reached the command already, if that is in the same session. A
+// SIGCONT by tgkill(2) is the guard's, for sbx itself.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	CMPW	$18, R0
+	BNE	keys
+	MOVW	ZR, ·sigAsleep(SB)
+	MOVW	8(R1), R2
+	CMPW	$-6, R2 // SI_TKILL
+	BEQ	done
+keys:
 	MOVW	·sigKeys(SB), R2
 	CBNZW	R2, send
 	MOVW	8(R1), R2

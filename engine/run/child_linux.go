@@ -68,6 +68,7 @@ type child struct {
 	apart   bool    // the command has a session of its own, and gets no keys by itself
 	command uintptr // in the guard or init: pid of the command
 	halted  bool    // the command is stopped
+	awake   bool    // the command goes on, and perhaps sbx does not
 	stops   int     // how often it was
 	wake    uint64  // SIGCONT alone
 	keys    uint64  // what the terminal sends
@@ -150,7 +151,7 @@ func childMain(c *child) {
 		sys(unix.SYS_CLOSE, uintptr(c.gateW), 0, 0, 0, 0, 0)
 	}
 	if c.init && c.apart {
-		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	if c.die && !c.guard {
 		sig := uintptr(unix.SIGKILL)

@@ -96,7 +96,7 @@ func passGate(c *child) {
 //lint:ignore U1000 it is called from assembly
 func guardMain(c *child) {
 	if c.apart { // at once: a key for all the group must not hide what sbx passes on
-		sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	adopt(c)
 	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
@@ -154,9 +154,11 @@ func attend(c *child) {
 		cleanUp(c)
 		exit(125)
 	}
-	// A group of its own, so that keys on the terminal do not come here too; then
-	// whatever arrives was sent to sbx and is for the command.
-	sys(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)
+	// A session of its own, so that keys on the terminal do not come here too; then
+	// whatever arrives was sent to sbx and is for the command. A group would do for
+	// that, but the command's would then have a parent in another group of its
+	// session: it would not count as orphaned, and stop where nobody can wake it.
+	sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	closeInherited(c)
 	for sig := uintptr(1); c.early>>(sig-1) != 0; sig++ {
 		if c.early&(1<<(sig-1)) != 0 {
@@ -164,8 +166,17 @@ func attend(c *child) {
 		}
 	}
 	for {
-		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.info)), 0, 8, 0, 0)
+		timeout := uintptr(0)
+		if c.awake {
+			c.time = [2]int64{0, 5e7}
+			timeout = uintptr(unsafe.Pointer(&c.time))
+		}
+		sig, errno := sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.info)), timeout, 8, 0, 0)
 		if errno != 0 {
+			if c.awake && errno == uintptr(unix.EAGAIN) {
+				c.awake = false
+				wake(c)
+			}
 			continue
 		}
 		code := *(*int32)(unsafe.Pointer(&c.info[8]))
@@ -217,11 +228,24 @@ func stopped(c *child) {
 	if c.init {
 		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
 	} else if !orphaned(c) {
+		sigAsleep = 1
 		sys(unix.SYS_KILL, c.ppid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 	}
 	// A SIGCONT that is waiting was for an earlier stop.
 	c.time = [2]int64{}
 	sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.wake)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
+}
+
+// wake has sbx go on where somebody has woken, or ended, the command by itself.
+// Mostly it was the whole job, or sbx; then sbx is awake, and another SIGCONT could
+// only undo the next stop. So some time goes by before this.
+//
+//go:nosplit
+//go:norace
+func wake(c *child) {
+	if !c.init && sigAsleep != 0 && !orphaned(c) {
+		sys(unix.SYS_TGKILL, c.ppid, c.ppid, uintptr(unix.SIGCONT), 0, 0, 0)
+	}
 }
 
 // childless reports whether no child is left.
@@ -300,11 +324,16 @@ func reap(c *child) (status uint32, ended bool) {
 				continue
 			}
 			c.halted = true
+			c.awake = false
 			c.stops++
 			stopped(c)
 		case st == 0xffff: // WIFCONTINUED
 			c.halted = false
+			c.awake = !c.init
 		default:
+			if c.halted {
+				wake(c)
+			}
 			status, ended = st, true
 		}
 	}

@@ -23,13 +23,14 @@ type watch struct {
 }
 
 // What sigForward, the signal handler, works with: the process to send to, or 0;
-// the signals (bit N: signal N) that wait for one; and whether to send what comes
-// from the terminal, too.
+// the signals (bit N: signal N) that wait for one; whether to send what comes from
+// the terminal, too; and whether the guard has stopped sbx, and nobody has woken it.
 var (
 	sigTarget  int32
 	sigPending uint64
 	//lint:ignore U1000 it is read in assembly
-	sigKeys int32
+	sigKeys   int32
+	sigAsleep int32
 )
 
 func handlers() (forward, restorer uintptr)
