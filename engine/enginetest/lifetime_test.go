@@ -312,3 +312,30 @@ func TestNewSession(t *testing.T) {
 		}
 	})
 }
+
+// A sandbox that takes long to make can be given up: the last operation, which
+// fails, is never tried.
+func TestSetUpInterrupted(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, script := range []string{"", "unshare(pid = True)\n"} {
+			script := base() + script + `
+[bind("/usr/bin", "/many/%d" % n) for n in range(20000)]
+tmpfs("/small", size = 4096)
+write("/small/file", "x" * 100000)
+`
+			for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGKILL} {
+				m := mark(t)
+				cmd := w.command(t, script, "true")
+				cmd.Env = append(os.Environ(), m)
+				must(t, cmd.Start())
+				pid := cmd.Process.Pid
+				eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 })
+				must(t, cmd.Process.Signal(sig))
+				if r := ended(t, cmd, cmd.Wait()); r.signal != sig {
+					t.Errorf("signal %d: %s", sig, r)
+				}
+				gone(t, m)
+			}
+		}
+	})
+}

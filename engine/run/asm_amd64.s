@@ -45,7 +45,27 @@ guard:
 // calling convention: DI is the signal, SI the siginfo. What the kernel sent
 // (si_code > 0) for a key on the terminal has reached the command already, if that
 // is in the same session. A SIGCONT by tgkill(2) is the guard's, for sbx itself.
+// While the sandbox is being made, what asks for an end kills its maker.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	·sigStarted(SB), AX
+	TESTQ	AX, AX
+	JZ	begun
+	CMPL	(AX), $0
+	JNE	begun
+	MOVL	$0x800e, AX // HUP INT QUIT TERM
+	BTL	DI, AX
+	JCC	begun
+	LOCK
+	BTSQ	DI, ·sigPending(SB)
+	MOVL	·sigTarget(SB), AX
+	CMPL	AX, $0
+	JLE	done
+	MOVL	$9, SI // SIGKILL
+	MOVL	AX, DI
+	MOVL	$62, AX // kill
+	SYSCALL
+	RET
+begun:
 	CMPL	DI, $18
 	JNE	keys
 	MOVL	$0, ·sigAsleep(SB)

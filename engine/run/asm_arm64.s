@@ -41,7 +41,33 @@ guard:
 // signal, R1 the siginfo. What the kernel sent (si_code > 0) for a key on the
 // terminal has reached the command already, if that is in the same session. A
 // SIGCONT by tgkill(2) is the guard's, for sbx itself.
+// While the sandbox is being made, what asks for an end kills its maker.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
+	MOVD	·sigStarted(SB), R2
+	CBZ	R2, begun
+	MOVW	(R2), R3
+	CBNZW	R3, begun
+	MOVD	$0x800e, R2 // HUP INT QUIT TERM
+	LSR	R0, R2, R2
+	TBZ	$0, R2, begun
+	MOVD	$1, R4
+	LSL	R0, R4, R4
+	MOVD	$·sigPending(SB), R5
+note:
+	LDAXR	(R5), R6
+	ORR	R4, R6, R6
+	STLXR	R6, (R5), R7
+	CBNZW	R7, note
+	DMB	$0xb // ISH
+	MOVW	·sigTarget(SB), R3
+	CMPW	$0, R3
+	BLE	done
+	MOVD	$9, R1 // SIGKILL
+	MOVD	R3, R0
+	MOVD	$129, R8 // kill
+	SVC
+	RET
+begun:
 	CMPW	$18, R0
 	BNE	keys
 	MOVW	ZR, ·sigAsleep(SB)

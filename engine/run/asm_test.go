@@ -83,3 +83,37 @@ func TestSigForward(t *testing.T) {
 		t.Errorf("still pending: %#x", p)
 	}
 }
+
+// TestSigForwardAbort has the handler end a process that is making a sandbox.
+func TestSigForwardAbort(t *testing.T) {
+	forward, restorer := handlers()
+	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
+	if restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	setAction(uintptr(unix.SIGTERM), &act)
+	sigStarted = new(int32)
+	defer func() { sigStarted = nil }()
+	for _, started := range []int32{0, 1} {
+		cmd := exec.Command("sleep", "1000")
+		if err := cmd.Start(); err != nil {
+			t.Skip(err)
+		}
+		atomic.StoreInt32(sigStarted, started)
+		atomic.StoreInt32(&sigTarget, int32(cmd.Process.Pid))
+		unix.Kill(os.Getpid(), unix.SIGTERM)
+		cmd.Wait()
+		atomic.StoreInt32(&sigTarget, 0)
+		want, pending := unix.SIGKILL, uint64(1<<unix.SIGTERM)
+		if started == 1 {
+			want, pending = unix.SIGTERM, 0
+		}
+		if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != want {
+			t.Errorf("started %d: status %#x", started, ws)
+		}
+		if p := atomic.SwapUint64(&sigPending, 0); p != pending {
+			t.Errorf("started %d: pending: %#x", started, p)
+		}
+	}
+}

@@ -27,6 +27,7 @@ const (
 type report struct {
 	Kind, Inst, Errno, Len int32
 	Value                  int64
+	Started                int32      // the sandbox is made, and the command about to start
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }
 
@@ -44,35 +45,37 @@ type child struct {
 	numbers *uint16
 	rep     *report
 
-	flags   uintptr  // of clone(2)
-	mask    uint64   // signal mask of the command
-	ppid    uintptr  // of sbx itself
-	stack   []byte   // of the guard
-	pipe    int      // write end of a pipe to sbx, or -1
-	pipeR   int      // its read end, to be closed
-	gate    int      // read end of a pipe from sbx, or -1; what comes through it lets the child go on
-	gateW   int      // its write end, to be closed
-	keep    [128]int // fds that the guard or init needs while the command runs
-	nkeep   int
-	clean   [program.MaxLocks]cleanDir
-	nclean  int
-	closed  [3]bool // of the standard fds, those to be closed as the command starts
-	guard   bool
-	init    bool
-	join    bool // the init is none, and outside
-	pty     bool // stops are not followed
-	pidNS   bool
-	loose   bool // plan.LifetimeCommand
-	over    bool // in the init: the command has ended
-	die     bool
-	apart   bool    // the command has a session of its own, and gets no keys by itself
-	command uintptr // in the guard or init: pid of the command
-	halted  bool    // the command is stopped
-	awake   bool    // the command goes on, and perhaps sbx does not
-	stops   int     // how often it was
-	wake    uint64  // SIGCONT alone
-	keys    uint64  // what the terminal sends
-	early   uint64  // of that, what came before there was a command to get it
+	flags    uintptr  // of clone(2)
+	mask     uint64   // signal mask of the command
+	ppid     uintptr  // of sbx itself
+	stack    []byte   // of the guard
+	pipe     int      // write end of a pipe to sbx, or -1
+	pipeR    int      // its read end, to be closed
+	gate     int      // read end of a pipe from sbx, or -1; what comes through it lets the child go on
+	gateW    int      // its write end, to be closed
+	keep     [128]int // fds that the guard or init needs while the command runs
+	nkeep    int
+	clean    [program.MaxLocks]cleanDir
+	nclean   int
+	closed   [3]bool // of the standard fds, those to be closed as the command starts
+	guard    bool
+	init     bool
+	join     bool // the init is none, and outside
+	pty      bool // stops are not followed
+	pidNS    bool
+	loose    bool // plan.LifetimeCommand
+	over     bool // in the init: the command has ended
+	die      bool
+	apart    bool    // the command has a session of its own, and gets no keys by itself
+	command  uintptr // in the guard or init: pid of the command
+	guardPid uintptr // of the guard
+	halted   bool    // the command is stopped
+	stopping bool    // it has just stopped, and sbx must follow
+	awake    bool    // the command goes on, and perhaps sbx does not
+	stops    int     // how often it was
+	wake     uint64  // SIGCONT alone
+	keys     uint64  // what the terminal sends
+	early    uint64  // of that, what came before there was a command to get it
 
 	path       [32]byte  // "/proc/thread-self/children"
 	self       [16]byte  // "/proc/self"
@@ -153,7 +156,12 @@ func childMain(c *child) {
 	if c.init && c.apart {
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
-	if c.die && !c.guard {
+	if c.guard {
+		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+		if ppid, _ := sys(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0); !c.pidNS && ppid != c.guardPid {
+			exit(1)
+		}
+	} else if c.die {
 		sig := uintptr(unix.SIGKILL)
 		if c.init && (c.nclean > 0 || c.join) {
 			sig = deathSignal // there is something to be done before the end
@@ -291,6 +299,7 @@ func perform(c *child, i uintptr) (next uintptr) {
 		}
 		nr := uintptr(*(*uint16)(unsafe.Add(unsafe.Pointer(c.numbers), uintptr(in.Call)*2)))
 		if in.Call == program.Execve && *slot(c, uintptr(in.Out)) == 0 { // the first try
+			c.rep.Started = 1
 			unblock(c)
 		}
 		r, errno := sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])

@@ -99,10 +99,16 @@ func guardMain(c *child) {
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	adopt(c)
-	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
+	// While the sandbox is made, there is nothing to look after but what cleanUp does.
+	sig := uintptr(unix.SIGKILL)
+	if c.nclean > 0 {
+		sig = deathSignal
+	}
+	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
 	if orphaned(c) { // before the signal was asked for
 		exit(1)
 	}
+	c.guardPid, _ = sys(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
 	takeEarly(c)
 	c.command = cloneChild(c)
 	attend(c)
@@ -154,6 +160,12 @@ func attend(c *child) {
 		cleanUp(c)
 		exit(125)
 	}
+	if c.guard {
+		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
+		if orphaned(c) {
+			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
+		}
+	}
 	// A session of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command. A group would do for
 	// that, but the command's would then have a parent in another group of its
@@ -182,7 +194,16 @@ func attend(c *child) {
 		code := *(*int32)(unsafe.Pointer(&c.info[8]))
 		switch {
 		case sig == uintptr(unix.SIGCHLD):
-			if status, ended := reap(c); ended {
+			status, ended := reap(c)
+			for c.stopping {
+				c.stopping = false
+				stopped(c)
+				status, ended = reap(c)
+			}
+			if ended {
+				if c.halted {
+					wake(c)
+				}
 				if (c.guard || c.join) && (c.die || childless()) {
 					endAll(c)
 					cleanUp(c)
@@ -300,8 +321,8 @@ func closeInherited(c *child) {
 	}
 }
 
-// reap takes all the dead, and follows the command's stops. It returns the
-// command's wait status once that has ended.
+// reap takes all the dead, and returns the command's wait status once that has
+// ended. It stops at a stop of the command.
 //
 //go:nosplit
 //go:norace
@@ -326,14 +347,12 @@ func reap(c *child) (status uint32, ended bool) {
 			c.halted = true
 			c.awake = false
 			c.stops++
-			stopped(c)
+			c.stopping = true
+			return
 		case st == 0xffff: // WIFCONTINUED
 			c.halted = false
 			c.awake = !c.init
 		default:
-			if c.halted {
-				wake(c)
-			}
 			status, ended = st, true
 		}
 	}

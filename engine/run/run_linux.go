@@ -107,7 +107,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 			unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 		}
 	} else {
-		passSignals(c.apart, c.pty)
+		passSignals(c)
 	}
 	r := startChild(c)
 	if c.pipe >= 0 {

@@ -4,6 +4,7 @@ package run
 // when the command stops, and passes signals on.
 
 import (
+	"math/bits"
 	"os"
 	"runtime"
 	"strconv"
@@ -31,7 +32,13 @@ var (
 	//lint:ignore U1000 it is read in assembly
 	sigKeys   int32
 	sigAsleep int32
+	// While it points to a 0 the sandbox is being made, and the signals in sigAbort
+	// end that, and are sbx's own end.
+	sigStarted *int32
 )
+
+// sigAbort are the signals that ask for an end.
+const sigAbort = 1<<unix.SIGHUP | 1<<unix.SIGINT | 1<<unix.SIGQUIT | 1<<unix.SIGTERM
 
 func handlers() (forward, restorer uintptr)
 
@@ -66,6 +73,9 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	// The guard or init is gone without a word on how the command ended.
 	w.endOrphans()
 	cleanUp(w.child)
+	if abort := atomic.LoadUint64(&sigPending) & sigAbort; rep.Started == 0 && abort != 0 {
+		st = unix.WaitStatus(bits.TrailingZeros64(abort))
+	}
 	if !st.Signaled() {
 		st = unix.WaitStatus(unix.SIGKILL)
 	}
@@ -131,7 +141,12 @@ func (w *watch) started() {
 	atomic.StoreInt32(&sigTarget, int32(w.pid))
 	early := atomic.SwapUint64(&sigPending, 0)
 	for sig := unix.Signal(1); early>>sig != 0; sig++ {
-		if early&(1<<sig) != 0 {
+		switch {
+		case early&(1<<sig) == 0:
+		case sigAbort&(1<<sig) != 0 && sigStarted != nil && atomic.LoadInt32(sigStarted) == 0:
+			atomic.OrUint64(&sigPending, 1<<sig)
+			unix.Kill(w.pid, unix.SIGKILL)
+		default:
 			unix.Kill(w.pid, sig)
 		}
 	}
@@ -139,9 +154,13 @@ func (w *watch) started() {
 
 // passSignals has all signals passed on from here on. It comes before there is a
 // command: till then they wait in sigPending.
-func passSignals(apart, pty bool) {
-	if apart {
+func passSignals(c *child) {
+	if c.apart {
 		sigKeys = 1
+	}
+	sigStarted = nil
+	if c.guard || c.init {
+		sigStarted = &c.rep.Started
 	}
 	forward, restorer := handlers()
 	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
@@ -157,7 +176,7 @@ func passSignals(apart, pty bool) {
 			32, 33: // the C library's
 			continue
 		case unix.SIGHUP, unix.SIGWINCH, unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
-			if pty { // of the caller's terminal
+			if c.pty { // of the caller's terminal
 				continue
 			}
 		}
