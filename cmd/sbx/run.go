@@ -25,6 +25,10 @@ type runCmd struct {
 	PassEnv             []string `sep:"none" placeholder:"NAME" help:"Let a variable in that looks like a secret."`
 	ConfigFile          string   `placeholder:"FILE" help:"Use FILE in place of the project's .sbx.star, and trust it."`
 	IgnoreProjectConfig bool     `help:"Do without the project's .sbx.star."`
+	Detach              bool     `help:"Run it on a terminal of its own, to which sbx attach comes, and print its name."`
+	Pty                 *bool    `negatable:"" help:"Run it on a terminal of its own, as is done by default where sbx is on one."`
+	NoReconnect         bool     `help:"Start afresh where a session of the project waits."`
+	DetachKey           string   `placeholder:"KEY" help:"The key that detaches when pressed twice, as for sbx attach."`
 	DryRun              bool     `help:"List what the sandbox would be made of, and do nothing."`
 	Debug               bool     `help:"Log each operation to stderr before it is done."`
 	Command             []string `arg:"" optional:"" passthrough:"partial" help:"The command and its arguments."`
@@ -35,6 +39,9 @@ func (*runCmd) Help() string {
 		`can be written. The command is $SHELL unless the configuration names another: ~/.config/sbx/project.star, and .sbx.star in the project, ` +
 		`which counts once sbx trust has shown it to you.
 
+On a terminal the command gets one of its own: Ctrl-\\ pressed twice detaches. A session whose terminal went away lives on; the next sbx run in the project ` +
+		`comes back to it, unless another command is named.
+
 All that follows the first word is the command's. The exit codes are those of sbx exec.`
 }
 
@@ -43,6 +50,10 @@ type runOptions struct {
 	project project.Options
 	dryRun  bool
 	debug   bool
+
+	detach, fresh bool
+	pty           *bool // nil: where there is a terminal
+	detachKey     string
 
 	args []string // the verb and its words, for diagnostics
 }
@@ -82,6 +93,15 @@ func parseRun(args []string) (o runOptions, ok bool) {
 			c.IgnoreProjectConfig = true
 		case "--dry-run":
 			c.DryRun = true
+		case "--detach":
+			c.Detach = true
+		case "--no-reconnect":
+			c.NoReconnect = true
+		case "--pty", "--no-pty":
+			on := name == "--pty"
+			c.Pty = &on
+		case "--detach-key":
+			text = &c.DetachKey
 		case "--debug":
 			c.Debug = true
 		default:
@@ -121,7 +141,10 @@ func (c *runCmd) options(args, command []string) (runOptions, error) {
 	} else if len(command) > 1 && command[1] == "--" {
 		command = append(command[:1:1], command[2:]...)
 	}
-	o := runOptions{dryRun: c.DryRun, debug: c.Debug, args: args}
+	o := runOptions{dryRun: c.DryRun, debug: c.Debug, args: args, detach: c.Detach, fresh: c.NoReconnect, pty: c.Pty, detachKey: c.DetachKey}
+	if c.Detach && c.Pty != nil && !*c.Pty {
+		return o, misuse("--detach and --no-pty exclude each other", "")
+	}
 	p := &o.project
 	p.Dir, p.IgnoreProjectConfig, p.Command = c.ProjectPath, c.IgnoreProjectConfig, command
 	flags := args[:len(args)-words]
@@ -235,10 +258,34 @@ func runVerb(o runOptions) int {
 	if o.dryRun {
 		return 0
 	}
+	if o.session() {
+		return runSession(o, r, sources)
+	}
 	prog, err := compile.Compile(r.Plan, l, f, compile.Options{Debug: o.debug})
 	if err != nil {
 		complain(err)
 		return exitSetup
 	}
 	return perform(prog, f, sources)
+}
+
+// session reports whether the command gets a terminal of its own.
+func (o *runOptions) session() bool {
+	return o.detach || o.pty != nil && *o.pty || o.pty == nil && !o.debug && interactive()
+}
+
+// runSession comes back to the project's session, or starts one.
+func runSession(o runOptions, r *project.Result, sources map[string][]byte) int {
+	if !o.fresh && !o.detach {
+		id, since, err := findSession(r.Dir, o.project.Command)
+		if err != nil {
+			complain(err)
+			return exitSetup
+		}
+		if id != "" {
+			talk("[back in " + id + ", " + age(int64(since.Seconds())) + " old; --no-reconnect starts afresh]\n")
+			return attachSession(id, o.detachKey)
+		}
+	}
+	return startSession(r.Plan, sources, r.Dir, o.detach, o.detachKey)
 }

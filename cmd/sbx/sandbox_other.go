@@ -7,6 +7,7 @@ package main
 import (
 	"errors"
 	"os"
+	"time"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -30,7 +31,7 @@ func startSession(*plan.Plan, map[string][]byte, string, bool, string) int { ret
 
 func attachSession(string, string) int { return onLinux() }
 
-func findSession(string) (string, error) { return "", errLinux }
+func findSession(string, []string) (string, time.Duration, error) { return "", 0, errLinux }
 
 func sandboxes() ([]sandboxRow, error) { return nil, errLinux }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,13 +62,17 @@ func attachSession(id, key string) int {
 	return follow(c, k)
 }
 
-// findSession returns the name of the newest session of a project, or "".
-func findSession(project string) (string, error) {
-	info, err := session.Find(project)
-	if err != nil || info == nil {
-		return "", err
+// findSession returns the name and age of the newest session of a project that
+// nobody is attached to, with that command where one is given, or "".
+func findSession(project string, command []string) (id string, age time.Duration, err error) {
+	list, err := session.List()
+	for i := len(list) - 1; i >= 0; i-- {
+		s := &list[i]
+		if s.Session && s.Project == project && s.Attached == 0 && (len(command) == 0 || slices.Equal(command, s.Command)) {
+			return s.ID, s.Age(), nil
+		}
 	}
-	return info.ID, nil
+	return "", 0, err
 }
 
 // detachKey reads --detach-key, for which a variable stands in.

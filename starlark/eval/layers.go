@@ -138,6 +138,7 @@ func (l *Layers) guarded(f func() plan.Diagnostics) {
 			l.diags = append(l.diags, plan.Diagnostic{Msg: fmt.Sprintf("sbx bug: %v", e)})
 		}
 	}()
+	l.ev.defaults = defaults{} // of the layer before
 	l.diags = append(l.diags, f()...)
 }
 

@@ -27,7 +27,7 @@ func Changes(p, base *plan.Plan) []Change {
 		if op == nil {
 			continue // told by what took its place
 		}
-		out = append(out, Change{Op: op, Name: string(op.Kind), Opens: op.Kind != plan.Mask && op.Kind != plan.RemountRO, At: op.At})
+		out = append(out, Change{Op: op, Name: string(op.Kind), Opens: !tight(op), At: op.At})
 	}
 	same := 0
 	for same < len(base.Env) && same < len(p.Env) && sameEnv(&p.Env[same], &base.Env[same]) {

@@ -81,6 +81,22 @@ func (r *run) guard(p *plan.Plan) error {
 			}
 		}
 	}
+	// Who reaches the sockets of sessions, and a read-only bind is enough for that,
+	// can type into other sandboxes and enter them.
+	if r.Sessions != "" {
+		sockets := canonical(r.Sessions)
+		for i := range p.Ops {
+			op := &p.Ops[i]
+			if op.Kind != plan.Bind || op.Inside || op.NoFollow || op.Src == "/" {
+				continue
+			}
+			if real := canonical(string(op.Src)); within(sockets, real) || within(real, sockets) {
+				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
+					Msg:  fmt.Sprintf("%q holds %q, by which what runs in the sandbox would reach other sandboxes", op.Src, r.Sessions),
+					Hint: "bind the sockets that are needed one by one"})
+			}
+		}
+	}
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
 		for _, w := range writable {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"sbx/engine/plan"
@@ -86,6 +87,8 @@ type Places struct {
 	Home   string // "": there is none
 	Config string // sbx's own, in $XDG_CONFIG_HOME
 	State  string // sbx's own, in $XDG_STATE_HOME
+	// Sessions is where the sockets of sessions are.
+	Sessions string
 }
 
 // FindPlaces finds them by the environment and the user's line of passwd(5).
@@ -108,6 +111,14 @@ func FindPlaces() Places {
 		return filepath.Join(p.Home, below, "sbx")
 	}
 	p.Config, p.State = xdg("XDG_CONFIG_HOME", ".config"), xdg("XDG_STATE_HOME", ".local/state")
+	// As package session chooses.
+	uid := strconv.Itoa(os.Geteuid())
+	p.Sessions = "/tmp/sbx-" + uid
+	for _, dir := range []string{"/run/user/" + uid, os.Getenv("XDG_RUNTIME_DIR")} {
+		if st, err := os.Stat(dir); err == nil && st.IsDir() && filepath.IsAbs(dir) {
+			p.Sessions = filepath.Join(dir, "sbx")
+		}
+	}
 	return p
 }
 

@@ -45,7 +45,7 @@ func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool) {
 // the sandbox: paths that are masked or read-only, and namespaces of its own.
 func Tighter(p, base *plan.Plan) bool {
 	for _, op := range added(p, base) {
-		if op == nil || op.Kind != plan.Mask && op.Kind != plan.RemountRO {
+		if op == nil || !tight(op) {
 			return false
 		}
 	}
@@ -63,6 +63,13 @@ func Tighter(p, base *plan.Plan) bool {
 		}
 	}
 	return q.Digest() == base.Digest()
+}
+
+// tight reports whether an operation is one that only takes away: without any
+// option that could do more.
+func tight(op *plan.Op) bool {
+	bare := plan.Op{Kind: op.Kind, Dst: op.Dst, Optional: op.Optional}
+	return (op.Kind == plan.Mask || op.Kind == plan.RemountRO) && sameOp(op, &bare)
 }
 
 // added returns the operations that p has beside those of base, which it has in
