@@ -306,11 +306,11 @@ func TestBecome(t *testing.T) {
 			t.Errorf("got %q through the pipe", b[:n])
 		}
 		n := len(strings.Fields(seen)) - 3
-		want := fmt.Sprint(n, " 0 0 1 2")
+		want := fmt.Sprint(n, " 0\n0 1 2")
 		for i := range n {
 			want += " " + fmt.Sprint(3+i)
 		}
-		if got := w.inherited(t, files, p, append(base(), "--pack-fds", "sh", "-c", "echo $LISTEN_FDS $((LISTEN_PID - $$)) $("+listFDs+")")...); got != want {
+		if got := w.inherited(t, files, p, append(base(), "--pack-fds", "sh", "-c", "echo $LISTEN_FDS $((LISTEN_PID - $$)); "+listFDs)...); got != want {
 			t.Errorf("file descriptors %s, want %s", got, want)
 		}
 		write.Close()
@@ -336,7 +336,7 @@ func TestBecome(t *testing.T) {
 }
 
 // listFDs lists the file descriptors of the shell.
-const listFDs = "i=0; while [ $i -lt 256 ]; do if [ -e /proc/$$/fd/$i ]; then echo $i; fi; i=$((i+1)); done | xargs"
+const listFDs = "i=0 l=; while [ $i -lt 256 ]; do if [ -e /proc/$$/fd/$i ]; then l=\"$l $i\"; fi; i=$((i+1)); done; echo $l"
 
 // inherited returns what a run with files from number 3 on prints.
 func (w who) inherited(t *testing.T, files []*os.File, p program, args ...string) string {
