@@ -25,6 +25,8 @@ type grammar struct {
 	Attach    attachCmd    `cmd:"" help:"Attach the terminal to a session."`
 	Enter     enterCmd     `cmd:"" help:"Run one more command in a sandbox that runs."`
 	Kill      killCmd      `cmd:"" help:"End sandboxes, or signal their commands."`
+	Import    importCmd    `cmd:"" help:"Turn the command line of another sandbox program into a script."`
+	Export    exportCmd    `cmd:"" help:"Turn a script or plan into what another sandbox program takes."`
 	Help      helpCmd      `cmd:"" help:"Explain a script and its parameters, a built-in or a verb."`
 	Templates templatesCmd `cmd:"" help:"List the settings templates of the standard library, or explain one."`
 	Doctor    doctorCmd    `cmd:"" help:"Find out whether this host can make sandboxes, and what mends it."`
@@ -39,7 +41,7 @@ const about = `Builds Linux sandboxes from Starlark scripts, without root and wi
   sbx help builtins                 what scripts can call`
 
 // verbs are the names in grammar, for suggestions.
-var verbs = [...]string{"exec", "run", "trust", "plan", "check", "ps", "attach", "enter", "kill", "help", "templates", "doctor", "version"}
+var verbs = [...]string{"exec", "run", "trust", "plan", "check", "ps", "attach", "enter", "kill", "import", "export", "help", "templates", "doctor", "version"}
 
 // parse performs a command line and returns the exit code.
 func parse(args []string) int {
@@ -83,7 +85,9 @@ type commandLine struct {
 	verb   string
 	target target // of the verbs that have one
 	run    runOptions
-	help   string // was asked for; the rest is not filled in
+
+	foreign []string // of import
+	help    string   // was asked for; the rest is not filled in
 }
 
 // readArgs reads a command line by the grammar.
@@ -103,20 +107,30 @@ func readArgs(args []string) (*commandLine, error) {
 			node = n
 		}
 	}
+	words := 1 // of the verb
+	if node != nil && len(node.Children) > 0 && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		if node, err = childOf(node, args[1]); err != nil {
+			return nil, err
+		}
+		words = 2
+	}
 	head, tail, dashed, planned := args, []string(nil), false, false
+	if words == 2 && args[0] == "import" && len(node.Positional) == 0 {
+		head, c.foreign = cutForeign(args)
+	}
 	if node != nil && node.Name == "run" {
 		// Kong need not know of the command.
 		head, _, _ = cut(args, "--")
-		i, _ := firstWord(node, head)
+		i, _ := firstWord(node, head, words)
 		head, tail = args[:i], args[i:]
 	} else if node != nil && len(node.Positional) > 1 {
 		head, tail, dashed = cut(args, "--")
 		var i int
-		if i, planned = firstWord(node, head); planned {
+		if i, planned = firstWord(node, head, words); planned {
 			head = append(append(append([]string{}, head[:i]...), "--"), head[i:]...)
 		}
 	}
-	ctx, err := k.Parse(head)
+	_, err = k.Parse(head)
 	if helped {
 		c.help = text.String()
 		if node == nil { // a command is something else here
@@ -125,9 +139,9 @@ func readArgs(args []string) (*commandLine, error) {
 		return c, nil
 	}
 	if err != nil {
-		return nil, wording(args[0], node != nil, err)
+		return nil, wording(strings.Join(args[:words], " "), node != nil, err)
 	}
-	c.verb = ctx.Selected().Name
+	c.verb = strings.Join(args[:words], " ")
 	var f targetFlags
 	var w targetWords
 	switch c.verb {
@@ -143,6 +157,8 @@ func readArgs(args []string) (*commandLine, error) {
 	case "enter":
 		c.flags.Enter.Command = append(c.flags.Enter.Command, tail...)
 		return c, nil
+	case "export oci":
+		f, w = c.flags.Export.OCI.targetFlags, c.flags.Export.OCI.targetWords
 	default:
 		return c, nil
 	}
@@ -167,18 +183,49 @@ func cut(list []string, sep string) (head, tail []string, found bool) {
 	return list, nil, false
 }
 
-// firstWord returns the index of the first word of a verb's arguments that is
+// childOf returns the part of a verb's grammar for its second word.
+func childOf(verb *kong.Node, word string) (*kong.Node, error) {
+	names := make([]string, len(verb.Children))
+	for i, n := range verb.Children {
+		if n.Name == word {
+			return n, nil
+		}
+		names[i] = n.Name
+	}
+	hint := "there are " + strings.Join(names, ", ")
+	if near := plan.Nearest(word, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", "sbx "+verb.Name+" "+near)
+	}
+	return nil, misuse(fmt.Sprintf("sbx cannot %s %q", verb.Name, word), hint)
+}
+
+// cutForeign cuts the command line of import into our words and those of the
+// other program, which begin at the first that is none of ours, or after "--".
+func cutForeign(args []string) (ours, foreign []string) {
+	for i := 2; i < len(args); i++ {
+		switch args[i] {
+		case "--partial", "--help", "-h":
+		case "--":
+			return args[:i], args[i+1:]
+		default:
+			return args[:i], args[i:]
+		}
+	}
+	return args, nil
+}
+
+// firstWord returns the index of the first word after a verb of so many words that is
 // neither a flag nor a flag's value, and whether --plan stands before it: then
 // the word begins the command, and what follows is the command's.
-func firstWord(node *kong.Node, args []string) (at int, planned bool) {
-	for i := 1; i < len(args); i++ {
+func firstWord(node *kong.Node, args []string, words int) (at int, planned bool) {
+	for i := words; i < len(args); i++ {
 		if args[i] == "-" || !strings.HasPrefix(args[i], "-") {
 			return i, planned
 		}
 		name, _, valued := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
 		planned = planned || name == "plan"
 		for _, f := range node.Flags {
-			if f.Name == name && !valued && !f.IsBool() {
+			if (f.Name == name || f.Short != 0 && "-"+string(f.Short) == args[i]) && !valued && !f.IsBool() {
 				i++
 			}
 		}
@@ -240,6 +287,8 @@ func (c *commandLine) perform() int {
 		return c.flags.Enter.run()
 	case "kill":
 		return c.flags.Kill.run()
+	case "export oci":
+		return c.flags.Export.OCI.run(c.target)
 	case "help":
 		return c.flags.Help.run()
 	case "templates":

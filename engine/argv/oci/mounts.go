@@ -16,8 +16,8 @@ import (
 func (c *converter) operations(l *layout.Layout) {
 	steps := l.Steps
 	if l.Root != nil {
+		c.root(l.Root, steps)
 		c.absent(l.Root)
-		c.root(l.Root)
 	}
 	for _, s := range steps {
 		c.absent(s)
@@ -41,6 +41,9 @@ func (c *converter) absent(s *layout.Step) {
 		}
 	}
 	for _, sk := range s.Skeletons {
+		if sk.Path == "/" && c.host != nil {
+			continue // the root is the bundle's
+		}
 		for _, e := range sk.Entries {
 			if e.Step != nil {
 				c.missing[e.Step] = s
@@ -50,18 +53,22 @@ func (c *converter) absent(s *layout.Step) {
 }
 
 // root converts what makes the root.
-func (c *converter) root(s *layout.Step) {
+func (c *converter) root(s *layout.Step, steps []*layout.Step) {
 	op := s.Op
 	root := &c.bundle.Spec.Root
 	switch op.Kind {
 	case plan.Tmpfs, plan.Mkdir:
-		c.entries(RootDir, Entry{Kind: EntryDir, Mode: dirMode(op)})
+		c.entries(RootDir, Entry{Kind: EntryDir, Mode: dirMode(op), At: op.At, Op: string(op.Kind)})
 		if op.Size > 0 {
 			c.cannot(op.At, "tmpfs", "", "the root is a directory of the bundle, without a limit of its size")
 		}
 	case plan.Bind:
 		if !c.text(op.At, "bind", "source", string(op.Src)) {
 			return
+		}
+		if strings.Trim(string(op.Src), "/.") == "" {
+			c.hostRoot(s, steps)
+			break
 		}
 		root.Path, root.Readonly = string(op.Src), op.RO
 		c.bundle.Entries, c.entry = nil, map[string]int{}
@@ -72,6 +79,46 @@ func (c *converter) root(s *layout.Step) {
 		c.cannot(op.At, string(op.Kind), "", "cannot be the root of a bundle")
 	}
 	c.unsaidOf(op)
+}
+
+// hostRoot makes the root of what is in the host's: runtimes cannot take that
+// itself, since they would mount over the sources of other mounts.
+func (c *converter) hostRoot(s *layout.Step, steps []*layout.Step) {
+	op := s.Op
+	list, err := c.facts.ReadDir("/")
+	if err != nil {
+		c.cannot(op.At, "bind", "", "%q cannot be read: %v", op.Src, err)
+		return
+	}
+	if !op.RO {
+		c.cannot(op.At, "bind", "", "what is made in \"/\" itself stays in the bundle")
+	}
+	c.bundle.Spec.Root.Readonly = op.RO
+	c.host = map[string]bool{}
+	covered := map[string]bool{}
+	for _, x := range steps {
+		switch x.Op.Kind {
+		case plan.Bind, plan.Tmpfs, plan.Dev, plan.Proc, plan.Overlay:
+			covered[x.Target.Path] = true
+		}
+	}
+	for _, e := range list {
+		path := "/" + e.Name
+		c.host[path] = true
+		switch {
+		case covered[path] || !c.text(op.At, "bind", "source", path):
+		case e.Type == host.Symlink:
+			c.entries(RootDir+path, Entry{Kind: EntrySymlink, Data: e.Target, At: op.At, Op: "bind"})
+		default:
+			b := *op
+			b.Src, b.Dst = plan.Str(path), plan.Str(path)
+			if op.Devices == nil {
+				b.Devices = new(bool)
+				*b.Devices = true
+			}
+			c.bind(&layout.Step{Op: &b, Target: layout.Target{Path: path}, Dir: e.Type == host.Dir})
+		}
+	}
 }
 
 // mountBelow returns a mount point of the host below dir.
@@ -174,14 +221,17 @@ func (c *converter) bind(s *layout.Step) {
 		}
 		return
 	}
-	ro, dev := "", "rnodev"
-	if op.RO {
-		ro = "rro"
+	r, ro, dev := "r", "ro", "nodev"
+	if !s.Dir { // crun takes the recursive flags of directories only
+		r = ""
 	}
-	if devices(op) {
+	if ro = r + ro; !op.RO {
+		ro = ""
+	}
+	if dev = r + dev; devices(op) {
 		dev = ""
 	}
-	c.mount(s, Mount{Type: "bind", Source: src, Options: options("rbind", ro, "rnosuid", dev)})
+	c.mount(s, Mount{Type: "bind", Source: src, Options: options(r+"bind", ro, r+"nosuid", dev)})
 }
 
 // devices reports whether device nodes work below a bind.
@@ -206,7 +256,11 @@ func (c *converter) device(s *layout.Step) {
 	}
 	sub("pts", Mount{Type: "devpts", Source: "devpts", Options: options("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")})
 	sub("shm", Mount{Type: "tmpfs", Source: "shm", Options: options("nosuid", "noexec", "nodev", "mode=1777")})
-	if c.facts.Lstat("/dev/fuse").Type == host.Device {
+	switch {
+	case c.facts.Lstat("/dev/fuse").Type != host.Device:
+	case !c.facts.Privileged(c.plan): // crun cannot make a device then
+		sub("fuse", Mount{Type: "bind", Source: "/dev/fuse", Options: options("bind", "nosuid")})
+	default:
 		c.bundle.Spec.Linux.Devices = append(c.bundle.Spec.Linux.Devices, Device{Path: "/dev/fuse", Type: "c", Major: 10, Minor: 229, FileMode: 0o666})
 	}
 }
@@ -251,7 +305,13 @@ func (c *converter) overlay(s *layout.Step) {
 
 // inRoot makes the step's thing an entry of the bundle's root, where it is that.
 func (c *converter) inRoot(s *layout.Step, e Entry) bool {
-	if s.Target.Place != layout.Own || s.Target.Exists != host.Missing {
+	path := s.Target.Path
+	own := s.Target.Place == layout.Own
+	if c.host != nil { // the first name is none of the host's
+		first, _, _ := strings.Cut(path[1:], "/")
+		own = own || !c.host["/"+first]
+	}
+	if !own || s.Target.Exists != host.Missing {
 		return false
 	}
 	if m := c.over(s.Target.Path); m != nil {
@@ -266,6 +326,7 @@ func (c *converter) inRoot(s *layout.Step, e Entry) bool {
 	} else if c.bundle.Spec.Root.Path != RootDir {
 		return false
 	}
+	e.At, e.Op = s.Op.At, string(s.Op.Kind)
 	c.entries(RootDir+s.Target.Path, e)
 	return true
 }
@@ -296,7 +357,7 @@ func modeOption(m *Mount) uint32 {
 // file makes a file of the sandbox's own: in the root, or mounted.
 func (c *converter) file(s *layout.Step) {
 	op := s.Op
-	e := Entry{Kind: EntryFile, Mode: 0o644, Data: string(op.Data), From: string(op.Src)}
+	e := Entry{Kind: EntryFile, Mode: 0o644, Data: string(op.Data), From: string(op.Src), At: op.At, Op: string(op.Kind)}
 	if op.Mode != nil {
 		e.Mode = uint32(*op.Mode)
 	} else if op.Kind == plan.Copy {
@@ -370,7 +431,7 @@ func (c *converter) chmod(s *layout.Step) {
 		return
 	}
 	if s.Dir && c.over(dst) == nil && c.bundle.Spec.Root.Path == RootDir { // a parent of something
-		c.entries(path, Entry{Kind: EntryDir, Mode: mode})
+		c.entries(path, Entry{Kind: EntryDir, Mode: mode, At: s.Op.At, Op: "chmod"})
 		return
 	}
 	c.cannot(s.Op.At, "chmod", "", "%q is made by the runtime, which gives it its own mode", s.Op.Dst)

@@ -44,6 +44,7 @@ type converter struct {
 	entry   map[string]int                // index in bundle.Entries by path in the bundle
 	files   int                           // in FilesDir
 	dev     bool                          // there is a /dev
+	host    map[string]bool               // the paths in the host's /, where that is the root
 }
 
 // cannot says that a bundle has no way to say something.

@@ -3,7 +3,12 @@
 // system holds.
 package oci
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+
+	"sbx/engine/plan"
+)
 
 // Version is the version of the specification that the bundles are for.
 const Version = "1.0.2"
@@ -124,11 +129,12 @@ type Arg struct {
 
 // JSON returns config.json.
 func (s *Spec) JSON() ([]byte, error) {
-	b, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '\n'), nil
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(s)
+	return b.Bytes(), err
 }
 
 // The directories of a bundle, beside config.json.
@@ -155,6 +161,9 @@ type Entry struct {
 	Mode uint32 // of a directory or file
 	Data string // content of a file, text of a symlink
 	From string // of a file: a file of the host to be copied
+
+	At plan.Origin // where it was asked for
+	Op string      // by which built-in
 }
 
 // Bundle is a whole container.
