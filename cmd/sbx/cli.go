@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sbx/engine/argv/mkosi"
 	"sbx/engine/plan"
 )
 
@@ -157,6 +158,8 @@ func readArgs(args []string) (*commandLine, error) {
 	case "enter":
 		c.flags.Enter.Command = append(c.flags.Enter.Command, tail...)
 		return c, nil
+	case "export mkosi-sandbox":
+		f, w = c.flags.Export.Mkosi.targetFlags, c.flags.Export.Mkosi.targetWords
 	case "export oci":
 		f, w = c.flags.Export.OCI.targetFlags, c.flags.Export.OCI.targetWords
 	default:
@@ -287,6 +290,10 @@ func (c *commandLine) perform() int {
 		return c.flags.Enter.run()
 	case "kill":
 		return c.flags.Kill.run()
+	case "import mkosi-sandbox":
+		return c.flags.Import.Mkosi.run(c.foreign)
+	case "export mkosi-sandbox":
+		return c.flags.Export.Mkosi.run(c.target, "mkosi-sandbox", mkosi.Print)
 	case "export oci":
 		return c.flags.Export.OCI.run(c.target)
 	case "help":

@@ -124,9 +124,12 @@ func (p *page) wrap(indent, text string) {
 }
 
 // fold breaks a text into lines between words.
-func fold(text string, width int) []string {
+func fold(text string, width int) []string { return foldWords(strings.Fields(text), width) }
+
+// foldWords puts words into lines.
+func foldWords(words []string, width int) []string {
 	var lines []string
-	for w := range strings.FieldsSeq(text) {
+	for _, w := range words {
 		if i := len(lines) - 1; i >= 0 && length(lines[i])+1+length(w) <= width {
 			lines[i] += " " + w
 		} else {

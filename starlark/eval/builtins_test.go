@@ -68,6 +68,12 @@ func TestBuiltins(t *testing.T) {
 			`{"ops":[{"op":"tmpfs","dst":"/a","dev":true,"suid":true,"parent_mode":"0711"},{"op":"overlay","dst":"/b","lower":["/c"]},{"op":"bind","dst":"/d","src_fd":3,"parent_mode":"0711"},{"op":"remount_ro","dst":"/a"}]}`},
 		{`defaults(content = "mount"); symlink("a", "/b"); write("/c", "", ro = True, content = "through"); copy("/d", "/e", content = None)`,
 			`{"ops":[{"op":"symlink","dst":"/b","target":"a","content":"mount"},{"op":"write","dst":"/c","ro":true,"content":"through"},{"op":"copy","dst":"/e","src":"/d"}]}`},
+		{`mkdir("/d", chase = True, optional = True)`, `{"ops":[{"op":"mkdir","dst":"/d","chase":true,"optional":true}]}`},
+		{`defaults(chase = True); bind("/d", foreign = True, chase = False); symlink("a", "/b")`,
+			`{"ops":[{"op":"bind","dst":"/d","src":"/d","foreign":true},{"op":"symlink","dst":"/b","target":"a","chase":true}]}`},
+		{`map_foreign(); map_delegate(3)`, `{"identity":{"foreign":true,"delegate":3}}`},
+		{`capabilities("build")`, `{"capabilities":{"set":"build"}}`},
+		{`terminal_input(); suspend(); keep_fds(); propagation("shared")`, `{"terminal_input":true,"suspend":true,"keep_fds":true,"propagation":"shared"}`},
 		{`order("given")`, `{"order":"given"}`},
 		{`order("given"); order("tree")`, `{}`},
 		{`propagation("slave")`, `{"propagation":"slave"}`},
@@ -213,7 +219,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"bind":     "bind(src, dst = src, *, ro = False, optional = False, follow = True, inside = False, dev = None, create = False, follow_dst = False, parent_mode = None, suid = False, create_src = False)",
+		"bind":     "bind(src, dst = src, *, ro = False, optional = False, follow = True, inside = False, dev = None, create = False, follow_dst = False, chase = False, parent_mode = None, suid = False, foreign = False, create_src = False)",
 		"mask":     "mask(*paths, optional = False)",
 		"unshare":  "unshare(*, net = False, ipc = False, pid = False, uts = False, cgroup = False, time = False)",
 		"same_dir": "same_dir()",

@@ -44,7 +44,7 @@ type spec struct {
 	doc  bool // no parser: the function takes what Starlark gives it
 }
 
-const maxArgs = 12
+const maxArgs = 16
 
 // call is one call of a built-in: its arguments in the order of the spec, nil
 // where not given.

@@ -34,31 +34,32 @@ func (c *call) op(kind plan.Kind, dst plan.Str) (*plan.Op, error) {
 
 // defaults are what operations take for arguments that they are not given.
 type defaults struct {
-	create, followDst, suid bool
-	dev                     *bool
-	parentMode              *plan.Mode
-	content                 plan.Content
+	create, followDst, chase, suid bool
+
+	dev        *bool
+	parentMode *plan.Mode
+	content    plan.Content
 }
 
 func fnDefaults(c *call) (starlark.Value, error) {
-	d := &c.ev.defaults
-	create, follow, suid := c.bool(0, d.create), c.bool(1, d.followDst), c.bool(3, d.suid)
-	dev := c.devices(4)
-	parent, err := c.parentMode(2)
-	if err != nil {
+	d := c.ev.defaults
+	var err error
+	d.create, d.followDst, d.chase = c.bool(0, d.create), c.bool(1, d.followDst), c.bool(2, d.chase)
+	if d.parentMode, err = c.parentMode(3); err != nil {
 		return nil, err
 	}
-	content, err := c.content(5)
-	if err != nil {
+	d.suid, d.dev = c.bool(4, d.suid), c.devices(5)
+	if d.content, err = c.content(6); err != nil {
 		return nil, err
 	}
-	*d = defaults{create, follow, suid, dev, parent, content}
+	c.ev.defaults = d
 	return starlark.None, nil
 }
 
-// added is op, with create as argument i and follow_dst and parent_mode after it.
+// added is op, with create as argument i, and follow_dst, chase and parent_mode
+// after it.
 func (c *call) added(kind plan.Kind, dst plan.Str, i int) (*plan.Op, error) {
-	parent, err := c.parentMode(i + 2)
+	parent, err := c.parentMode(i + 3)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,8 @@ func (c *call) added(kind plan.Kind, dst plan.Str, i int) (*plan.Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	op.Create, op.Follow, op.ParentMode = c.bool(i, c.ev.defaults.create), c.bool(i+1, c.ev.defaults.followDst), parent
+	d := &c.ev.defaults
+	op.Create, op.Follow, op.Chase, op.ParentMode = c.bool(i, d.create), c.bool(i+1, d.followDst), c.bool(i+2, d.chase), parent
 	return op, nil
 }
 
@@ -118,8 +120,8 @@ func fnBind(c *call) (starlark.Value, error) {
 	op.NoFollow = !c.bool(4, true)
 	op.Inside = c.bool(5, false)
 	op.Devices = c.devices(6)
-	op.Suid = c.bool(10, c.ev.defaults.suid)
-	op.CreateSrc = c.bool(11, false)
+	op.Suid, op.Foreign = c.bool(11, c.ev.defaults.suid), c.bool(12, false)
+	op.CreateSrc = c.bool(13, false)
 	return starlark.None, nil
 }
 
@@ -133,7 +135,7 @@ func fnBindFD(c *call) (starlark.Value, error) {
 		return nil, err
 	}
 	fd := int(n)
-	op.SrcFD, op.RO, op.Devices, op.Suid = &fd, c.bool(2, false), c.devices(3), c.bool(7, c.ev.defaults.suid)
+	op.SrcFD, op.RO, op.Devices, op.Suid = &fd, c.bool(2, false), c.devices(3), c.bool(8, c.ev.defaults.suid)
 	return starlark.None, nil
 }
 
@@ -160,7 +162,7 @@ func fnTmpfs(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	op.Size, op.Suid, op.Devices = size, c.bool(6, c.ev.defaults.suid), c.devices(7)
+	op.Size, op.Suid, op.Devices = size, c.bool(7, c.ev.defaults.suid), c.devices(8)
 	return starlark.None, nil
 }
 
@@ -194,9 +196,11 @@ func (c *call) size(i int) (uint64, error) {
 }
 
 func fnMkdir(c *call) (starlark.Value, error) {
-	if _, err := c.node(plan.Mkdir, c.str(0), 1); err != nil {
+	op, err := c.node(plan.Mkdir, c.str(0), 1)
+	if err != nil {
 		return nil, err
 	}
+	op.Optional = c.bool(6, false)
 	return starlark.None, nil
 }
 
@@ -210,7 +214,7 @@ func (c *call) mount(kind plan.Kind, dst plan.Str) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	op.Bare = c.bool(4, false)
+	op.Bare = c.bool(5, false)
 	return starlark.None, nil
 }
 
@@ -227,7 +231,7 @@ func (c *call) file(kind plan.Kind, dst plan.Str, m, i int) (*plan.Op, error) {
 	}
 	var op *plan.Op
 	if m < 0 {
-		op, err = c.added(kind, dst, i-3)
+		op, err = c.added(kind, dst, i-4)
 	} else {
 		op, err = c.node(kind, dst, m)
 	}
@@ -239,7 +243,7 @@ func (c *call) file(kind plan.Kind, dst plan.Str, m, i int) (*plan.Op, error) {
 }
 
 func fnSymlink(c *call) (starlark.Value, error) {
-	op, err := c.file(plan.Symlink, c.str(1), -1, 5)
+	op, err := c.file(plan.Symlink, c.str(1), -1, 6)
 	if err != nil {
 		return nil, err
 	}
@@ -248,16 +252,16 @@ func fnSymlink(c *call) (starlark.Value, error) {
 }
 
 func fnWrite(c *call) (starlark.Value, error) {
-	op, err := c.file(plan.Write, c.str(0), 2, 6)
+	op, err := c.file(plan.Write, c.str(0), 2, 7)
 	if err != nil {
 		return nil, err
 	}
-	op.Data, op.RO = c.str(1), c.bool(7, false)
+	op.Data, op.RO = c.str(1), c.bool(8, false)
 	return starlark.None, nil
 }
 
 func fnCopy(c *call) (starlark.Value, error) {
-	op, err := c.file(plan.Copy, c.str(1), 2, 6)
+	op, err := c.file(plan.Copy, c.str(1), 2, 7)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +288,7 @@ func fnOverlay(c *call) (starlark.Value, error) {
 	} else {
 		op.Upper = upper
 	}
-	op.Work, op.Suid, op.Devices = work, c.bool(7, c.ev.defaults.suid), c.devices(8)
+	op.Work, op.Suid, op.Devices = work, c.bool(8, c.ev.defaults.suid), c.devices(9)
 	return starlark.None, nil
 }
 
@@ -340,10 +344,10 @@ func fnPropagation(c *call) (starlark.Value, error) {
 	switch s := c.str(0); s {
 	case "private":
 		c.ev.plan.Propagation = plan.PropagationPrivate
-	case "slave":
-		c.ev.plan.Propagation = plan.PropagationSlave
+	case "slave", "shared":
+		c.ev.plan.Propagation = plan.Propagation(s)
 	default:
-		return nil, wrong(`argument "kind" is `+show(c.v[0])+`, want "private" or "slave"`, "")
+		return nil, wrong(`argument "kind" is `+show(c.v[0])+`, want "private", "slave" or "shared"`, "")
 	}
 	return c.set()
 }

@@ -136,12 +136,12 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 	caps := &c.ev.plan.Caps
 	switch {
 	case c.given(0) == c.given(1):
-		return nil, wrong(`want either "none", "all" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
+		return nil, wrong(`want either "none", "all", "build" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
 	case c.given(0):
 		set := string(c.str(0))
-		if set != "none" && set != "all" {
+		if set != "none" && set != "all" && set != "build" {
 			hint := `name single ones by keep = ["CAP_NET_RAW"]`
-			return nil, wrong("argument \"set\" is "+quote(set)+`, want "none" or "all"`, hint)
+			return nil, wrong("argument \"set\" is "+quote(set)+`, want "none", "all" or "build"`, hint)
 		}
 		caps.Set, caps.Keep = set, nil
 		return c.set()
@@ -184,6 +184,20 @@ func kernelName(given, prefix, what, manual string, names []string) (string, err
 	return "", wrong("there is no "+what+" "+quote(given), hint)
 }
 
+func fnMapForeign(c *call) (starlark.Value, error) {
+	c.ev.plan.Identity.Foreign = true
+	return c.set()
+}
+
+func fnMapDelegate(c *call) (starlark.Value, error) {
+	n, err := c.int(0, 0, 1<<16)
+	if err != nil {
+		return nil, err
+	}
+	c.ev.plan.Identity.Delegate = int(n)
+	return c.set()
+}
+
 func fnNoNewPrivs(c *call) (starlark.Value, error) {
 	c.ev.plan.NoNewPrivs = c.bool(0, true)
 	return c.set()
@@ -218,6 +232,16 @@ func fnDieWithParent(c *call) (starlark.Value, error) {
 
 func fnNewSession(c *call) (starlark.Value, error) {
 	c.ev.plan.NewSession = true
+	return c.set()
+}
+
+func fnTerminalInput(c *call) (starlark.Value, error) {
+	c.ev.plan.TerminalInput = c.bool(0, true)
+	return c.set()
+}
+
+func fnSuspend(c *call) (starlark.Value, error) {
+	c.ev.plan.Suspend = true
 	return c.set()
 }
 
@@ -287,6 +311,11 @@ func (c *call) fd(list *[]int) (starlark.Value, error) {
 
 func fnCloseFD(c *call) (starlark.Value, error) { return c.fd(&c.ev.plan.CloseFDs) }
 func fnPassFD(c *call) (starlark.Value, error)  { return c.fd(&c.ev.plan.PassFDs) }
+
+func fnKeepFDs(c *call) (starlark.Value, error) {
+	c.ev.plan.KeepFDs = true
+	return c.set()
+}
 
 func fnPackFDs(c *call) (starlark.Value, error) {
 	c.ev.plan.PackFDs = true

@@ -87,10 +87,11 @@ func (pr *printer) ops(ops []plan.Op) {
 // common are the arguments that many operations share; what most say becomes the
 // default.
 type common struct {
-	create, followDst, suid bool
-	dev                     string // as Starlark; "None"
-	parentMode              string
-	content                 string
+	create, followDst, chase, suid bool
+
+	dev        string // as Starlark; "None"
+	parentMode string
+	content    string
 }
 
 // Which operations take which of common.
@@ -110,7 +111,7 @@ func takesContent(k plan.Kind) bool {
 
 // commonOf returns the arguments of an operation.
 func commonOf(o *plan.Op) common {
-	c := common{create: o.Create, followDst: o.Follow, suid: o.Suid, dev: "None", parentMode: "None", content: "None"}
+	c := common{create: o.Create, followDst: o.Follow, chase: o.Chase, suid: o.Suid, dev: "None", parentMode: "None", content: "None"}
 	if o.Devices != nil {
 		c.dev = boolean(*o.Devices)
 	}
@@ -141,7 +142,7 @@ func (pr *printer) defaults(p *plan.Plan) {
 	}
 	switch p.Propagation {
 	case plan.PropagationPrivate:
-	case plan.PropagationSlave:
+	case plan.PropagationSlave, plan.PropagationShared:
 		setting("propagation", quote(plan.Str(p.Propagation)))
 	default:
 		pr.fault(p.Where["propagation"], "propagation", "no script can say the propagation %q", p.Propagation)
@@ -163,6 +164,7 @@ func (pr *printer) defaults(p *plan.Plan) {
 			makes++
 			votes[common{create: c.create}]++
 			votes[common{followDst: c.followDst}]++
+			votes[common{chase: c.chase}]++
 			votes[common{parentMode: c.parentMode}]++
 		}
 		if takesSuid(o.Kind) {
@@ -179,6 +181,7 @@ func (pr *printer) defaults(p *plan.Plan) {
 	pr.def = common{dev: "None", parentMode: "None", content: "None"}
 	pr.def.create = most(common{create: true}, makes)
 	pr.def.followDst = most(common{followDst: true}, makes)
+	pr.def.chase = most(common{chase: true}, makes)
 	pr.def.suid = most(common{suid: true}, mounts)
 	for v := range votes {
 		switch {
@@ -211,6 +214,7 @@ func (pr *printer) add(c *call, v, def common, kinds ...plan.Kind) {
 	}
 	b("create", v.create, def.create, takesCreate)
 	b("follow_dst", v.followDst, def.followDst, takesCreate)
+	b("chase", v.chase, def.chase, takesCreate)
 	s("parent_mode", v.parentMode, def.parentMode, takesCreate)
 	b("suid", v.suid, def.suid, takesSuid)
 	s("dev", v.dev, def.dev, takesSuid)
@@ -222,7 +226,7 @@ func (pr *printer) take(c *call, kind plan.Kind, o *plan.Op) {
 	v := commonOf(o)
 	pr.add(c, v, pr.def, kind)
 	if takesCreate(kind) {
-		o.Create, o.Follow = false, false
+		o.Create, o.Follow, o.Chase = false, false, false
 		if m := plan.Take(&o.ParentMode); m != nil && *m > 0o7777 {
 			pr.fault(o.At, string(kind), "no script can say the mode %v", m)
 		}
@@ -278,6 +282,7 @@ func (pr *printer) op(ops []plan.Op) int {
 		}
 		c.flag("inside", plan.Take(&o.Inside))
 		c.flag("create_src", plan.Take(&o.CreateSrc))
+		c.flag("foreign", plan.Take(&o.Foreign))
 	case plan.Tmpfs:
 		c.str(dst)
 		if n := plan.Take(&o.Size); n > 1<<63-1 {
@@ -287,6 +292,7 @@ func (pr *printer) op(ops []plan.Op) int {
 		}
 	case plan.Mkdir:
 		c.str(dst)
+		c.flag("optional", plan.Take(&o.Optional))
 	case plan.Mqueue:
 		mount("/dev/mqueue")
 	case plan.Dev:
@@ -432,6 +438,14 @@ func (pr *printer) settings(p *plan.Plan) {
 	pr.group()
 	flag(plan.Take(&rest.Identity.Root), "become_root")
 	pr.user(&rest.Identity)
+	flag(plan.Take(&rest.Identity.Foreign), "map_foreign")
+	if n := plan.Take(&rest.Identity.Delegate); n < 0 || n > 1<<16 {
+		pr.fault(p.Where["map_delegate"], "map_delegate", "no script can say %d ranges", n)
+	} else if n > 0 {
+		c := newCall("map_delegate")
+		c.add("", strconv.Itoa(n))
+		pr.call(c)
+	}
 	pr.caps(&rest.Caps, p.Where["capabilities"])
 	off(!plan.Take(&rest.NoNewPrivs), "no_new_privs")
 
@@ -458,6 +472,8 @@ func (pr *printer) settings(p *plan.Plan) {
 	off(!plan.Take(&rest.Init), "init")
 	off(!plan.Take(&rest.DieWithParent), "die_with_parent")
 	flag(plan.Take(&rest.NewSession), "new_session")
+	flag(plan.Take(&rest.TerminalInput), "terminal_input")
+	flag(plan.Take(&rest.Suspend), "suspend")
 
 	pr.group()
 	flag(plan.Take(&rest.SuppressChown), "suppress_chown")
@@ -465,6 +481,7 @@ func (pr *printer) settings(p *plan.Plan) {
 	pr.rlimits(plan.Take(&rest.Rlimits))
 	pr.fds("close_fd", plan.Take(&rest.CloseFDs), p.Where["close_fd"])
 	pr.fds("pass_fd", plan.Take(&rest.PassFDs), p.Where["pass_fd"])
+	flag(plan.Take(&rest.KeepFDs), "keep_fds")
 	flag(plan.Take(&rest.PackFDs), "pack_fds")
 
 	pr.group()
@@ -516,7 +533,7 @@ func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 	switch set {
 	case "":
 		return
-	case "none", "all":
+	case "none", "all", "build":
 		c.str(plan.Str(set))
 	case "keep":
 		var names []plan.Str

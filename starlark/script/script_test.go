@@ -59,7 +59,7 @@ func random(r *rand.Rand) *plan.Plan {
 		switch o.Kind {
 		case plan.Chmod, plan.RemountRO, plan.Mask:
 		default:
-			o.Create, o.Follow = one(often), one(often)
+			o.Create, o.Follow, o.Chase = one(often), one(often), one(often)
 			if one(often) {
 				o.ParentMode = plan.ModePtr(0o700)
 			}
@@ -83,18 +83,20 @@ func random(r *rand.Rand) *plan.Plan {
 			o.RO = o.Kind == plan.Write && one(3)
 		case plan.Dev:
 			o.Bare = one(2)
+		case plan.Mkdir:
+			o.Optional = one(2)
 		}
 		switch o.Kind {
 		case plan.Bind:
 			if one(8) {
 				fd := r.IntN(9)
-				o = plan.Op{Kind: plan.Bind, Dst: o.Dst, SrcFD: &fd, RO: o.RO, Devices: o.Devices, Suid: o.Suid, Create: o.Create, Follow: o.Follow, ParentMode: o.ParentMode}
+				o = plan.Op{Kind: plan.Bind, Dst: o.Dst, SrcFD: &fd, RO: o.RO, Devices: o.Devices, Suid: o.Suid, Create: o.Create, Follow: o.Follow, Chase: o.Chase, ParentMode: o.ParentMode}
 				break
 			}
 			if one(3) {
 				o.Src = str(r)
 			}
-			o.Optional, o.CreateSrc = one(4), one(4)
+			o.Optional, o.CreateSrc, o.Foreign = one(4), one(4), one(4)
 		case plan.Copy:
 			o.Src = str(r)
 		case plan.Symlink:
@@ -148,6 +150,11 @@ func random(r *rand.Rand) *plan.Plan {
 	if one(2) {
 		p.Rlimits = append(p.Rlimits, plan.Rlimit{Name: "RLIMIT_AS", Soft: 1 << 63, Hard: 1<<64 - 2})
 	}
+	p.Identity.Foreign, p.Identity.Delegate = one(3), r.IntN(3)
+	p.KeepFDs, p.TerminalInput, p.Suspend = one(3), one(3), one(3)
+	if one(5) {
+		p.Caps, p.Propagation = plan.Caps{Set: "build"}, plan.PropagationShared
+	}
 	slices.Sort(p.CloseFDs)
 	p.CloseFDs = slices.Compact(p.CloseFDs) // twice is as once
 	return p
@@ -156,7 +163,7 @@ func random(r *rand.Rand) *plan.Plan {
 // TestPrintEval is the law: the plan of the script of a plan is that plan.
 func TestPrintEval(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 700 {
 		p := random(r)
 		text, faults := Print(p, "head\n\nhead")
 		if faults != nil {
