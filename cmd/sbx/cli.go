@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"sbx/engine/argv/mkosi"
 	"sbx/engine/plan"
 )
 
@@ -293,7 +292,7 @@ func (c *commandLine) perform() int {
 	case "import mkosi-sandbox":
 		return c.flags.Import.Mkosi.run(c.foreign)
 	case "export mkosi-sandbox":
-		return c.flags.Export.Mkosi.run(c.target, "mkosi-sandbox", mkosi.Print)
+		return c.flags.Export.Mkosi.run(c.target, "mkosi-sandbox", toMkosi)
 	case "export oci":
 		return c.flags.Export.OCI.run(c.target)
 	case "help":

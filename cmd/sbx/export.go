@@ -31,7 +31,10 @@ func (f *lossFlags) lost(sources map[string][]byte, ds plan.Diagnostics) bool {
 	ok := true
 	for i := range ds {
 		d := &ds[i]
-		if d.At.Pos == (plan.Pos{}) && d.Severity == plan.Error && f.Partial || d.At.Pos != (plan.Pos{}) && f.Partial {
+		if d.At.Pos != (plan.Pos{}) {
+			d.Severity = plan.Error
+		}
+		if f.Partial {
 			d.Severity = plan.Warning
 		}
 		if d.Severity == plan.Error {

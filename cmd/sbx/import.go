@@ -42,11 +42,25 @@ func (c *importMkosi) run(args []string) int {
 	if report(sources, ds...); ds.HasErrors() {
 		return exitSetup
 	}
-	p := line.Plan
-	// What the program does beside its options.
+	fromMkosi(line.Plan)
+	return c.print("mkosi-sandbox", args, line.Plan, sources)
+}
+
+// fromMkosi adds to a plan what mkosi-sandbox does beside its options: its filters
+// need no_new_privs, and it does not touch PWD and OLDPWD.
+func fromMkosi(p *plan.Plan) {
 	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
 	p.Env = append([]plan.EnvOp{{Kind: plan.PassEnv, Name: "PWD"}, {Kind: plan.PassEnv, Name: "OLDPWD"}}, p.Env...)
-	return c.print("mkosi-sandbox", args, p, sources)
+}
+
+// toMkosi returns the command line of a plan for mkosi-sandbox, which does what
+// fromMkosi adds without being told.
+func toMkosi(p *plan.Plan) ([]string, plan.Diagnostics) {
+	q := *p
+	if p.SuppressChown || p.SuppressSync {
+		q.NoNewPrivs = false
+	}
+	return mkosi.Print(&q)
 }
 
 // print prints the script of a plan.

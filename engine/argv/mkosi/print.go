@@ -126,7 +126,9 @@ func (w *writer) environment() {
 		case plan.ClearEnv:
 			w.cannot(e.At, "clearenv", "the environment is the caller's")
 		case plan.SetEnv:
-			set = append(set, e)
+			if w.plan.Env[last[e.Name]].Kind != plan.PassEnv { // which brings the caller's back
+				set = append(set, e)
+			}
 		case plan.UnsetEnv:
 			if w.plan.Env[last[e.Name]].Kind == plan.UnsetEnv { // else it is set again
 				unset = append(unset, w.plan.Env[i])
