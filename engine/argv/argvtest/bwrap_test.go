@@ -13,10 +13,14 @@ var bwrapDeliberate []deliberate
 
 func TestBwrap(t *testing.T) {
 	t.Parallel()
-	p := bwrapPair(t)
+	bwrapPair(t).table(t, bwrapLines())
+}
+
+// table compares p's programs on each line, as each user.
+func (p *pair) table(t *testing.T, list []line) {
 	each(t, func(t *testing.T, w who) {
 		s := newSite(t, w)
-		for _, l := range bwrapLines() {
+		for _, l := range list {
 			name := strings.Join(l.args, " ")
 			if l.name != "" {
 				name = l.name
@@ -29,6 +33,17 @@ func TestBwrap(t *testing.T) {
 			})
 		}
 	})
+}
+
+// plain are the lines of a text.
+func plain(text string) []line {
+	var list []line
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); l != "" && l[0] != '#' {
+			list = append(list, line{args: split(l)})
+		}
+	}
+	return list
 }
 
 // with returns a line with inherited descriptors.
@@ -48,12 +63,7 @@ func split(s string) []string {
 
 // bwrapLines are lines for every option of bubblewrap, and for what its users meet.
 func bwrapLines() []line {
-	var list []line
-	for l := range strings.Lines(bwrapPlain) {
-		if l = strings.TrimSpace(l); l != "" && l[0] != '#' {
-			list = append(list, line{args: split(l)})
-		}
-	}
+	list := plain(bwrapPlain)
 	info := func(args string) line { return with(args, map[int]string{11: "out", 12: "out"}) }
 	list = append(list,
 		line{name: "nothing"},
