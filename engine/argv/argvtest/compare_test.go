@@ -26,18 +26,27 @@ func orNothing(s string) string {
 	return s
 }
 
-// compare returns what differs, sorted by key.
+// compare returns what differs, sorted by key. Where only one of the commands
+// could look, what it saw is of no interest.
 func compare(theirs, ours observation) []difference {
 	var list []difference
 	keys := maps.Clone(theirs)
 	maps.Copy(keys, ours)
 	delete(keys, noteKey)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if theirs[""] != ours[""] && !always(key) {
+			continue
+		}
 		if theirs[key] != ours[key] {
 			list = append(list, difference{key, theirs[key], ours[key]})
 		}
 	}
 	return list
+}
+
+// always tells whether a key is there with and without the command's own view.
+func always(key string) bool {
+	return key == "" || key == "exit" || key == "stdout" || key == "stderr" || strings.HasPrefix(key, "host ") || strings.HasPrefix(key, "written ")
 }
 
 // pair is a peer and what takes its place.
@@ -48,22 +57,40 @@ type pair struct {
 	deliberate   []deliberate
 }
 
+// both is a line, and what was seen of it.
+type both struct {
+	*line
+	who
+	theirs, ours observation
+}
+
+// theyFail tells whether only the peer makes no sandbox, with messages that have
+// one of the texts in them.
+func (b *both) theyFail(texts ...string) bool {
+	return b.theirs[""] == "" && b.theirs["exit"] != "0" && b.ours[""] != "" &&
+		slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(b.theirs[noteKey], s) })
+}
+
+// has tells whether a word is among those of the line.
+func (b *both) has(word string) bool { return slices.Contains(b.args, word) }
+
 // deliberate is a difference that is kept on purpose: it is in the package comment
 // of the front end, with the reason.
 type deliberate struct {
 	reason string
-	ok     func(l *line, w who, d difference, theirs, ours observation) bool
+	ok     func(b *both, d difference) bool
 }
 
 // differ runs both and returns what differs and is not deliberate.
 func (p *pair) differ(t testing.TB, l *line, s *site) ([]difference, string) {
 	t.Helper()
-	theirs := l.run(t, p.theirs, s)
-	ours := l.run(t, p.ours, s)
-	list := slices.DeleteFunc(compare(theirs, ours), func(d difference) bool {
-		return slices.ContainsFunc(p.deliberate, func(k deliberate) bool { return k.ok(l, s.w, d, theirs, ours) })
+	b := &both{line: l, who: s.w}
+	b.theirs = l.run(t, p.theirs, s)
+	b.ours = l.run(t, p.ours, s)
+	list := slices.DeleteFunc(compare(b.theirs, b.ours), func(d difference) bool {
+		return slices.ContainsFunc(p.deliberate, func(k deliberate) bool { return k.ok(b, d) })
 	})
-	return list, fmt.Sprintf("their messages: %s\nour messages: %s", strings.TrimSpace(theirs[noteKey]), strings.TrimSpace(ours[noteKey]))
+	return list, fmt.Sprintf("their messages: %s\nour messages: %s", strings.TrimSpace(b.theirs[noteKey]), strings.TrimSpace(b.ours[noteKey]))
 }
 
 // same fails the test where p's programs differ on l.

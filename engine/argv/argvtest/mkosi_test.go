@@ -3,13 +3,75 @@
 package argvtest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
 // mkosiDeliberate is what cmd/mkosi-sandbox does otherwise on purpose; its package
 // comment gives the reasons.
-var mkosiDeliberate []deliberate
+var mkosiDeliberate = []deliberate{
+	{"SIGPIPE and SIGXFSZ are not ignored", func(b *both, d difference) bool {
+		return d.key == "signals ignored" && slices.Equal(strings.Fields(strings.Trim(d.ours, "[]")),
+			slices.DeleteFunc(strings.Fields(strings.Trim(d.theirs, "[]")), func(s string) bool { return s == "13" || s == "25" }))
+	}},
+	{"the root and /dev are nosuid, and nodev or noexec; mode and source are told otherwise", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "mount ") && safer(d)
+	}},
+	{"the loopback interface is up", func(b *both, d difference) bool {
+		return d.key == "interface lo" && d.theirs == "flags 0x8 address none" && d.ours == "flags 0x49 address [127 0 0 1]"
+	}},
+	{"what fails leaves nothing on the host", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "host ") && b.theirs[""] == "" && b.ours[""] == "" && d.ours == ""
+	}},
+	{"what is not found is named", func(b *both, d difference) bool {
+		return d.key == "stderr" && b.theirs["exit"] == "127" && b.ours["exit"] == "127"
+	}},
+	{"--symlink into a directory that is missing, or over a link to a directory", func(b *both, d difference) bool {
+		return b.has("--symlink") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: '", "FileExistsError: [Errno 17] File exists: '") && strings.Contains(b.theirs[noteKey], "' -> 'newroot")
+	}},
+	{"binds of devices and sockets to where nothing is", func(b *both, d difference) bool {
+		return strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot", "NotADirectoryError: [Errno 20] Not a directory: 'newroot")
+	}},
+	{"overlays with a single read-only layer, without a work directory, with : or , in paths", func(b *both, d difference) bool {
+		return b.has("--overlay") && !strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot")
+	}},
+	{"an overlay's changes in memory are out of reach below it, and a read-only one is mounted so", func(b *both, d difference) bool {
+		if !b.has("--overlay") || !strings.HasPrefix(d.key, "mount ") {
+			return false
+		}
+		ro := func(s string) string {
+			return strings.Replace(strings.Replace(s, "overlay ro,", "overlay rw,", 1), "source=overlayfs", "source=none", 1)
+		}
+		if ro(d.theirs) == ro(d.ours) && d.ours != "" {
+			return true
+		}
+		return b.has("tmpfs") && (strings.HasPrefix(d.theirs, "tmpfs ") && strings.HasPrefix(d.ours, "overlay ") || strings.HasPrefix(d.theirs, "overlay ") && d.ours == "")
+	}},
+}
+
+// safer tells whether a mount of ours is like theirs but for more of nosuid, nodev
+// and noexec, its source, and the mode among its options.
+func safer(d difference) bool {
+	flags := []string{"nosuid", "nodev", "noexec"}
+	plain := func(s string) string {
+		f := strings.SplitN(s, " ", 7)
+		if len(f) < 7 || f[3] == "host's" {
+			return s
+		}
+		without := func(list string, drop ...string) string {
+			return strings.Join(slices.DeleteFunc(strings.Split(list, ","), func(o string) bool { return slices.Contains(drop, o) }), ",")
+		}
+		f[1], f[5], f[6] = without(f[1], flags...), "", without(f[6], "mode=755", "mode=700")
+		return strings.Join(f, " ")
+	}
+	for _, f := range flags {
+		if strings.Contains(d.theirs, f) && !strings.Contains(d.ours, f) {
+			return false
+		}
+	}
+	return plain(d.theirs) == plain(d.ours)
+}
 
 func TestMkosi(t *testing.T) {
 	t.Parallel()
