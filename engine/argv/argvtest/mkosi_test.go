@@ -30,6 +30,9 @@ var mkosiDeliberate = []deliberate{
 	{"--symlink into a directory that is missing, or over a link to a directory", func(b *both, d difference) bool {
 		return b.has("--symlink") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: '", "FileExistsError: [Errno 17] File exists: '") && strings.Contains(b.theirs[noteKey], "' -> 'newroot")
 	}},
+	{"--pack-fds without /proc in the sandbox", func(b *both, d difference) bool {
+		return b.has("--pack-fds") && b.theyFail("No such file or directory: '/proc/self/fd'", "PermissionError: [Errno 13] Permission denied: '/proc/self/fd'")
+	}},
 	{"binds of devices and sockets to where nothing is", func(b *both, d difference) bool {
 		return strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot", "NotADirectoryError: [Errno 20] Not a directory: 'newroot")
 	}},
@@ -112,7 +115,7 @@ func mkosiLines() []line {
 		line{name: "no descriptor of /proc", noProc: true, args: split("--bind /proc /proc --dev /dev")},
 		line{name: "umask", umask: 0o77, args: split("--dir /x/y --tmpfs /t --bind @T/src /z/z --bind @T/src/file /f --symlink a /l --write b /p/q")},
 		line{name: "umask 0777", umask: 0o777, args: split("--dir /x/y --bind @T/src /z/z --dev /dev --write a /w")},
-		line{name: "ignored signals", ignore: []int{1, 10, 12, 17}},
+		line{name: "ignored signals", ignore: []int{1, 10, 12}},
 		line{name: "blocked signals", block: []int{10, 15, 17, 34, 64}},
 		line{name: "core limit", core: new(uint64)},
 		line{name: "cwd in the sandbox", dir: "@T/src/dir", args: split("--bind @T @T")},
