@@ -1,0 +1,411 @@
+package bwrap
+
+// Print: a plan as a command line.
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sbx/engine/plan"
+)
+
+// Input is what bubblewrap reads from a file descriptor.
+type Input struct {
+	FD   int
+	Data []byte
+}
+
+// Print returns the words of a command line that makes the plan's sandbox, as far
+// as one can, and what the file descriptors in it must yield. The diagnostics name
+// what no command line can say: errors what the plan asks for, warnings what
+// bubblewrap does in its own way. Of a plan that Parse made nothing is lost.
+func Print(p *plan.Plan) (argv []string, inputs []Input, inexpressible plan.Diagnostics) {
+	w := &writer{plan: p, next: firstFD}
+	w.namespaces()
+	w.identity()
+	w.settings()
+	w.environment()
+	ops := p.Ops
+	if p.Order == plan.OrderTree {
+		ops = sorted(ops)
+	}
+	for i := range ops {
+		w.operation(&ops[i])
+	}
+	if len(p.Command) > 0 {
+		w.put("--")
+		for _, a := range p.Command {
+			w.put(string(a))
+		}
+	} else {
+		w.cannot(p.Where["command"], "command", "there is no command, and none is the default")
+	}
+	return w.argv, w.inputs, w.diags
+}
+
+// firstFD is the first number that inputs get.
+const firstFD = 10
+
+type writer struct {
+	plan   *plan.Plan
+	argv   []string
+	inputs []Input
+	diags  plan.Diagnostics
+	next   int
+}
+
+func (w *writer) put(words ...string) { w.argv = append(w.argv, words...) }
+
+func (w *writer) flag(on bool, word string) {
+	if on {
+		w.put(word)
+	}
+}
+
+func (w *writer) number(fd *int, word string) {
+	if fd != nil {
+		w.put(word, strconv.Itoa(*fd))
+	}
+}
+
+func (w *writer) cannot(at plan.Origin, op, format string, args ...any) {
+	w.diags = append(w.diags, plan.Diagnostic{At: at, Op: op, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (w *writer) differs(key, msg string) {
+	op, _, _ := strings.Cut(key, ".")
+	w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: w.plan.Where[key], Op: op, Msg: msg})
+}
+
+// input has data come through a file descriptor, whose number it returns.
+func (w *writer) input(data plan.Str) string {
+	p := w.plan
+	used := []*int{p.Join.User, p.Join.User2, p.Join.PID, p.Hooks.Info, p.Hooks.Status, p.Hooks.Block, p.Hooks.UserNSBlock, p.Hooks.Sync}
+	for i := range p.Ops {
+		used = append(used, p.Ops[i].SrcFD)
+	}
+	for slices.ContainsFunc(used, func(fd *int) bool { return fd != nil && *fd == w.next }) {
+		w.next++
+	}
+	w.inputs = append(w.inputs, Input{w.next, []byte(data)})
+	w.next++
+	return strconv.Itoa(w.next - 1)
+}
+
+func (w *writer) namespaces() {
+	n := &w.plan.Unshare
+	w.flag(n.User, "--unshare-user")
+	w.flag(n.UserTry, "--unshare-user-try")
+	w.flag(n.IPC, "--unshare-ipc")
+	w.flag(n.PID, "--unshare-pid")
+	w.flag(n.Net, "--unshare-net")
+	w.flag(n.UTS, "--unshare-uts")
+	w.flag(n.Cgroup, "--unshare-cgroup")
+	w.flag(n.CgroupTry, "--unshare-cgroup-try")
+	if n.Time {
+		w.cannot(w.plan.Where["unshare.time"], "unshare", "there is no time namespace")
+	}
+	j := &w.plan.Join
+	w.number(j.User, "--userns")
+	w.number(j.User2, "--userns2")
+	w.number(j.PID, "--pidns")
+	w.flag(w.plan.NoUserNS, "--disable-userns")
+	w.flag(w.plan.AssertNoUserNS, "--assert-userns-disabled")
+}
+
+func (w *writer) identity() {
+	p := w.plan
+	id := p.Identity
+	uid, gid := id.UID, id.GID
+	if id.Root {
+		var zero uint32
+		uid, gid = &zero, &zero
+	}
+	n := &p.Unshare
+	w.flag((uid != nil || gid != nil) && p.Lifetime != plan.LifetimeCommand && !n.User && !n.UserTry && p.Join.User == nil, "--unshare-user")
+	for _, v := range []struct {
+		id   *uint32
+		word string
+	}{{uid, "--uid"}, {gid, "--gid"}} {
+		if v.id != nil {
+			w.put(v.word, strconv.FormatUint(uint64(*v.id), 10))
+		}
+	}
+	if id.Foreign || id.Delegate > 0 {
+		w.cannot(p.Where["map_user"], "map_user", "there are no more ids than one")
+	}
+	caps := func(word string, names []string) {
+		for _, name := range names {
+			w.put(word, name)
+		}
+	}
+	switch set := p.Caps.Set; {
+	case set == "caller":
+		caps("--cap-add", p.Caps.Add)
+		caps("--cap-drop", p.Caps.Drop)
+	case set == "all" || set == "keep" && plan.CapSet(p.Caps.Keep) == plan.AllCaps:
+		w.put("--cap-add", "ALL")
+	case set == "keep":
+		w.put("--cap-drop", "ALL")
+		caps("--cap-add", p.Caps.Keep)
+	case set == "build" || set == "" && id.Root:
+		w.put("--cap-drop", "ALL")
+		caps("--cap-add", plan.BuildCaps)
+		if n.Net {
+			caps("--cap-add", plan.BuildNetCaps)
+		}
+	default:
+		w.put("--cap-drop", "ALL")
+	}
+}
+
+// settings writes what else is not an operation.
+func (w *writer) settings() {
+	p := w.plan
+	if p.Hostname != "" {
+		w.put("--hostname", p.Hostname)
+	}
+	if p.Argv0 != nil {
+		w.put("--argv0", string(*p.Argv0))
+	}
+	switch {
+	case p.SameDir:
+		w.differs("same_dir", "where the sandbox has no such directory the command starts in $HOME or /")
+	case p.Dir != "":
+		w.put("--chdir", string(p.Dir))
+	case !p.TryDir:
+		w.put("--chdir", "/")
+	}
+	w.flag(p.Unshare.PID && !p.Init, "--as-pid-1")
+	w.flag(p.DieWithParent, "--die-with-parent")
+	w.flag(p.NewSession, "--new-session")
+	h := &p.Hooks
+	w.number(h.Info, "--info-fd")
+	w.number(h.Status, "--json-status-fd")
+	w.number(h.Block, "--block-fd")
+	w.number(h.UserNSBlock, "--userns-block-fd")
+	w.number(h.Sync, "--sync-fd")
+	for _, l := range h.Locks {
+		w.put("--lock-file", string(l.Path))
+	}
+	for _, f := range p.Filters {
+		w.put("--add-seccomp-fd", w.input(f.Code))
+	}
+	for _, s := range []struct {
+		is  bool
+		key string
+		msg string
+	}{
+		{!p.NoNewPrivs, "no_new_privs", "set-id programs never gain rights"},
+		{p.Umask != nil, "umask", "the umask is the caller's"},
+		{p.SuppressChown, "suppress_chown", "there is no such filter"},
+		{p.SuppressSync, "suppress_sync", "there is no such filter"},
+		{p.PackFDs, "pack_fds", "inherited file descriptors keep their numbers"},
+		{p.Suspend, "suspend", "the command does not stop itself"},
+		{len(p.CloseFDs) > 0, "close_fd", "all inherited file descriptors are passed on"},
+	} {
+		if s.is {
+			op, _, _ := strings.Cut(s.key, ".")
+			w.cannot(p.Where[s.key], op, "%s", s.msg)
+		}
+	}
+	for i := range p.Rlimits {
+		w.cannot(p.Rlimits[i].At, "rlimit", "%s stays as it is", p.Rlimits[i].Name)
+	}
+	if !p.KeepFDs {
+		w.differs("pass_fd", "all inherited file descriptors are passed on")
+	}
+	if !p.TerminalInput && !p.NewSession {
+		w.differs("", "the command may type into the caller's terminal, unless there is --new-session")
+	}
+	if p.Lifetime != plan.LifetimeCommand {
+		w.differs("die_with_parent", "what the command leaves running lives on, and signals are not passed on")
+	}
+	if p.Propagation != plan.PropagationSlave {
+		w.differs("", "what is mounted on the host later shows in the sandbox")
+	}
+	create := func(o plan.Op) bool { return !o.Create && o.Kind != plan.Chmod && o.Kind != plan.RemountRO }
+	if slices.ContainsFunc(p.Ops, create) {
+		w.differs("", "what is missing in a writable bind is made on the host, and in a read-only one it is a fault")
+	}
+}
+
+func (w *writer) environment() {
+	for _, e := range w.plan.Env {
+		switch e.Kind {
+		case plan.SetEnv:
+			w.put("--setenv", string(e.Name), string(e.Value))
+		case plan.UnsetEnv:
+			w.put("--unsetenv", string(e.Name))
+		case plan.ClearEnv:
+			w.put("--clearenv")
+			if len(e.Keep) > 0 {
+				w.cannot(e.At, "clearenv", "no variables are kept; setenv() the values instead")
+			}
+		}
+	}
+}
+
+// operation writes one operation.
+func (w *writer) operation(o *plan.Op) {
+	cannot := func(format string, args ...any) { w.cannot(o.At, string(o.Kind), format, args...) }
+	dst := string(o.Dst)
+	perms := func(usual plan.Mode) {
+		m := usual
+		if o.Mode != nil {
+			m = *o.Mode
+		} else if tmp := strings.HasSuffix(strings.TrimRight(dst, "/"), "/tmp"); tmp && o.Kind != plan.Write {
+			m = 0o1777
+		} else if o.Kind == plan.Write {
+			m = 0o644
+		}
+		if m != usual {
+			w.put("--perms", fmt.Sprintf("%04o", uint32(m)))
+		}
+	}
+	switch o.Kind {
+	case plan.Bind:
+		w.bind(o)
+	case plan.Tmpfs:
+		if o.Size > 0 {
+			w.put("--size", strconv.FormatUint(o.Size, 10))
+		}
+		perms(0o755)
+		w.put("--tmpfs", dst)
+	case plan.Mkdir:
+		perms(0o755)
+		w.put("--dir", dst)
+	case plan.Mqueue:
+		w.put("--mqueue", dst)
+	case plan.Dev:
+		if !o.Bare {
+			w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: o.At, Op: "dev", Msg: "there is no fuse in it, and shm is writable for its owner alone"})
+		}
+		w.put("--dev", dst)
+	case plan.Proc:
+		w.put("--proc", dst)
+	case plan.Symlink:
+		w.put("--symlink", string(o.Target), dst)
+	case plan.Write:
+		word := "--bind-data"
+		switch {
+		case o.Content == plan.ContentThrough:
+			word = "--file"
+			perms(0o666)
+		case o.RO:
+			word = "--ro-bind-data"
+			fallthrough
+		default:
+			perms(0o600)
+		}
+		w.put(word, w.input(o.Data), dst)
+	case plan.Overlay:
+		w.overlay(o)
+	case plan.RemountRO:
+		w.put("--remount-ro", dst)
+	case plan.Chmod:
+		w.put("--chmod", fmt.Sprintf("%04o", uint32(*o.Mode)), dst)
+	case plan.Copy:
+		cannot("there are no copies; bind() %q, or write() what is in it", o.Src)
+	case plan.Mask:
+		cannot("%q cannot be masked; an empty tmpfs() or a bind() of /dev/null hides it", o.Dst)
+	default:
+		cannot("unknown operation")
+	}
+	if o.Foreign || o.CreateSrc || o.Suid && o.Kind != plan.Overlay {
+		cannot("at %q the owner, the making of the source or the effect of set-id programs is lost", o.Dst)
+	}
+}
+
+func (w *writer) bind(o *plan.Op) {
+	src := string(o.Src)
+	dev := src == "/" || src == "/dev" || strings.HasPrefix(src, "/dev/")
+	if o.Devices != nil {
+		dev = *o.Devices
+	}
+	if o.SrcFD != nil {
+		word := "--bind-fd"
+		if o.RO {
+			word = "--ro-bind-fd"
+		}
+		w.put(word, strconv.Itoa(*o.SrcFD), string(o.Dst))
+		return
+	}
+	if o.NoFollow || o.Inside {
+		w.cannot(o.At, "bind", "%q is neither a path of the host, nor followed where it is a symlink", o.Src)
+		return
+	}
+	word := "--bind"
+	switch {
+	case o.RO:
+		word = "--ro-bind"
+		if dev && o.Devices != nil {
+			w.cannot(o.At, "bind", "devices do not work in what is bound read-only, %q", o.Src)
+		}
+	case dev:
+		word = "--dev-bind"
+	}
+	if o.Optional {
+		word += "-try"
+	}
+	w.put(word, src, string(o.Dst))
+}
+
+func (w *writer) overlay(o *plan.Op) {
+	if o.Upper == "" && !o.UpperTmpfs && len(o.Lower) == 1 { // which takes two
+		w.put("--ro-bind", string(o.Lower[0]), string(o.Dst))
+		return
+	}
+	for _, l := range o.Lower {
+		w.put("--overlay-src", string(l))
+	}
+	switch {
+	case o.UpperTmpfs:
+		w.put("--tmp-overlay", string(o.Dst))
+	case o.Upper == "":
+		w.put("--ro-overlay", string(o.Dst))
+	default:
+		work := string(o.Work)
+		if work == "" {
+			work = o.DefaultWork()
+			w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: o.At, Op: "overlay", Msg: fmt.Sprintf("the work directory %q must be there", work)})
+		}
+		w.put("--overlay", string(o.Upper), work, string(o.Dst))
+	}
+}
+
+// sorted returns operations by destination, parents first, and of several at one
+// place the last, as plan.OrderTree has them done.
+func sorted(ops []plan.Op) []plan.Op {
+	list := slices.Clone(ops)
+	key := func(o *plan.Op) []string {
+		c := strings.FieldsFunc(string(o.Dst), func(r rune) bool { return r == '/' })
+		return slices.DeleteFunc(c, func(s string) bool { return s == "." })
+	}
+	phase := func(o *plan.Op) int {
+		switch o.Kind {
+		case plan.Chmod:
+			return 1
+		case plan.RemountRO:
+			return 2
+		}
+		return 0
+	}
+	compare := func(a, b plan.Op) int {
+		if d := phase(&a) - phase(&b); d != 0 {
+			return d
+		}
+		return slices.Compare(key(&a), key(&b))
+	}
+	slices.SortStableFunc(list, compare)
+	var out []plan.Op
+	for i := range list {
+		if i+1 < len(list) && list[i+1].Kind != plan.Mask && compare(list[i], list[i+1]) == 0 {
+			continue
+		}
+		out = append(out, list[i])
+	}
+	return out
+}
