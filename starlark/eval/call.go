@@ -206,8 +206,8 @@ func keywordAlias(fn, name string) string {
 		return "did you mean \"dst\"?"
 	case "unshare.network":
 		return "did you mean \"net\"?"
-	case "unshare.user", "unshare.mount", "unshare.mnt":
-		return "mount and user namespaces are always new"
+	case "unshare.mount", "unshare.mnt":
+		return "the mount namespace is always new"
 	case "mkdir.parents", "mkdir.exist_ok":
 		return "parents are made as needed, and an existing directory is no fault"
 	}

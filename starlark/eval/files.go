@@ -327,36 +327,3 @@ func fnChmod(c *call) (starlark.Value, error) {
 	op.Mode = mode
 	return starlark.None, nil
 }
-
-func fnOrder(c *call) (starlark.Value, error) {
-	switch s := c.str(0); s {
-	case "tree":
-		c.ev.plan.Order = plan.OrderTree
-	case "given":
-		c.ev.plan.Order = plan.OrderGiven
-	default:
-		return nil, wrong(`argument "order" is `+show(c.v[0])+`, want "tree" or "given"`, "")
-	}
-	return c.set()
-}
-
-func fnPropagation(c *call) (starlark.Value, error) {
-	switch s := c.str(0); s {
-	case "private":
-		c.ev.plan.Propagation = plan.PropagationPrivate
-	case "slave", "shared":
-		c.ev.plan.Propagation = plan.Propagation(s)
-	default:
-		return nil, wrong(`argument "kind" is `+show(c.v[0])+`, want "private", "slave" or "shared"`, "")
-	}
-	return c.set()
-}
-
-func fnPointMode(c *call) (starlark.Value, error) {
-	mode, err := c.mode(0)
-	if err != nil {
-		return nil, err
-	}
-	c.ev.plan.PointMode = mode
-	return c.set()
-}

@@ -65,7 +65,8 @@ func fnChdir(c *call) (starlark.Value, error) {
 }
 
 func fnSameDir(c *call) (starlark.Value, error) {
-	c.ev.plan.Dir, c.ev.plan.SameDir = "", true
+	optional := c.bool(0, false)
+	c.ev.plan.Dir, c.ev.plan.SameDir, c.ev.plan.TryDir = "", !optional, optional
 	delete(c.ev.plan.Where, "chdir")
 	return c.set()
 }
@@ -78,7 +79,11 @@ func fnCommand(c *call) (starlark.Value, error) {
 	if len(argv) == 0 {
 		return nil, wrong(`argument "argv" is empty`, `name the program first: command(["make", "-j2"])`)
 	}
-	c.ev.plan.Command = argv
+	c.ev.plan.Command, c.ev.plan.Argv0 = argv, nil
+	if c.given(1) {
+		name := c.str(1)
+		c.ev.plan.Argv0 = &name
+	}
 	return c.set()
 }
 
@@ -133,35 +138,39 @@ func (c *call) id(i int) (*uint32, error) {
 }
 
 func fnCapabilities(c *call) (starlark.Value, error) {
-	caps := &c.ev.plan.Caps
-	switch {
-	case c.given(0) == c.given(1):
-		return nil, wrong(`want either "none", "all", "build" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
-	case c.given(0):
-		set := string(c.str(0))
-		if set != "none" && set != "all" && set != "build" {
-			hint := `name single ones by keep = ["CAP_NET_RAW"]`
-			return nil, wrong("argument \"set\" is "+quote(set)+`, want "none", "all" or "build"`, hint)
-		}
-		caps.Set, caps.Keep = set, nil
-		return c.set()
-	}
-	names, err := c.strs(1)
-	if err != nil {
-		return nil, err
-	}
-	keep := make([]string, 0, len(names))
-	for _, n := range names {
-		name, err := kernelName(string(n), "CAP_", "capability", "capabilities(7)", plan.CapNames[:])
+	var lists [3][]string // keep, add, drop
+	for i := range lists {
+		names, err := c.strs(i + 1)
 		if err != nil {
 			return nil, err
 		}
-		keep = append(keep, name)
+		for _, n := range names {
+			name, err := kernelName(string(n), "CAP_", "capability", "capabilities(7)", plan.CapNames[:])
+			if err != nil {
+				return nil, err
+			}
+			lists[i] = append(lists[i], name)
+		}
+		slices.Sort(lists[i])
+		lists[i] = slices.Compact(lists[i])
 	}
-	slices.Sort(keep)
-	caps.Set, caps.Keep = "keep", slices.Compact(keep)
-	if len(keep) == 0 {
-		caps.Set, caps.Keep = "none", nil
+	set := string(c.str(0))
+	switch {
+	case c.given(0) == c.given(1):
+		return nil, wrong(`want either "none", "all", "build", "caller" or keep`, `write capabilities("none") or capabilities(keep = ["CAP_NET_RAW"])`)
+	case (c.given(2) || c.given(3)) && set != "caller":
+		return nil, wrong(`"add" and "drop" go with "caller" only`, `keep = […] names them all`)
+	case c.given(0):
+		switch set {
+		case "none", "all", "build", "caller":
+		default:
+			return nil, wrong("argument \"set\" is "+quote(set)+`, want "none", "all", "build" or "caller"`, `name single ones by keep = ["CAP_NET_RAW"]`)
+		}
+		c.ev.plan.Caps = plan.Caps{Set: set, Add: lists[1], Drop: lists[2]}
+	case len(lists[0]) == 0:
+		c.ev.plan.Caps = plan.Caps{Set: "none"}
+	default:
+		c.ev.plan.Caps = plan.Caps{Set: "keep", Keep: lists[0]}
 	}
 	return c.set()
 }
@@ -184,20 +193,6 @@ func kernelName(given, prefix, what, manual string, names []string) (string, err
 	return "", wrong("there is no "+what+" "+quote(given), hint)
 }
 
-func fnMapForeign(c *call) (starlark.Value, error) {
-	c.ev.plan.Identity.Foreign = true
-	return c.set()
-}
-
-func fnMapDelegate(c *call) (starlark.Value, error) {
-	n, err := c.int(0, 0, 1<<16)
-	if err != nil {
-		return nil, err
-	}
-	c.ev.plan.Identity.Delegate = int(n)
-	return c.set()
-}
-
 func fnNoNewPrivs(c *call) (starlark.Value, error) {
 	c.ev.plan.NoNewPrivs = c.bool(0, true)
 	return c.set()
@@ -207,12 +202,22 @@ func fnUnshare(c *call) (starlark.Value, error) {
 	ns := &c.ev.plan.Unshare
 	at := c.ev.origin(c.thread)
 	any := false
-	for i, p := range [...]*bool{&ns.Net, &ns.IPC, &ns.PID, &ns.UTS, &ns.Cgroup, &ns.Time} {
-		if c.v[i] != nil {
-			any = true
-			*p = c.bool(i, false)
-			c.ev.plan.SetWhere("unshare."+c.b.spec.args[i].name, at)
+	for i, p := range [...]struct{ on, try *bool }{{&ns.Net, nil}, {&ns.IPC, nil}, {&ns.PID, nil}, {&ns.UTS, nil},
+		{&ns.Cgroup, &ns.CgroupTry}, {&ns.Time, nil}, {&ns.User, &ns.UserTry}} {
+		if c.v[i] == nil {
+			continue
 		}
+		name := c.b.spec.args[i].name
+		try := c.str(i)
+		if try != "" && try != "try" {
+			return nil, wrong("argument "+quote(name)+" is "+show(c.v[i])+`, want a bool or "try"`, "")
+		}
+		any = true
+		*p.on = c.bool(i, false)
+		if p.try != nil {
+			*p.try = try != ""
+		}
+		c.ev.plan.SetWhere("unshare."+name, at)
 	}
 	if !any {
 		return nil, wrong("no namespace is named", "write unshare(net = True, pid = True)")
@@ -232,16 +237,6 @@ func fnDieWithParent(c *call) (starlark.Value, error) {
 
 func fnNewSession(c *call) (starlark.Value, error) {
 	c.ev.plan.NewSession = true
-	return c.set()
-}
-
-func fnTerminalInput(c *call) (starlark.Value, error) {
-	c.ev.plan.TerminalInput = c.bool(0, true)
-	return c.set()
-}
-
-func fnSuspend(c *call) (starlark.Value, error) {
-	c.ev.plan.Suspend = true
 	return c.set()
 }
 
@@ -311,11 +306,6 @@ func (c *call) fd(list *[]int) (starlark.Value, error) {
 
 func fnCloseFD(c *call) (starlark.Value, error) { return c.fd(&c.ev.plan.CloseFDs) }
 func fnPassFD(c *call) (starlark.Value, error)  { return c.fd(&c.ev.plan.PassFDs) }
-
-func fnKeepFDs(c *call) (starlark.Value, error) {
-	c.ev.plan.KeepFDs = true
-	return c.set()
-}
 
 func fnPackFDs(c *call) (starlark.Value, error) {
 	c.ev.plan.PackFDs = true

@@ -71,6 +71,7 @@ const (
 	groupProcess  = "Limits and file descriptors"
 	groupParams   = "Parameters"
 	groupHost     = "The host"
+	groupPeers    = "What other programs do"
 	groupLang     = "Language"
 )
 
@@ -86,11 +87,6 @@ var Builtins = []Builtin{
 			{"follow", kBool, "True"}, {"inside", kBool, "False"}, {"dev", kBool | kNone, "None"},
 			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
 			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}, {"foreign", kBool, "False"}, {"create_src", kBool, "False"}}}},
-	{Name: "bind_fd", Group: groupFiles, planned: true, soft: true, fn: fnBindFD,
-		Doc: "Shows the file or directory that is open as a file descriptor of the caller's, as bind does.",
-		spec: spec{pos: 2, args: []arg{{"fd", kInt, ""}, {"dst", kPath, ""}, {"ro", kBool, "False"}, {"dev", kBool | kNone, "None"},
-			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
-			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}}}},
 	{Name: "tmpfs", Group: groupFiles, planned: true, soft: true, fn: fnTmpfs,
 		Doc: "Mounts an empty file system in memory. `size` is in bytes or a string such as \"64M\"; 0 leaves the kernel's own limit. " +
 			"`mode` is 0o755, and 0o1777 for …/tmp and …/var/tmp.",
@@ -144,25 +140,6 @@ var Builtins = []Builtin{
 	{Name: "chmod", Group: groupFiles, planned: true, soft: true, fn: fnChmod,
 		Doc:  "Sets the mode of a path of the sandbox.",
 		spec: spec{pos: 2, args: []arg{{"path", kPath, ""}, {"mode", kInt, ""}}}},
-	{Name: "defaults", Group: groupFiles, planned: true, soft: true, fn: fnDefaults,
-		Doc: "Sets what later calls take for an argument that they are not given. `create` makes a missing destination on the host; " +
-			"`follow_dst` goes where a symlink at the destination leads, with files too; `chase` has symlinks on the way that lead nowhere count, and makes where they lead; " +
-			"`parent_mode` is that of directories made on the way, else 0o755; " +
-			"`suid` has set-id programs count, `dev` device nodes work, in what is mounted; " +
-			"`content` has symlinks and files go \"through\" to the host where their destination is there, or \"mount\" over it, else what fits.",
-		spec: spec{args: []arg{{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
-			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"},
-			{"dev", kBool | kNone, "None"}, {"content", kString | kNone, "None"}}}},
-	{Name: "order", Group: groupFiles, planned: true, soft: true, fn: fnOrder,
-		Doc: "Says in which order operations are done: \"tree\", sorted by destination, as by default, or \"given\", as they are called, as bubblewrap does. " +
-			"Then a later mount hides what lies below it, and what is missing in a read-only tree is a fault.",
-		spec: spec{pos: 1, args: []arg{{"order", kString, ""}}}},
-	{Name: "propagation", Group: groupFiles, planned: true, soft: true, fn: fnPropagation,
-		Doc:  "Says whether what is mounted on the host later shows up in binds: \"private\", not, as by default, \"slave\", or \"shared\": as slave, and what is mounted in the sandbox shows up in namespaces made from it.",
-		spec: spec{pos: 1, args: []arg{{"kind", kString, ""}}}},
-	{Name: "mount_point_mode", Group: groupFiles, planned: true, soft: true, fn: fnPointMode,
-		Doc:  "Sets the mode of files that are made to be mounted on, else 0o644.",
-		spec: spec{pos: 1, args: []arg{{"mode", kInt, ""}}}},
 
 	{Name: "setenv", Group: groupEnv, planned: true, soft: true, fn: fnSetenv,
 		Doc:  "Sets a variable of the command's environment.",
@@ -183,10 +160,12 @@ var Builtins = []Builtin{
 		Doc:  "Sets the command's working directory. Of several calls of chdir() and same_dir() the last one counts.",
 		spec: spec{pos: 1, args: []arg{{"dir", kPath, ""}}}},
 	{Name: "same_dir", Group: groupEnv, planned: true, soft: true, fn: fnSameDir,
-		Doc: "Starts the command in the caller's working directory, by its path in the sandbox. Of several calls of chdir() and same_dir() the last one counts."},
+		Doc: "Starts the command in the caller's working directory, by its path in the sandbox. Of several calls of chdir() and same_dir() the last one counts. " +
+			"With `optional` it starts in $HOME, or else in /, where the sandbox does not have that directory.",
+		spec: spec{args: []arg{{"optional", kBool, "False"}}}},
 	{Name: "command", Group: groupEnv, planned: true, soft: true, fn: fnCommand,
-		Doc:  "Sets the command that runs when the command line names none.",
-		spec: spec{pos: 1, args: []arg{{"argv", kList, ""}}}},
+		Doc:  "Sets the command that runs when the command line names none. `argv0` is what it sees as its own name.",
+		spec: spec{pos: 1, args: []arg{{"argv", kList, ""}, {"argv0", kPath | kNone, "None"}}}},
 	{Name: "hostname", Group: groupEnv, planned: true, soft: true, fn: fnHostname,
 		Doc:  "Gives the sandbox a host name of its own, in a new UTS namespace.",
 		spec: spec{pos: 1, args: []arg{{"name", kString, ""}}}},
@@ -199,21 +178,18 @@ var Builtins = []Builtin{
 	{Name: "map_user", Group: groupIdentity, planned: true, soft: true, fn: fnMapUser,
 		Doc:  "Runs the command under that uid and gid of the sandbox; \"caller\" keeps the caller's.",
 		spec: spec{pos: 2, args: []arg{{"uid", kInt | kString, ""}, {"gid", kInt | kString | kNone, "uid"}}}},
-	{Name: "map_foreign", Group: groupIdentity, planned: true, soft: true, fn: fnMapForeign,
-		Doc: "Maps the foreign uid range to itself, by systemd-nsresourced(8)."},
-	{Name: "map_delegate", Group: groupIdentity, planned: true, soft: true, fn: fnMapDelegate,
-		Doc:  "Maps so many more ranges of 65536 ids, by systemd-nsresourced(8).",
-		spec: spec{pos: 1, args: []arg{{"ranges", kInt, ""}}}},
 	{Name: "capabilities", Group: groupIdentity, planned: true, soft: true, fn: fnCapabilities,
-		Doc:  "Says which capabilities the command has: \"none\", \"all\", \"build\", those that become_root() gives also without it, or those named in `keep`, with or without CAP_.",
-		spec: spec{pos: 1, args: []arg{{"set", kString | kNone, "None"}, {"keep", kList | kNone, "None"}}}},
+		Doc: "Says which capabilities the command has: \"none\", \"all\", \"build\", those that become_root() gives also without it, or those named in `keep`, with or without CAP_. " +
+			"\"caller\" is those of a caller who is root, with those in `add` and without those in `drop`.",
+		spec: spec{pos: 1, args: []arg{{"set", kString | kNone, "None"}, {"keep", kList | kNone, "None"}, {"add", kList | kNone, "None"}, {"drop", kList | kNone, "None"}}}},
 	{Name: "no_new_privs", Group: groupIdentity, planned: true, soft: true, fn: fnNoNewPrivs,
 		Doc:  "Says whether set-id programs and file capabilities are without effect, as they are by default.",
 		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
 	{Name: "unshare", Group: groupIdentity, planned: true, soft: true, fn: fnUnshare,
-		Doc: "Gives the sandbox namespaces of its own beside mount and user. `net` has only a loopback interface; `pid` comes with an init unless init(False).",
+		Doc: "Gives the sandbox namespaces of its own beside mount and user. `net` has only a loopback interface; `pid` comes with an init unless init(False). " +
+			"`user` makes a user namespace even for root; \"try\" for `user` and `cgroup` does without where the host has none.",
 		spec: spec{args: []arg{{"net", kBool, "False"}, {"ipc", kBool, "False"}, {"pid", kBool, "False"},
-			{"uts", kBool, "False"}, {"cgroup", kBool, "False"}, {"time", kBool, "False"}}}},
+			{"uts", kBool, "False"}, {"cgroup", kBool | kString, "False"}, {"time", kBool, "False"}, {"user", kBool | kString, "False"}}}},
 	{Name: "init", Group: groupIdentity, planned: true, soft: true, fn: fnInit,
 		Doc:  "Says whether pid 1 of a new pid namespace is a small init that reaps, as it is by default, or the command.",
 		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
@@ -222,11 +198,6 @@ var Builtins = []Builtin{
 		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
 	{Name: "new_session", Group: groupIdentity, planned: true, soft: true, fn: fnNewSession,
 		Doc: "Runs the command in a new session, without the caller's terminal."},
-	{Name: "terminal_input", Group: groupIdentity, planned: true, soft: true, fn: fnTerminalInput,
-		Doc:  "Says whether the command may type into the caller's terminal, which it may not by default.",
-		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
-	{Name: "suspend", Group: groupIdentity, planned: true, soft: true, fn: fnSuspend,
-		Doc: "Stops the command before it starts, until somebody sends SIGCONT."},
 
 	{Name: "suppress_chown", Group: groupProcess, planned: true, soft: true, fn: fnSuppressChown,
 		Doc: "Makes the chown calls succeed without doing anything."},
@@ -241,8 +212,6 @@ var Builtins = []Builtin{
 	{Name: "pass_fd", Group: groupProcess, planned: true, soft: true, fn: fnPassFD,
 		Doc:  "Passes an open file descriptor of the caller on to the command.",
 		spec: spec{pos: 1, args: []arg{{"fd", kInt, ""}}}},
-	{Name: "keep_fds", Group: groupProcess, planned: true, soft: true, fn: fnKeepFDs,
-		Doc: "Passes all inherited file descriptors on to the command, except those of close_fd."},
 	{Name: "pack_fds", Group: groupProcess, planned: true, soft: true, fn: fnPackFDs,
 		Doc: "Numbers the passed file descriptors, or all inherited ones where none is passed, from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
 
@@ -289,6 +258,74 @@ var Builtins = []Builtin{
 	{Name: "which", Group: groupHost, fn: fnWhich,
 		Doc:  "Returns the path of a program on the host's PATH, or None.",
 		spec: spec{pos: 1, args: []arg{{"name", kPath, ""}}}},
+
+	{Name: "defaults", Group: groupPeers, planned: true, soft: true, fn: fnDefaults,
+		Doc: "Sets what later calls take for an argument that they are not given. `create` makes a missing destination on the host; " +
+			"`follow_dst` goes where a symlink at the destination leads, with files too; `chase` has symlinks on the way that lead nowhere count, and makes where they lead; " +
+			"`parent_mode` is that of directories made on the way, else 0o755; " +
+			"`suid` has set-id programs count, `dev` device nodes work, in what is mounted; " +
+			"`content` has symlinks and files go \"through\" to the host where their destination is there, or \"mount\" over it, else what fits.",
+		spec: spec{args: []arg{{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
+			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"},
+			{"dev", kBool | kNone, "None"}, {"content", kString | kNone, "None"}}}},
+	{Name: "order", Group: groupPeers, planned: true, soft: true, fn: fnOrder,
+		Doc: "Says in which order operations are done: \"tree\", sorted by destination, as by default, or \"given\", as they are called, as bubblewrap does. " +
+			"Then a later mount hides what lies below it, and what is missing in a read-only tree is a fault.",
+		spec: spec{pos: 1, args: []arg{{"order", kString, ""}}}},
+	{Name: "propagation", Group: groupPeers, planned: true, soft: true, fn: fnPropagation,
+		Doc:  "Says whether what is mounted on the host later shows up in binds: \"private\", not, as by default, \"slave\", or \"shared\": as slave, and what is mounted in the sandbox shows up in namespaces made from it.",
+		spec: spec{pos: 1, args: []arg{{"kind", kString, ""}}}},
+	{Name: "mount_point_mode", Group: groupPeers, planned: true, soft: true, fn: fnPointMode,
+		Doc:  "Sets the mode of files that are made to be mounted on, else 0o644.",
+		spec: spec{pos: 1, args: []arg{{"mode", kInt, ""}}}},
+	{Name: "bind_fd", Group: groupPeers, planned: true, soft: true, fn: fnBindFD,
+		Doc: "Shows the file or directory that is open as a file descriptor of the caller's, as bind does.",
+		spec: spec{pos: 2, args: []arg{{"fd", kInt, ""}, {"dst", kPath, ""}, {"ro", kBool, "False"}, {"dev", kBool | kNone, "None"},
+			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
+			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}}}},
+	{Name: "map_foreign", Group: groupPeers, planned: true, soft: true, fn: fnMapForeign,
+		Doc: "Maps the foreign uid range to itself, by systemd-nsresourced(8)."},
+	{Name: "map_delegate", Group: groupPeers, planned: true, soft: true, fn: fnMapDelegate,
+		Doc:  "Maps so many more ranges of 65536 ids, by systemd-nsresourced(8).",
+		spec: spec{pos: 1, args: []arg{{"ranges", kInt, ""}}}},
+	{Name: "terminal_input", Group: groupPeers, planned: true, soft: true, fn: fnTerminalInput,
+		Doc:  "Says whether the command may type into the caller's terminal, which it may not by default.",
+		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
+	{Name: "suspend", Group: groupPeers, planned: true, soft: true, fn: fnSuspend,
+		Doc: "Stops the command before it starts, until somebody sends SIGCONT."},
+	{Name: "keep_fds", Group: groupPeers, planned: true, soft: true, fn: fnKeepFDs,
+		Doc: "Passes all inherited file descriptors on to the command, except those of close_fd."},
+	{Name: "command_search", Group: groupPeers, planned: true, soft: true, fn: fnCommandSearch,
+		Doc: "Says how the command is found: in `default_path`, where the environment has no PATH; " +
+			"`shell_scripts` has files that the kernel cannot execute run by /bin/sh, as execvp(3) does.",
+		spec: spec{args: []arg{{"default_path", kPath, `""`}, {"shell_scripts", kBool, "False"}}}},
+	{Name: "pwd", Group: groupPeers, planned: true, soft: true, fn: fnPWD,
+		Doc: "Says what becomes of the variables PWD and OLDPWD: \"agree\", as by default, has PWD name the working directory where it is set, and unsets OLDPWD; " +
+			"\"set\" always sets PWD; \"keep\" leaves both.",
+		spec: spec{pos: 1, args: []arg{{"how", kString, ""}}}},
+	{Name: "lifetime", Group: groupPeers, planned: true, soft: true, fn: fnLifetime,
+		Doc: "Says what ends with what: \"all\", everything with the command, as by default, or \"command\": what the command leaves running goes on, " +
+			"signals are for sbx alone, and die_with_parent() has the command end with sbx, and sbx with its parent, as in bubblewrap.",
+		spec: spec{pos: 1, args: []arg{{"of", kString, ""}}}},
+	{Name: "join_namespaces", Group: groupPeers, planned: true, soft: true, fn: fnJoin,
+		Doc: "Enters namespaces that are open as file descriptors: `user` instead of a new one, `user2` once the sandbox is made, " +
+			"`pid` as the parent of the sandbox's own.",
+		spec: spec{args: []arg{{"user", kInt | kNone, "None"}, {"user2", kInt | kNone, "None"}, {"pid", kInt | kNone, "None"}}}},
+	{Name: "disable_userns", Group: groupPeers, planned: true, soft: true, fn: fnDisableUserNS,
+		Doc: "Leaves the command no way to make user namespaces."},
+	{Name: "assert_userns_disabled", Group: groupPeers, planned: true, soft: true, fn: fnAssertNoUserNS,
+		Doc: "Makes it a fault if the command can make user namespaces."},
+	{Name: "seccomp", Group: groupPeers, planned: true, soft: true, fn: fnSeccomp,
+		Doc:  "Adds a filter of system calls, as the bytes of an array of struct sock_filter, seccomp(2).",
+		spec: spec{pos: 1, args: []arg{{"code", kPath, ""}}}},
+	{Name: "hooks", Group: groupPeers, planned: true, soft: true, fn: fnHooks,
+		Doc: "Names file descriptors for a caller that looks on. `info_fd` gets a JSON object with the pid, `status_fd` that and the exit code; " +
+			"`block_fd` is read from before the command starts, `userns_block_fd` before the sandbox is made; `sync_fd` stays open as long as the sandbox.",
+		spec: spec{args: []arg{{"info_fd", kInt | kNone, "None"}, {"status_fd", kInt | kNone, "None"}, {"block_fd", kInt | kNone, "None"},
+			{"userns_block_fd", kInt | kNone, "None"}, {"sync_fd", kInt | kNone, "None"}}}},
+	{Name: "lock_file", Group: groupPeers, planned: true, soft: true, fn: fnLockFile,
+		Doc:  "Holds a read lock, fcntl(2), on files of the sandbox as long as it lives.",
+		spec: spec{rest: arg{"paths", kPath, ""}}},
 
 	{Name: "fail", Group: groupLang, fn: fnFail,
 		Doc:  "Ends the script with an error made of its arguments.",

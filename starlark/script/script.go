@@ -427,6 +427,11 @@ func (pr *printer) settings(p *plan.Plan) {
 			pr.call(newCall(name))
 		}
 	}
+	setting := func(name, text string) {
+		c := newCall(name)
+		c.add("", text)
+		pr.call(c)
+	}
 	off := func(off bool, name string) {
 		if off {
 			c := newCall(name)
@@ -457,8 +462,9 @@ func (pr *printer) settings(p *plan.Plan) {
 	host := plan.Take(&rest.Hostname)
 	uts := plan.Take(&rest.Unshare.UTS)
 	ns.flag("uts", uts && host == "") // hostname has it as well
-	ns.flag("cgroup", plan.Take(&rest.Unshare.Cgroup))
+	pr.try(ns, "cgroup", &rest.Unshare.Cgroup, &rest.Unshare.CgroupTry)
 	ns.flag("time", plan.Take(&rest.Unshare.Time))
+	pr.try(ns, "user", &rest.Unshare.User, &rest.Unshare.UserTry)
 	if len(ns.args) > 0 {
 		pr.call(ns)
 	}
@@ -471,18 +477,41 @@ func (pr *printer) settings(p *plan.Plan) {
 	}
 	off(!plan.Take(&rest.Init), "init")
 	off(!plan.Take(&rest.DieWithParent), "die_with_parent")
+	if rest.Lifetime == plan.LifetimeCommand {
+		setting("lifetime", quote(plan.Str(plan.Take(&rest.Lifetime))))
+	}
 	flag(plan.Take(&rest.NewSession), "new_session")
 	flag(plan.Take(&rest.TerminalInput), "terminal_input")
 	flag(plan.Take(&rest.Suspend), "suspend")
+	pr.descriptors(newCall("join_namespaces"), descriptor{"user", &rest.Join.User}, descriptor{"user2", &rest.Join.User2}, descriptor{"pid", &rest.Join.PID})
+	flag(plan.Take(&rest.NoUserNS), "disable_userns")
+	flag(plan.Take(&rest.AssertNoUserNS), "assert_userns_disabled")
 
 	pr.group()
 	flag(plan.Take(&rest.SuppressChown), "suppress_chown")
 	flag(plan.Take(&rest.SuppressSync), "suppress_sync")
+	for _, f := range plan.Take(&rest.Filters) {
+		if len(f.Code) == 0 || len(f.Code)%8 != 0 {
+			pr.fault(f.At, "seccomp", "no script can say a filter of %d bytes", len(f.Code))
+			continue
+		}
+		setting("seccomp", syntax.Quote(string(f.Code), true))
+	}
 	pr.rlimits(plan.Take(&rest.Rlimits))
 	pr.fds("close_fd", plan.Take(&rest.CloseFDs), p.Where["close_fd"])
 	pr.fds("pass_fd", plan.Take(&rest.PassFDs), p.Where["pass_fd"])
 	flag(plan.Take(&rest.KeepFDs), "keep_fds")
 	flag(plan.Take(&rest.PackFDs), "pack_fds")
+	h := &rest.Hooks
+	pr.descriptors(newCall("hooks"), descriptor{"info_fd", &h.Info}, descriptor{"status_fd", &h.Status}, descriptor{"block_fd", &h.Block},
+		descriptor{"userns_block_fd", &h.UserNSBlock}, descriptor{"sync_fd", &h.Sync})
+	if locks := plan.Take(&h.Locks); len(locks) > 0 {
+		c := newCall("lock_file")
+		for _, l := range locks {
+			c.str(l.Path)
+		}
+		pr.call(c)
+	}
 
 	pr.group()
 	if m := plan.Take(&rest.Umask); m != nil && *m > 0o777 {
@@ -492,6 +521,14 @@ func (pr *printer) settings(p *plan.Plan) {
 		c.add("", octal(*m))
 		pr.call(c)
 	}
+	if plan.Take(&rest.TryDir) {
+		c := newCall("same_dir")
+		c.flag("optional", true)
+		pr.call(c)
+		if rest.SameDir {
+			pr.fault(p.Where["same_dir"], "same_dir", "no script can say it with and without optional")
+		}
+	}
 	if dir := plan.Take(&rest.Dir); dir != "" && rest.SameDir {
 		pr.fault(p.Where["same_dir"], "same_dir", "no script can say chdir as well")
 	} else if dir != "" {
@@ -500,12 +537,62 @@ func (pr *printer) settings(p *plan.Plan) {
 		pr.call(c)
 	}
 	flag(plan.Take(&rest.SameDir), "same_dir")
+	switch rest.PWD {
+	case plan.PWDSet, plan.PWDKeep:
+		setting("pwd", quote(plan.Str(plan.Take(&rest.PWD))))
+	}
+	search := newCall("command_search")
+	if path := plan.Take(&rest.DefaultPath); path != "" {
+		search.keyword("default_path", quote(path))
+	}
+	search.flag("shell_scripts", plan.Take(&rest.ShellScripts))
+	if len(search.args) > 0 {
+		pr.call(search)
+	}
 	if argv := plan.Take(&rest.Command); len(argv) > 0 {
 		c := newCall("command")
 		c.list("", argv)
+		if name := plan.Take(&rest.Argv0); name != nil {
+			c.keyword("argv0", quote(*name))
+		}
 		pr.call(c)
 	}
 	pr.unsaid(plan.Origin{}, "", rest)
+}
+
+// descriptor is an argument that is a file descriptor.
+type descriptor struct {
+	name string
+	fd   **int
+}
+
+// descriptors writes a call with file descriptors, those that there are.
+func (pr *printer) descriptors(c *call, list ...descriptor) {
+	for _, d := range list {
+		switch fd := plan.Take(d.fd); {
+		case fd == nil:
+		case *fd < 0 || *fd > 1<<20:
+			pr.fault(plan.Origin{}, c.name, "no script can say the file descriptor %d", *fd)
+		default:
+			c.keyword(d.name, strconv.Itoa(*fd))
+		}
+	}
+	if len(c.args) > 0 {
+		pr.call(c)
+	}
+}
+
+// try adds an argument for a namespace that may be wanted where there is one.
+func (pr *printer) try(c *call, name string, on, try *bool) {
+	switch {
+	case *on && *try:
+		pr.fault(plan.Origin{}, "unshare", "no script can say that %s is a must and tried only", name)
+	case *on:
+		c.keyword(name, "True")
+	case *try:
+		c.keyword(name, `"try"`)
+	}
+	*on, *try = false, false
 }
 
 func (pr *printer) user(id *plan.Identity) {
@@ -535,25 +622,41 @@ func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 		return
 	case "none", "all", "build":
 		c.str(plan.Str(set))
-	case "keep":
-		var names []plan.Str
-		for _, n := range plan.Take(&caps.Keep) {
-			if plan.CapNumber(n) < 0 {
-				pr.fault(at, "capabilities", "no script can say the capability %q", n)
-				continue
+	case "caller":
+		c.str(plan.Str(set))
+		for _, l := range []struct {
+			name string
+			caps []string
+		}{{"add", plan.Take(&caps.Add)}, {"drop", plan.Take(&caps.Drop)}} {
+			if names := pr.capNames(l.caps, at); len(names) > 0 {
+				c.list(l.name, names)
 			}
-			names = append(names, plan.Str(n))
 		}
-		if slices.Sort(names); len(names) == 0 {
+	case "keep":
+		if names := pr.capNames(plan.Take(&caps.Keep), at); len(names) == 0 {
 			c.str("none")
 		} else {
-			c.list("keep", slices.Compact(names))
+			c.list("keep", names)
 		}
 	default:
 		pr.fault(at, "capabilities", "no script can say the set %q", set)
 		return
 	}
 	pr.call(c)
+}
+
+// capNames returns a set of capabilities as the built-in keeps it.
+func (pr *printer) capNames(list []string, at plan.Origin) []plan.Str {
+	var names []plan.Str
+	for _, n := range list {
+		if plan.CapNumber(n) < 0 {
+			pr.fault(at, "capabilities", "no script can say the capability %q", n)
+			continue
+		}
+		names = append(names, plan.Str(n))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (pr *printer) rlimits(list []plan.Rlimit) {

@@ -152,6 +152,27 @@ func random(r *rand.Rand) *plan.Plan {
 	}
 	p.Identity.Foreign, p.Identity.Delegate = one(3), r.IntN(3)
 	p.KeepFDs, p.TerminalInput, p.Suspend = one(3), one(3), one(3)
+	fd := func() *int {
+		if one(2) {
+			return nil
+		}
+		return plan.IntPtr(r.IntN(5))
+	}
+	if one(3) {
+		p.Join, p.Hooks = plan.Join{User: fd(), User2: fd(), PID: fd()}, plan.Hooks{Info: fd(), Status: fd(), Block: fd(), UserNSBlock: fd(), Sync: fd()}
+		p.Filters = []plan.Filter{{Code: "12345678"}, {Code: "\xff2345678"}}
+		p.Hooks.Locks = []plan.LockFile{{Path: str(r)}}
+		p.NoUserNS, p.AssertNoUserNS = one(2), one(2)
+		p.PWD, p.Lifetime = []plan.PWD{plan.PWDKeep, plan.PWDSet}[r.IntN(2)], plan.LifetimeCommand
+		p.DefaultPath, p.ShellScripts, p.TryDir = str(r), one(2), !p.SameDir
+		p.Unshare.UserTry, p.Unshare.CgroupTry = one(2), !p.Unshare.Cgroup
+		if len(p.Command) > 0 {
+			p.Argv0 = &strange[3]
+		}
+		p.Caps = plan.Caps{Set: "caller", Drop: []string{"CAP_CHOWN", "CAP_KILL"}}
+	} else {
+		p.Unshare.User = one(3)
+	}
 	if one(5) {
 		p.Caps, p.Propagation = plan.Caps{Set: "build"}, plan.PropagationShared
 	}
