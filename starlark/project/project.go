@@ -94,10 +94,10 @@ type Places struct {
 // FindPlaces finds them by the environment and the user's line of passwd(5).
 func FindPlaces() Places {
 	p := Places{Home: os.Getenv("HOME")}
-	if !filepath.IsAbs(p.Home) {
-		p.Home = ""
-		if u := passwdHome(os.Getuid()); filepath.IsAbs(u) {
-			p.Home = u
+	usable := func(dir string) bool { return filepath.IsAbs(dir) && filepath.Clean(dir) != "/" }
+	if !usable(p.Home) {
+		if p.Home = passwdHome(os.Getuid()); !usable(p.Home) {
+			p.Home = ""
 		}
 	}
 	xdg := func(name, below string) string {
@@ -233,7 +233,7 @@ func (r *run) begin(user []byte) *eval.Layers {
 	opt := r.o.Eval
 	opt.Project = r.Dir
 	l := eval.NewLayers(opt)
-	args := map[string]any{"project": r.given()}
+	args := map[string]any{"project": r.given(), "home": "/tmp/home"}
 	if homes := otherHomes(); len(homes) > 0 {
 		args["homes"] = homes
 	}
