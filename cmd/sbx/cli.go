@@ -291,6 +291,8 @@ func (c *commandLine) perform() int {
 		return c.flags.Kill.run()
 	case "import mkosi-sandbox":
 		return c.flags.Import.Mkosi.run(c.foreign)
+	case "import sandboxa":
+		return c.flags.Import.Sandboxa.run()
 	case "export mkosi-sandbox":
 		return c.flags.Export.Mkosi.run(c.target, "mkosi-sandbox", toMkosi)
 	case "export oci":

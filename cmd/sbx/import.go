@@ -14,7 +14,8 @@ import (
 // importCmd is the verb's grammar. The words of the other program are cut off
 // before kong sees them.
 type importCmd struct {
-	Mkosi importMkosi `cmd:"" name:"mkosi-sandbox" help:"The command line of mkosi-sandbox(1)."`
+	Mkosi    importMkosi    `cmd:"" name:"mkosi-sandbox" help:"The command line of mkosi-sandbox(1)."`
+	Sandboxa importSandboxa `cmd:"" name:"sandboxa" help:"A configuration file of sandboxa, for sbx run."`
 }
 
 func (*importCmd) Help() string {
