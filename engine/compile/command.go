@@ -36,8 +36,10 @@ func (c *compiler) command() error {
 	if c.prog.Init {
 		c.key("", "init", "")
 		// What has capabilities in the sandbox must not look into the init, whose
-		// memory is a copy of ours.
-		c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
+		// memory is a copy of ours. But who is told its pid may want its namespaces.
+		if !c.prog.Loose {
+			c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
+		}
 		c.add(program.ForkCommand)
 	}
 	if (p.NewSession || c.opts.Pty != nil) && !c.prog.Loose {
@@ -104,6 +106,9 @@ func (c *compiler) filter() error {
 // capabilities leaves the command those it shall have, in all its sets.
 func (c *compiler) capabilities() {
 	keep, all := Keep(c.plan, c.privileged(), c.facts)
+	if all && c.prog.Loose {
+		c.raise(keep)
+	}
 	if all && (c.privileged() || keep == plan.AllCaps) {
 		return
 	}
@@ -133,6 +138,16 @@ func (c *compiler) capabilities() {
 	for n := range 64 {
 		if keep&(1<<n) != 0 {
 			c.add(program.Prctl, program.Imm(prCapAmbient), program.Imm(capAmbientRaise), program.Imm(n), program.Imm(0), program.Imm(0))
+		}
+	}
+}
+
+// raise makes capabilities ambient, as far as they are inheritable.
+func (c *compiler) raise(set uint64) {
+	c.key("", "capabilities", "")
+	for n := range 64 {
+		if set&(1<<n) != 0 {
+			c.add(program.Prctl, program.Imm(prCapAmbient), program.Imm(capAmbientRaise), program.Imm(n), program.Imm(0), program.Imm(0)).Errs = [2]uint8{ePERM, eINVAL}
 		}
 	}
 }
@@ -298,7 +313,8 @@ func (c *compiler) exec(env []string) {
 		f := &c.plan.Filters[i]
 		c.key("filter."+strconv.Itoa(i), "seccomp", "")
 		code := c.prog.Words(words([]byte(f.Code))...)
-		c.add(program.Seccomp, program.Imm(seccompSetFilter), program.Imm(0), c.prog.CountAndPointer(len(f.Code)/8, code))
+		// By prctl(2), as a filter before this one may forbid seccomp(2).
+		c.add(program.Prctl, program.Imm(prSetSeccomp), program.Imm(seccompModeFilter), c.prog.CountAndPointer(len(f.Code)/8, code))
 	}
 	if c.plan.Suspend || c.plan.Filters != nil {
 		c.key("command", "exec", "")

@@ -60,6 +60,8 @@ const (
 
 	prSetPdeathsig    = 1
 	prSetDumpable     = 4
+	prSetSeccomp      = 22
+	seccompModeFilter = 2
 	prCapbsetDrop     = 24
 	prSetNoNewPrivs   = 38
 	prCapAmbient      = 47

@@ -22,6 +22,9 @@ func (b *builder) faultOf(what plan.What, errno syscall.Errno, op *plan.Op, hint
 	b.fault(op, hint, format, args...)
 	d := &b.out.Diags[len(b.out.Diags)-1]
 	d.What, d.Errno = what, errno
+	if what == plan.WhatSource {
+		d.Path = b.facts.Source(op)
+	}
 }
 
 // place works out one step and adds what it makes to the tree.
@@ -361,6 +364,7 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 			s.Done = true
 		case op.Content == plan.ContentThrough && f.kind == host.Symlink:
 			b.faultOf(plan.WhatConflict, syscall.EEXIST, op, "", "destination %q is a symlink to %q", dst, b.linkTarget(f.path))
+			b.out.Diags[len(b.out.Diags)-1].Path = b.linkTarget(f.path)
 			return false
 		case op.Content == plan.ContentThrough:
 			b.faultOf(plan.WhatConflict, syscall.EINVAL, op, "", "destination %q exists and is not a symlink", dst)

@@ -61,9 +61,10 @@ type Diagnostic struct {
 	Msg      string   `json:"message"`        // lower case, operands quoted, errno last
 	Hint     string   `json:"hint,omitempty"` // one way out, or empty
 
-	// What and Errno are for those who word it otherwise: which part of the
+	// What, Path and Errno are for those who word it otherwise: which part of the
 	// operation is at fault, and the errno of the call that would tell; or empty.
 	What  What          `json:"-"`
+	Path  string        `json:"-"` // the source, or the target of the symlink that is there
 	Errno syscall.Errno `json:"-"`
 }
 

@@ -137,10 +137,10 @@ func (c *checker) directory(op *plan.Op, what, p string) bool {
 		return true
 	case host.Missing:
 		c.fault(op.At, "overlay", "", "%s %q does not exist on the host", what, p)
-		c.about(plan.WhatSource, syscall.ENOENT)
+		c.about(plan.WhatSource, syscall.ENOENT, p)
 	case host.Unknown:
 		c.fault(op.At, "overlay", "", "%s %q: %v", what, p, f.Err)
-		c.about(plan.WhatSource, f.Err)
+		c.about(plan.WhatSource, f.Err, p)
 	default:
 		c.fault(op.At, "overlay", "", "%s %q is not a directory", what, p)
 	}

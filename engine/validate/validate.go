@@ -59,11 +59,11 @@ func (c *checker) workDir(l *layout.Layout) {
 	switch l.Type(dir) {
 	case host.Missing:
 		c.setting(key, "mkdir() makes a directory, bind() shows one of the host's", "directory %q does not exist in the sandbox", dir)
-		c.about(plan.WhatDirectory, syscall.ENOENT)
+		c.about(plan.WhatDirectory, syscall.ENOENT, dir)
 	case host.Dir, host.Unknown:
 	default:
 		c.setting(key, "", "directory %q in the sandbox: not a directory", dir)
-		c.about(plan.WhatDirectory, syscall.ENOTDIR)
+		c.about(plan.WhatDirectory, syscall.ENOTDIR, dir)
 	}
 }
 
@@ -72,9 +72,9 @@ func (c *checker) fault(at plan.Origin, op, hint, format string, args ...any) {
 }
 
 // about says what the last fault is about.
-func (c *checker) about(what plan.What, errno syscall.Errno) {
+func (c *checker) about(what plan.What, errno syscall.Errno, path string) {
 	d := &c.diags[len(c.diags)-1]
-	d.What, d.Errno = what, errno
+	d.What, d.Errno, d.Path = what, errno, path
 }
 
 // maxPath is the longest path a system call takes, PATH_MAX without its NUL.

@@ -258,12 +258,12 @@ func (r *reader) operation(arg string) bool {
 	case "--file":
 		v := r.values(2)
 		o := plan.Op{Kind: plan.Write, Content: plan.ContentThrough, Follow: true, Mode: r.mode(0o666)}
-		o.Data = plan.Str(r.read(r.fd(v[0]), "Can't read data for file "+v[1]))
+		o.Data = plan.Str(r.read(r.fd(v[0]), "Can't write data to file "+v[1]))
 		done(o, v[1])
 	case "--bind-data", "--ro-bind-data":
 		v := r.values(2)
 		o := plan.Op{Kind: plan.Write, Content: plan.ContentMount, Follow: true, RO: arg == "--ro-bind-data", Mode: r.mode(0o600)}
-		o.Data = plan.Str(r.read(r.fd(v[0]), "Can't read data for file "+v[1]))
+		o.Data = plan.Str(r.read(r.fd(v[0]), "Can't write data to file "+v[1]))
 		done(o, v[1])
 	case "--symlink":
 		v := r.values(2)
