@@ -159,6 +159,10 @@ func readArgs(args []string) (*commandLine, error) {
 		return c, nil
 	case "export mkosi-sandbox":
 		f, w = c.flags.Export.Mkosi.targetFlags, c.flags.Export.Mkosi.targetWords
+	case "export bwrap":
+		f, w = c.flags.Export.Bwrap.targetFlags, c.flags.Export.Bwrap.targetWords
+	case "export systemd-run":
+		f, w = c.flags.Export.Systemd.targetFlags, c.flags.Export.Systemd.targetWords
 	case "export oci":
 		f, w = c.flags.Export.OCI.targetFlags, c.flags.Export.OCI.targetWords
 	default:
@@ -294,7 +298,13 @@ func (c *commandLine) perform() int {
 	case "import sandboxa":
 		return c.flags.Import.Sandboxa.run()
 	case "export mkosi-sandbox":
-		return c.flags.Export.Mkosi.run(c.target, "mkosi-sandbox", toMkosi)
+		return c.flags.Export.Mkosi.run(c.target, toMkosi)
+	case "import bwrap":
+		return c.flags.Import.Bwrap.run(c.foreign)
+	case "export bwrap":
+		return c.flags.Export.Bwrap.run(c.target, toBwrap)
+	case "export systemd-run":
+		return c.flags.Export.Systemd.run(c.target)
 	case "export oci":
 		return c.flags.Export.OCI.run(c.target)
 	case "help":

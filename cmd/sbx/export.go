@@ -3,16 +3,24 @@ package main
 // The verb export: a sandbox in the words of another program.
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
+	"sbx/engine/argv/bwrap"
 	"sbx/engine/argv/oci"
+	"sbx/engine/argv/systemd"
 	"sbx/engine/plan"
 )
 
 // exportCmd is the verb's grammar.
 type exportCmd struct {
-	Mkosi exportMkosi `cmd:"" name:"mkosi-sandbox" help:"The command line of mkosi-sandbox(1)."`
-	OCI   exportOCI   `cmd:"" name:"oci" help:"A bundle for container runtimes, such as crun and runc."`
+	Bwrap   exportBwrap   `cmd:"" name:"bwrap" help:"The command line of bubblewrap."`
+	Mkosi   exportMkosi   `cmd:"" name:"mkosi-sandbox" help:"The command line of mkosi-sandbox(1)."`
+	OCI     exportOCI     `cmd:"" name:"oci" help:"A bundle for container runtimes, such as crun and runc."`
+	Systemd exportSystemd `cmd:"" name:"systemd-run" help:"The command line of systemd-run(1), with the properties of a service."`
 }
 
 func (*exportCmd) Help() string {
@@ -25,15 +33,11 @@ type lossFlags struct {
 	Partial bool `help:"Leave out what cannot be said, with a warning for each."`
 }
 
-// lost tells the user what an export or import loses, and reports whether it can
-// be. What has a position was asked for.
+// lost tells the user what an export or import loses, and reports whether it can be.
 func (f *lossFlags) lost(sources map[string][]byte, ds plan.Diagnostics) bool {
 	ok := true
 	for i := range ds {
 		d := &ds[i]
-		if d.At.Pos != (plan.Pos{}) {
-			d.Severity = plan.Error
-		}
 		if f.Partial {
 			d.Severity = plan.Warning
 		}
@@ -60,41 +64,87 @@ func (*argvFlags) Help() string {
 	return `Prints a command line for a shell. The script is evaluated on this host, and the plan is not checked against it.`
 }
 
+// foreignLine is a command line of another program.
+type foreignLine struct {
+	argv   []string // the program's name first
+	inputs []bwrap.Input
+}
+
 // run prints the command line that convert makes of a plan.
-func (c *argvFlags) run(t target, program string, convert func(*plan.Plan) ([]string, plan.Diagnostics)) int {
+func (c *argvFlags) run(t target, convert func(*plan.Plan) (foreignLine, plan.Diagnostics)) int {
 	p, ok := t.evaluate()
 	if !ok {
 		return exitSetup
 	}
-	args, lost := convert(p)
-	lost.Sort()
-	if !c.lost(t.sources, lost) {
-		return exitSetup
-	}
-	words := append([]string{program}, args...)
-	if !c.JSON {
-		return out(shellLines(words))
-	}
-	list := make([]plan.Str, len(words))
-	for i, w := range words {
-		list[i] = plan.Str(w)
-	}
-	return outJSON(list)
+	links(p)
+	line, lost := convert(p)
+	return c.print(t.sources, line, lost)
 }
 
-// shellLines returns a command line as a shell takes it: one line, or one for each
-// option, the command in the last one.
-func shellLines(words []string) string {
+// links turns binds of symlinks themselves, which other programs do not have, into
+// what they come to on this host.
+func links(p *plan.Plan) {
+	kept := p.Ops[:0]
+	for _, o := range p.Ops {
+		if o.Kind == plan.Bind && o.NoFollow && !o.Inside && o.SrcFD == nil {
+			st, err := os.Lstat(string(o.Src))
+			switch {
+			case err == nil && st.Mode()&os.ModeSymlink != 0:
+				if target, err := os.Readlink(string(o.Src)); err == nil {
+					o = plan.Op{Kind: plan.Symlink, Dst: o.Dst, Target: plan.Str(target), Create: o.Create, ParentMode: o.ParentMode, At: o.At}
+				}
+			case err == nil:
+				o.NoFollow = false
+			case o.Optional && errors.Is(err, fs.ErrNotExist):
+				continue
+			}
+		}
+		kept = append(kept, o)
+	}
+	p.Ops = kept
+}
+
+// print prints a command line where no more is lost than may be.
+func (c *argvFlags) print(sources map[string][]byte, line foreignLine, lost plan.Diagnostics) int {
+	lost.Sort()
+	if !c.lost(sources, lost) {
+		return exitSetup
+	}
+	if !c.JSON {
+		return out(line.shell())
+	}
+	type input struct {
+		FD   int      `json:"fd"`
+		Data plan.Str `json:"data"`
+	}
+	v := struct {
+		Argv   []plan.Str `json:"argv"`
+		Inputs []input    `json:"inputs,omitempty"`
+	}{Argv: make([]plan.Str, len(line.argv))}
+	for i, w := range line.argv {
+		v.Argv[i] = plan.Str(w)
+	}
+	for _, in := range line.inputs {
+		v.Inputs = append(v.Inputs, input{in.FD, plan.Str(in.Data)})
+	}
+	return outJSON(v)
+}
+
+// shell returns the command line as bash takes it: one line, or one for each
+// option, the command in the last one. What is read from file descriptors comes
+// from redirections.
+func (l *foreignLine) shell() string {
 	var b strings.Builder
 	total := 0
-	for _, w := range words {
+	for _, w := range l.argv {
 		total += length(word(w)) + 1
 	}
+	long := total > 100 || len(l.inputs) > 0
 	command := false
-	for i, w := range words {
+	for i, w := range l.argv {
 		switch {
 		case i == 0:
-		case total > 100 && !command && strings.HasPrefix(w, "-"):
+		case long && !command && strings.HasPrefix(w, "-"):
 			b.WriteString(" \\\n  ")
 		default:
 			b.WriteByte(' ')
@@ -102,13 +152,69 @@ func shellLines(words []string) string {
 		command = command || w == "--"
 		b.WriteString(word(w))
 	}
+	for _, in := range l.inputs {
+		fmt.Fprintf(&b, " \\\n  %d< <(printf %s)", in.FD, printfArg(in.Data))
+	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// printfArg returns the arguments with which printf(1) writes data.
+func printfArg(data []byte) string {
+	s := string(data)
+	if strings.IndexByte(s, 0) < 0 {
+		return "%s " + word(s)
+	}
+	var b strings.Builder // bash has no NUL in its words
+	b.WriteByte('\'')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '%':
+			b.WriteString("%%")
+		case c < ' ' || c >= 0x7f || c == '\'' || c == '\\':
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('\'')
+	return b.String()
+}
+
+// exportBwrap is the grammar of export bwrap.
+type exportBwrap struct {
+	argvFlags `embed:""`
 }
 
 // exportMkosi is the grammar of export mkosi-sandbox.
 type exportMkosi struct {
 	argvFlags `embed:""`
+}
+
+// exportSystemd is the grammar of export systemd-run.
+type exportSystemd struct {
+	argvFlags `embed:""`
+}
+
+func (*exportSystemd) Help() string {
+	return `Prints a command line for a shell. The service is the caller's own: of the system's manager for root, else of the user's. ` +
+		`It must find on the manager's host what the script finds on this one. What needs a recent systemd is named.`
+}
+
+func (c *exportSystemd) run(t target) int {
+	p, l, f, ok := t.load()
+	if !ok {
+		return exitSetup
+	}
+	s, lost := systemd.Convert(p, l, f)
+	seen := map[string]bool{}
+	for _, q := range s.Properties {
+		if n := systemd.Since(q); n > 252 && !seen[q.Name] {
+			seen[q.Name] = true
+			lost = append(lost, plan.Diagnostic{Severity: plan.Warning, Msg: fmt.Sprintf("the property %s=%s needs systemd %d", q.Name, q.Value, n)})
+		}
+	}
+	return c.print(t.sources, foreignLine{argv: s.Words()}, lost)
 }
 
 // exportOCI is the grammar of export oci.

@@ -3,9 +3,13 @@ package main
 // The verb import: the command line of another program as a script.
 
 import (
+	"errors"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 
+	"sbx/engine/argv/bwrap"
 	"sbx/engine/argv/mkosi"
 	"sbx/engine/plan"
 	"sbx/starlark/script"
@@ -14,6 +18,7 @@ import (
 // importCmd is the verb's grammar. The words of the other program are cut off
 // before kong sees them.
 type importCmd struct {
+	Bwrap    importBwrap    `cmd:"" name:"bwrap" help:"The command line of bubblewrap."`
 	Mkosi    importMkosi    `cmd:"" name:"mkosi-sandbox" help:"The command line of mkosi-sandbox(1)."`
 	Sandboxa importSandboxa `cmd:"" name:"sandboxa" help:"A configuration file of sandboxa, for sbx run."`
 }
@@ -22,6 +27,85 @@ func (*importCmd) Help() string {
 	return `Prints a script that makes the same sandbox: sbx import bwrap -- ARGS… | sbx exec -
 
 What stands after "--" are the words of the other program, without its own name.`
+}
+
+// importBwrap is the grammar of import bwrap.
+type importBwrap struct {
+	lossFlags `embed:""`
+}
+
+func (*importBwrap) Help() string {
+	return `File descriptors that bwrap would read, such as that of --args, are read now; those that it passes on or binds keep their numbers.`
+}
+
+func (c *importBwrap) run(args []string) int {
+	cwd, err := os.Getwd()
+	if err != nil {
+		complain(err)
+		return exitSetup
+	}
+	line, err := bwrap.Parse(args, bwrap.Options{Dir: cwd, Read: readDescriptor})
+	if err == nil {
+		err = line.Check(uint32(os.Getuid()), uint32(os.Getgid()))
+	}
+	sources := map[string][]byte{bwrap.File: wordLines(line.Words)}
+	var ds plan.Diagnostics
+	for _, w := range line.Warnings {
+		ds = append(ds, plan.Diagnostic{Severity: plan.Warning, Msg: w})
+	}
+	at := func(word int) (o plan.Origin) {
+		if word > 0 {
+			o.Pos = plan.Pos{File: bwrap.File, Line: int32(word), Col: 1}
+		}
+		return o
+	}
+	var e *bwrap.Error
+	switch {
+	case errors.As(err, &e) && e.Usage:
+		ds = append(ds, plan.Diagnostic{Msg: "the command line names no command", Hint: "it stands at the end: sbx import bwrap -- --ro-bind / / ls"})
+	case e != nil:
+		ds = append(ds, plan.Diagnostic{At: at(e.Word), Msg: e.Msg})
+	case err != nil:
+		ds = append(ds, plan.Diagnostic{Msg: err.Error()})
+	case line.Help || line.Version:
+		ds = append(ds, plan.Diagnostic{Msg: "the command line makes no sandbox"})
+	case line.ExecLabel != "" || line.FileLabel != "":
+		ds = append(ds, plan.Diagnostic{Msg: "labels of SELinux cannot be said"})
+	}
+	if report(sources, ds...); ds.HasErrors() {
+		return exitSetup
+	}
+	return c.print("bwrap", args, line.Plan, sources)
+}
+
+// readDescriptor reads all of an inherited file descriptor, and closes it.
+func readDescriptor(fd int) ([]byte, error) {
+	f := os.NewFile(uintptr(fd), "file descriptor")
+	if f == nil {
+		return nil, syscall.EBADF
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPlan))
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return b, err
+}
+
+// wordLines is a source for diagnostics whose lines are words.
+func wordLines(words []string) []byte {
+	var b strings.Builder
+	for _, w := range words {
+		b.WriteString(word(w) + "\n")
+	}
+	return []byte(b.String())
+}
+
+// toBwrap returns the command line of a plan for bubblewrap.
+func toBwrap(p *plan.Plan) (foreignLine, plan.Diagnostics) {
+	argv, inputs, lost := bwrap.Print(p)
+	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, lost
 }
 
 // importMkosi is the grammar of import mkosi-sandbox.
@@ -55,13 +139,19 @@ func fromMkosi(p *plan.Plan) {
 }
 
 // toMkosi returns the command line of a plan for mkosi-sandbox, which does what
-// fromMkosi adds without being told.
-func toMkosi(p *plan.Plan) ([]string, plan.Diagnostics) {
+// fromMkosi adds without being told. What has a position was asked for.
+func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	q := *p
 	if p.SuppressChown || p.SuppressSync {
 		q.NoNewPrivs = false
 	}
-	return mkosi.Print(&q)
+	argv, lost := mkosi.Print(&q)
+	for i := range lost {
+		if lost[i].At.Pos != (plan.Pos{}) {
+			lost[i].Severity = plan.Error
+		}
+	}
+	return foreignLine{argv: append([]string{"mkosi-sandbox"}, argv...)}, lost
 }
 
 // print prints the script of a plan.
