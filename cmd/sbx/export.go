@@ -153,7 +153,7 @@ func (l *foreignLine) shell() string {
 		b.WriteString(word(w))
 	}
 	for _, in := range l.inputs {
-		fmt.Fprintf(&b, " \\\n  %d< <(printf %s)", in.FD, printfArg(in.Data))
+		b.WriteString(fmt.Sprintf(" \\\n  %d< <(printf %s)", in.FD, printfArg(in.Data)))
 	}
 	b.WriteByte('\n')
 	return b.String()
@@ -172,7 +172,7 @@ func printfArg(data []byte) string {
 		case c == '%':
 			b.WriteString("%%")
 		case c < ' ' || c >= 0x7f || c == '\'' || c == '\\':
-			fmt.Fprintf(&b, `\%03o`, c)
+			b.WriteString(fmt.Sprintf(`\%03o`, c))
 		default:
 			b.WriteByte(c)
 		}
