@@ -103,7 +103,7 @@ func (p *pair) try(t *testing.T, n int, generate func(r *random) ([]option, *lin
 		s := newSite(t, w)
 		bad := 0
 		for i := range n {
-			options, l := generate(&random{rand.New(rand.NewPCG(seed, uint64(i))), 20})
+			options, l := generate(&random{rand.New(rand.NewPCG(seed, uint64(i)<<32|uint64(w.uid))), 20})
 			options = slices.DeleteFunc(options, func(o option) bool {
 				l := line{args: o.words, fds: o.fds}
 				return p.unknown(&l) != ""
