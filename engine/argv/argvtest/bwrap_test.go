@@ -3,13 +3,44 @@
 package argvtest
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // bwrapDeliberate is what cmd/bwrap does otherwise on purpose; its package comment
 // gives the reasons.
-var bwrapDeliberate []deliberate
+var bwrapDeliberate = []deliberate{
+	{"mounts have a root of their own, not one of the set-up; their mode and source are told otherwise", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "mount ") && safer(d)
+	}},
+	{"what fails leaves nothing on the host", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "host ") && b.theirs[""] == "" && b.ours[""] == "" && d.ours == ""
+	}},
+	{"one user namespace where the original needs two for devpts", func(b *both, d difference) bool {
+		return b.has("--dev") && strings.HasPrefix(d.key, "namespace owner ") && d.ours == "own" && (d.theirs == "EPERM" || d.theirs == "other")
+	}},
+	{"index, metacopy and xino of overlays are off", func(b *both, d difference) bool {
+		plain := func(s string) string {
+			return strings.NewReplacer("index=off,", "", "metacopy=off,", "", "xino=off,", "", "source=overlay", "source=none").Replace(s)
+		}
+		return strings.HasPrefix(d.key, "mount ") && strings.HasPrefix(d.ours, "overlay ") && plain(d.theirs) == plain(d.ours)
+	}},
+	{"the bounding set goes with the capabilities", func(b *both, d difference) bool {
+		return d.key == "capabilities bounding" && b.who.root() && b.has("--cap-add", "--cap-drop") && d.ours == strings.TrimSuffix(b.ours["capabilities permitted"], " ok")
+	}},
+	{"descriptors of namespaces are not passed on", func(b *both, d difference) bool {
+		n, ok := strings.CutPrefix(d.key, "fd ")
+		fd, err := strconv.Atoi(n)
+		return ok && err == nil && d.ours == "" && strings.HasSuffix(b.fds[fd], "ns:")
+	}},
+	{"a caller with capabilities that is not root is served", func(b *both, d difference) bool {
+		return b.theyFail("Unexpected capabilities but not setuid")
+	}},
+	{"of what the caller ignores or blocks, some is not in the command", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "signals ") && runtimeSignals(b)
+	}},
+}
 
 func TestBwrap(t *testing.T) {
 	t.Parallel()

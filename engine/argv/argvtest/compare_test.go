@@ -71,8 +71,10 @@ func (b *both) theyFail(texts ...string) bool {
 		slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(b.theirs[noteKey], s) })
 }
 
-// has tells whether a word is among those of the line.
-func (b *both) has(word string) bool { return slices.Contains(b.args, word) }
+// has tells whether one of the words is among those of the line.
+func (b *both) has(words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(b.args, w) })
+}
 
 // deliberate is a difference that is kept on purpose: it is in the package comment
 // of the front end, with the reason.
