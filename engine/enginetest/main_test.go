@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sbx/engine/session"
 )
 
 var (
@@ -25,6 +27,9 @@ var (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "probe:") {
 		os.Exit(probe(strings.TrimPrefix(os.Args[1], "probe:"), os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == session.Verb {
+		os.Exit(session.Serve())
 	}
 	code, err := setUp(m)
 	if err != nil {

@@ -75,6 +75,17 @@ func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
 	return tt
 }
 
+// hangUp has the terminal go away. The read that waits on it keeps it for one more
+// line of output, which output has to bring.
+func (tt *terminal) hangUp(output func()) {
+	tt.t.Helper()
+	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	must(tt.t, err)
+	must(tt.t, unix.Dup3(null, int(tt.master.Fd()), unix.O_CLOEXEC))
+	must(tt.t, unix.Close(null))
+	output()
+}
+
 func (tt *terminal) read() {
 	var b [4096]byte
 	for {

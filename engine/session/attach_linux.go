@@ -4,8 +4,10 @@ package session
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -60,8 +62,20 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 	done := make(chan Outcome, 1)
 	failed := make(chan error, 1)
 	receive := func() {
-		if err := k.show(c.pending); err != nil {
+		shown := func(b []byte) bool {
+			err := k.show(b)
+			if err == nil {
+				return true
+			}
+			if !k.tty {
+				// Nobody reads what the command prints. Where that is no terminal that
+				// went away, it is for the command to know.
+				c.signal(unix.SIGHUP)
+			}
 			failed <- err
+			return false
+		}
+		if !shown(c.pending) {
 			return
 		}
 		for {
@@ -74,10 +88,7 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 				done <- Outcome{Status: unix.WaitStatus(binary.LittleEndian.Uint32(data))}
 				return
 			case kind == frameOutput:
-				if err := k.show(data); err != nil {
-					// Nobody reads what the command prints; to it that is a terminal which is gone.
-					c.signal(unix.SIGHUP)
-					failed <- err
+				if !shown(data) {
 					return
 				}
 			}
@@ -155,7 +166,7 @@ func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome
 			case sig == unix.SIGTSTP:
 				f.pause()
 				k.restore()
-				unix.Kill(os.Getpid(), unix.SIGSTOP)
+				stop()
 				if err := k.grab(); err != nil {
 					return Outcome{Detached: true}, err
 				}
@@ -170,9 +181,20 @@ func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome
 		case o := <-done:
 			return o, nil
 		case err := <-failed:
+			if k.tty && errors.Is(err, unix.EIO) { // SIGHUP is on its way, too
+				return Outcome{Detached: true, HungUp: true}, nil
+			}
 			return Outcome{}, err
 		}
 	}
+}
+
+// stop stops this process. It returns when that is continued, which the stop of
+// the whole process would not wait for.
+func stop() {
+	runtime.LockOSThread()
+	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
+	runtime.UnlockOSThread()
 }
 
 // read reads what is typed, and closes the channel at the end.

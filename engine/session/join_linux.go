@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 
 // Enter runs a command in a running sandbox, with the confinement of the
 // sandbox's own command: its namespaces, capabilities, filters, limits, working
-// directory and environment, but TERM and COLORTERM of the caller. Without a command
+// directory and environment, but for TERM and COLORTERM of the caller. Without a command
 // it is $SHELL, or else bash. With pty the command has a terminal of its own in the
 // sandbox, which ends with the caller's; else it has the caller's standard files.
 //
@@ -40,7 +41,8 @@ func Enter(id string, command []string, pty bool) (Outcome, error) {
 		p.Command = append(p.Command, plan.Str(arg))
 	}
 	for _, name := range []string{"TERM", "COLORTERM"} {
-		if v, ok := os.LookupEnv(name); ok {
+		there := slices.ContainsFunc(p.Env, func(e plan.EnvOp) bool { return string(e.Name) == name })
+		if v, ok := os.LookupEnv(name); ok && (there || pty) {
 			p.Env = append(p.Env, plan.EnvOp{Kind: plan.SetEnv, Name: plan.Str(name), Value: plan.Str(v)})
 		}
 	}

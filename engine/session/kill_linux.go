@@ -32,11 +32,12 @@ func End(id string, grace time.Duration) error {
 		return err
 	}
 	defer k.close()
-	if err := k.signal(unix.SIGTERM, unix.SIGHUP, unix.SIGCONT); err == nil && k.gone(grace) {
-		return nil
-	}
-	if err := k.signal(unix.SIGKILL); err == nil && k.gone(grace) {
-		return nil
+	if err := k.signal(unix.SIGTERM, unix.SIGHUP, unix.SIGCONT); err == nil {
+		if k.gone(grace) || k.signal(unix.SIGKILL) == nil && k.gone(answerTime) {
+			return nil
+		}
+	} else if stale(k.dir) {
+		return nil // it has ended meanwhile
 	}
 	// Whoever looks after it does not answer. Its guard ends the sandbox with it.
 	if k.server < 0 {
@@ -45,7 +46,7 @@ func End(id string, grace time.Duration) error {
 	if err := unix.PidfdSendSignal(k.server, unix.SIGKILL, nil, 0); err != nil {
 		return os.NewSyscallError("pidfd_send_signal", err)
 	}
-	if !k.gone(max(grace, 5*time.Second)) {
+	if !k.gone(answerTime) {
 		return fmt.Errorf("sandbox %q does not end", k.info.ID)
 	}
 	return nil
@@ -84,7 +85,7 @@ func (k *killer) close() {
 }
 
 // answerTime is how long a server may take to do what is asked of it.
-const answerTime = 5 * time.Second
+const answerTime = 4 * time.Second
 
 // signal sends signals to the command.
 func (k *killer) signal(sigs ...unix.Signal) error {

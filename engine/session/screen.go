@@ -279,15 +279,13 @@ func (m *modes) sorted() []int {
 
 // history keeps the last of what was printed.
 type history struct {
-	buf   []byte
-	cut   bool // the beginning is gone
-	total int  // bytes that ever were
+	buf []byte
+	cut bool // the beginning is gone
 }
 
 const historySize = 64 << 10
 
 func (h *history) add(b []byte) {
-	h.total += len(b)
 	if len(b) > historySize {
 		b, h.cut, h.buf = b[len(b)-historySize:], true, h.buf[:0]
 	}

