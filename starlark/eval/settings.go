@@ -151,7 +151,7 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 			}
 			lists[i] = append(lists[i], name)
 		}
-		slices.Sort(lists[i])
+		slices.SortFunc(lists[i], func(a, b string) int { return plan.CapNumber(a) - plan.CapNumber(b) })
 		lists[i] = slices.Compact(lists[i])
 	}
 	set := string(c.str(0))

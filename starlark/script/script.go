@@ -462,9 +462,9 @@ func (pr *printer) settings(p *plan.Plan) {
 	host := plan.Take(&rest.Hostname)
 	uts := plan.Take(&rest.Unshare.UTS)
 	ns.flag("uts", uts && host == "") // hostname has it as well
-	pr.try(ns, "cgroup", &rest.Unshare.Cgroup, &rest.Unshare.CgroupTry)
+	try(ns, "cgroup", &rest.Unshare.Cgroup, &rest.Unshare.CgroupTry)
 	ns.flag("time", plan.Take(&rest.Unshare.Time))
-	pr.try(ns, "user", &rest.Unshare.User, &rest.Unshare.UserTry)
+	try(ns, "user", &rest.Unshare.User, &rest.Unshare.UserTry)
 	if len(ns.args) > 0 {
 		pr.call(ns)
 	}
@@ -583,11 +583,9 @@ func (pr *printer) descriptors(c *call, list ...descriptor) {
 }
 
 // try adds an argument for a namespace that may be wanted where there is one.
-func (pr *printer) try(c *call, name string, on, try *bool) {
+func try(c *call, name string, on, try *bool) {
 	switch {
-	case *on && *try:
-		pr.fault(plan.Origin{}, "unshare", "no script can say that %s is a must and tried only", name)
-	case *on:
+	case *on: // and no use in trying
 		c.keyword(name, "True")
 	case *try:
 		c.keyword(name, `"try"`)
@@ -655,7 +653,7 @@ func (pr *printer) capNames(list []string, at plan.Origin) []plan.Str {
 		}
 		names = append(names, plan.Str(n))
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b plan.Str) int { return plan.CapNumber(string(a)) - plan.CapNumber(string(b)) })
 	return slices.Compact(names)
 }
 
