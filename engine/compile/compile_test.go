@@ -363,12 +363,12 @@ func many(n int) *plan.Plan {
 // TestGrowth compiles the largest plan that there may be.
 func TestGrowth(t *testing.T) {
 	f := goldenHost()
-	start := time.Now()
+	small := compiled(t, many(1000), f, compile.Options{})
 	prog := compiled(t, many(plan.MaxOps-100), f, compile.Options{})
-	if d := time.Since(start); d > 10*time.Second {
-		t.Errorf("took %v", d)
-	} else {
-		t.Logf("%d instructions, %d kB, %v", len(prog.Insts), len(prog.Arena)>>10, d)
+	times := float64(plan.MaxOps-100) / 1000
+	if len(prog.Insts) > int(times*float64(len(small.Insts))) || len(prog.Arena) > int(1.5*times*float64(len(small.Arena))) {
+		t.Errorf("%d operations: %d instructions and %d bytes; 1000: %d and %d",
+			plan.MaxOps-100, len(prog.Insts), len(prog.Arena), len(small.Insts), len(small.Arena))
 	}
 }
 
