@@ -31,22 +31,6 @@ func settle(p *plan.Plan, f *host.Facts, c circumstances) {
 			op.Mode = plan.ModePtr(plan.Mode(0o666 &^ c.umask))
 		}
 	}
-
-	// The working directory may be another, and these stay all the same.
-	for _, name := range []string{"PWD", "OLDPWD"} {
-		if v, ok := lookup(f.Env, name); ok {
-			p.Env = append([]plan.EnvOp{{Kind: plan.SetEnv, Name: plan.Str(name), Value: plan.Str(v)}}, p.Env...)
-		}
-	}
-}
-
-func lookup(env []string, name string) (string, bool) {
-	for _, kv := range env {
-		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
-			return v, true
-		}
-	}
-	return "", false
 }
 
 // singleUser reports whether a uid_map, user_namespaces(7), maps one uid only.

@@ -59,6 +59,7 @@ func New() *plan.Plan {
 	p.Order = plan.OrderGiven
 	p.Propagation = plan.PropagationShared
 	p.Caps.Set = "build"
+	p.PWD = plan.PWDKeep
 	p.NoNewPrivs = false
 	p.DieWithParent = false
 	p.KeepFDs = true

@@ -252,7 +252,7 @@ func TestPrintRandom(t *testing.T) {
 		}
 		return p
 	}
-	for range 2000 {
+	for range 500 {
 		var args []string
 		for range rnd.IntN(12) {
 			switch rnd.IntN(9) {
@@ -273,5 +273,78 @@ func TestPrintRandom(t *testing.T) {
 		}
 		args = append(args, [][]string{{}, {"--"}, {"sh"}, {"--", "-x", "--dir"}}[rnd.IntN(4)]...)
 		roundTrip(t, args, "/")
+	}
+}
+
+// TestPrintCannot has everything named that there is no option for.
+func TestPrintCannot(t *testing.T) {
+	at := func(n int32) plan.Origin { return plan.Origin{Pos: plan.Pos{File: "x.star", Line: n, Col: 1}} }
+	p := plan.New()
+	p.Ops = []plan.Op{
+		{Kind: plan.Mask, Dst: "/m", At: at(1)},
+		{Kind: plan.Tmpfs, Dst: "/t", Size: 5, Mode: plan.ModePtr(0o700), At: at(2)},
+		{Kind: plan.Bind, Src: "/a", Dst: "/b", At: at(3)},
+		{Kind: plan.Bind, SrcFD: plan.IntPtr(5), Dst: "/c", At: at(4)},
+		{Kind: plan.Bind, Src: "/a", Dst: "/d", Optional: true, NoFollow: true, At: at(5)},
+		{Kind: plan.Proc, Dst: "/proc", At: at(6)},
+		{Kind: plan.Dev, Dst: "/dev", Bare: true, At: at(7)},
+		{Kind: plan.Tmpfs, Dst: "/b", At: at(8)}, // instead of the bind
+		{Kind: plan.Write, Dst: "/w", Data: "a\x00", At: at(9)},
+		{Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l"}, Upper: "/u", At: at(10)},
+	}
+	p.Env = []plan.EnvOp{{Kind: plan.ClearEnv, At: at(11)}, {Kind: plan.UnsetEnv, Name: "A"}, {Kind: plan.SetEnv, Name: "A", Value: "1"}}
+	p.Unshare.Net, p.Unshare.UTS, p.Hostname = true, true, "box"
+	p.SetWhere("hostname", at(12))
+	p.Rlimits = []plan.Rlimit{{Name: "RLIMIT_CPU", At: at(13)}}
+	p.NoUserNS = true
+	argv, lost := Print(p)
+	wantArgv := "--unshare-net --tmpfs /b --dev /dev --overlay-lowerdir /l --overlay-upperdir /u --overlay /o --bind /proc /proc --tmpfs /t --setenv A 1"
+	if got := strings.Join(argv, " "); got != wantArgv {
+		t.Errorf("got %s\nwant %s", got, wantArgv)
+	}
+	var got []string
+	for _, d := range lost {
+		if d.Severity != plan.Warning {
+			t.Errorf("%v is no warning", d)
+		}
+		got = append(got, fmt.Sprintf("%d %s: %s", d.At.Pos.Line, d.Op, d.Msg))
+	}
+	want := `0 : set-id programs and devices work in what is mounted, as far as the kernel lets them
+0 : what is missing in a writable bind is made on the host, and in a read-only one it is a fault
+0 capabilities: the command keeps those that builds need
+0 die_with_parent: what the command leaves running lives on
+12 hostname: the name of the host is the caller's
+0 keep_fds: the command has all inherited file descriptors
+0 no_new_privs: set-id programs keep their effect, but under a filter
+0 no_userns: there is no option for it
+0 propagation: mounts on the host show in the sandbox, and those in it in namespaces made from it
+0 pwd: the variable PWD stays as it is
+13 rlimits: there is no option for it
+0 terminal_input: the command may type into the caller's terminal
+0 unshare: the only new namespaces are mount, and if so net and ipc, and user where it takes one
+4 bind: "/c": the source has to have a path
+5 bind: "/d": there is no option --bind-try-nofollow
+7 dev: "/dev": there is no option for bare
+1 mask: "/m": there is no option for it
+10 overlay: the work directory of "/o" must be named
+2 tmpfs: the mode of "/t" is 0755
+2 tmpfs: the size of "/t" has no limit of its own
+9 write: the data of "/w" is no word of a command line
+11 clearenv: the environment is the caller's
+0 command: without a command it is bash, and never $SHELL`
+	if s := strings.Join(got, "\n"); s != want {
+		t.Errorf("got:\n%s\nwant:\n%s", s, want)
+	}
+
+	// In an order that the options cannot have.
+	q := New()
+	q.Command = []plan.Str{"true"}
+	q.Ops = []plan.Op{*complete(plan.Op{Kind: plan.Bind, Src: "/a", Dst: "/x/y"}, at(1)), *complete(plan.Op{Kind: plan.Tmpfs, Dst: "/x"}, at(2)),
+		*complete(plan.Op{Kind: plan.Bind, Src: "/b", Dst: "/z"}, at(3)), *complete(plan.Op{Kind: plan.Tmpfs, Dst: "/z/c"}, at(4)),
+		*complete(plan.Op{Kind: plan.Bind, Src: "/b/c/d", Dst: "/z/c/d"}, at(5))}
+	_, lost = Print(q)
+	if s := lost.Error(); s != `x.star:2:1: warning: tmpfs: "/x" comes before the bind at "/x/y", whatever the order of the options
+x.star:5:1: warning: bind: "/z/c/d" is a part of another bind, and is not mounted once more` {
+		t.Error(s)
 	}
 }

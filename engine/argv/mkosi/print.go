@@ -3,7 +3,9 @@ package mkosi
 // Print: a plan as a command line.
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -72,6 +74,7 @@ func (w *writer) settings() {
 		w.put("--chdir", string(p.Dir))
 	}
 
+	// What holds for all operations alike is said once.
 	plain, made := false, p.Order != plan.OrderGiven
 	for i := range p.Ops {
 		o := &p.Ops[i]
@@ -81,37 +84,112 @@ func (w *writer) settings() {
 		}
 		made = made || !o.Create
 	}
-	// What there is no option for. The key is that of Where.
-	for _, s := range []struct {
+	for _, v := range []struct {
 		is  bool
-		key string
 		msg string
 	}{
-		{p.Identity.UID != nil || p.Identity.GID != nil, "map_user", "the command is the caller or root"},
-		{p.Caps.Set != "build" && !(p.Caps.Set == "" && p.Identity.Root), "capabilities", "the command keeps those that builds need"},
-		{p.NoNewPrivs, "no_new_privs", "set-id programs keep their effect, but under a filter"},
-		{p.Unshare.PID, "unshare.pid", "there is no pid namespace"},
-		{p.Unshare.UTS, "unshare.uts", "there is no uts namespace"},
-		{p.Unshare.Cgroup, "unshare.cgroup", "there is no cgroup namespace"},
-		{p.Unshare.Time, "unshare.time", "there is no time namespace"},
-		{p.Hostname != "", "hostname", "the name of the host is the caller's"},
-		{p.Umask != nil, "umask", "the umask is the caller's"},
-		{p.NewSession, "new_session", "the session is the caller's"},
-		{p.DieWithParent, "die_with_parent", "what the command leaves running lives on"},
-		{!p.KeepFDs, "pass_fd", "the command has all inherited file descriptors"},
-		{!p.TerminalInput, "", "the command may type into the caller's terminal"},
-		{p.Propagation != plan.PropagationShared, "", "mounts on the host show in the sandbox, and those in it in namespaces made from it"},
-		{plain, "", "set-id programs and devices work in what is mounted, as far as the kernel lets them"},
-		{made, "", "what is missing in a writable bind is made on the host, and in a read-only one it is a fault"},
+		{plain, "set-id programs and devices work in what is mounted, as far as the kernel lets them"},
+		{made, "what is missing in a writable bind is made on the host, and in a read-only one it is a fault"},
 	} {
-		if s.is {
-			name, _, _ := strings.Cut(s.key, ".")
-			w.cannot(p.Where[s.key], name, "%s", s.msg)
+		if v.is {
+			w.cannot(plan.Origin{}, "", "%s", v.msg)
 		}
 	}
-	for i := range p.Rlimits {
-		w.cannot(p.Rlimits[i].At, "rlimit", "%s stays as it is", p.Rlimits[i].Name)
+	w.unsaid()
+}
+
+// always says, for a setting by its name in JSON, what holds whatever a plan says.
+func always(key string) string {
+	switch key {
+	case "identity":
+		return "the command is the caller or root"
+	case "capabilities":
+		return "the command keeps those that builds need"
+	case "no_new_privs":
+		return "set-id programs keep their effect, but under a filter"
+	case "unshare":
+		return "the only new namespaces are mount, and if so net and ipc, and user where it takes one"
+	case "hostname":
+		return "the name of the host is the caller's"
+	case "umask":
+		return "the umask is the caller's"
+	case "new_session":
+		return "the session is the caller's"
+	case "die_with_parent":
+		return "what the command leaves running lives on"
+	case "keep_fds":
+		return "the command has all inherited file descriptors"
+	case "terminal_input":
+		return "the command may type into the caller's terminal"
+	case "propagation":
+		return "mounts on the host show in the sandbox, and those in it in namespaces made from it"
+	case "pwd":
+		return "the variable PWD stays as it is"
+	case "argv0":
+		return "the command's name for itself is its name"
 	}
+	return "there is no option for it"
+}
+
+// unsaid names the settings that there are no options for.
+func (w *writer) unsaid() {
+	p := *w.plan
+	q := New() // with what there are options for
+	q.Identity = plan.Identity{Root: p.Identity.Root, Foreign: p.Identity.Foreign, Delegate: p.Identity.Delegate}
+	q.SuppressChown, q.SuppressSync = p.SuppressChown, p.SuppressSync
+	q.Unshare = plan.Namespaces{Net: p.Unshare.Net, IPC: p.Unshare.IPC}
+	q.PackFDs, q.CloseFDs, q.Suspend, q.Dir, q.SameDir = p.PackFDs, p.CloseFDs, p.Suspend, p.Dir, p.SameDir
+	if p.Caps.Set == "" && p.Identity.Root {
+		p.Caps.Set = "build" // the same
+	}
+	// What says where things come from, is written elsewhere, or comes to nothing.
+	p.Ops, p.Env, p.Command, p.Order, p.Where, p.Params, p.Inputs = q.Ops, q.Env, q.Command, q.Order, nil, nil, nil
+	p.Init = q.Init
+	have, said := members(&p), members(q)
+	keys := have
+	for k, v := range said {
+		if have[k] == "" {
+			keys[k] = "null"
+		} else if have[k] == v {
+			delete(keys, k)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		w.cannot(w.where(k), k, "%s", always(k))
+	}
+}
+
+// where returns the position of a setting, or of the first part of it.
+func (w *writer) where(key string) plan.Origin {
+	for _, k := range slices.Sorted(maps.Keys(w.plan.Where)) {
+		if name, _, _ := strings.Cut(k, "."); name == key {
+			return w.plan.Where[k]
+		}
+	}
+	if key == "identity" {
+		return w.plan.Where["map_user"]
+	}
+	if key == "rlimits" {
+		return w.plan.Rlimits[0].At
+	}
+	return plan.Origin{}
+}
+
+// members returns the members of v's JSON object.
+func members(v any) map[string]string {
+	b, err := json.Marshal(v)
+	var m map[string]json.RawMessage
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	if err != nil {
+		panic("sbx bug: a plan does not marshal: " + err.Error())
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = string(v)
+	}
+	return out
 }
 
 // environment writes the variables. All are set before any is unset.
@@ -236,6 +314,23 @@ const maxWord = 128<<10 - 1
 
 // operation writes one operation, if there is an option for it.
 func (w *writer) operation(o *plan.Op) bool {
+	if !w.option(o) {
+		return false
+	}
+	rest := plan.Op{Bare: o.Bare, CreateSrc: o.CreateSrc, ParentMode: o.ParentMode, Content: o.Content, Follow: o.Follow}
+	if o.Kind == plan.Write && o.Content != plan.ContentMount {
+		rest.Content, rest.Follow = "", false
+	}
+	for _, k := range slices.Sorted(maps.Keys(members(&rest))) {
+		if k != "op" && k != "dst" {
+			w.cannot(o.At, string(o.Kind), "%q: there is no option for %s", o.Dst, k)
+		}
+	}
+	return true
+}
+
+// option writes the option for an operation.
+func (w *writer) option(o *plan.Op) bool {
 	cannot := func(format string, args ...any) bool {
 		w.cannot(o.At, string(o.Kind), format, args...)
 		return false
@@ -309,6 +404,10 @@ func (w *writer) bind(o *plan.Op) bool {
 	}
 	if n > 1 {
 		w.cannot(o.At, "bind", "%q: there is no option --%s", o.Dst, option)
+		return false
+	}
+	if o.SrcFD != nil {
+		w.cannot(o.At, "bind", "%q: the source has to have a path", o.Dst)
 		return false
 	}
 	src := string(o.Src)
