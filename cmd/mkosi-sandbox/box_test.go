@@ -26,9 +26,12 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if os.Args[0] == holderName {
+	switch os.Args[0] {
+	case holderName:
 		hold()
 		os.Exit(0)
+	case mapperName:
+		os.Exit(mapIDs(os.Args[1], os.Args[2]))
 	}
 	code, err := setUp(m)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"sbx/engine/plan"
 	"sbx/engine/run"
 	"sbx/engine/validate"
+	"sbx/engine/varlink"
 )
 
 const (
@@ -39,14 +40,16 @@ func start(args []string) int {
 	}
 	p := line.Plan
 	f := host.Live(p)
-	f.Cwd, f.TTY = cwd, terminal(p, f)
-	settle(p, f, here())
-	if done, err := foreign(p, f); err != nil {
-		report(args, err...)
+	entered, d := acquire(p, f, varlink.Systemd)
+	if d != nil {
+		report(args, *d)
 		return exitFailed
-	} else {
-		defer done()
 	}
+	if entered {
+		f = host.Live(p)
+	}
+	f.Cwd, f.TTY = cwd, terminal(f)
+	settle(p, f, here(entered))
 	l, ds := validate.Check(p, f)
 	report(args, ds...)
 	if ds.HasErrors() {
@@ -76,7 +79,7 @@ func start(args []string) int {
 
 // terminal returns the terminal that is to be the console: that of stderr, where
 // its name is its own here.
-func terminal(p *plan.Plan, f *host.Facts) string {
+func terminal(f *host.Facts) string {
 	if f.TTY == "" || !isTerminal(2) { // no --dev, or nothing that could be one
 		return ""
 	}
@@ -96,17 +99,15 @@ func unixReadlink(path string) (string, error) {
 
 // circumstances is what settle goes by beside the facts.
 type circumstances struct {
-	umask      uint32
-	singleUser bool // the user namespace has one uid
+	umask uint32
+	stuck bool // nobody but the caller is there to give files to
 }
 
-// here returns the circumstances of this process.
-func here() circumstances {
-	c := circumstances{umask: uint32(unix.Umask(0))}
+// here returns the circumstances of this process, which may have entered a user
+// namespace for the sandbox.
+func here(entered bool) circumstances {
+	c := circumstances{umask: uint32(unix.Umask(0)), stuck: entered || singleUser(readFile("/proc/self/uid_map"))}
 	unix.Umask(int(c.umask))
-	if b := readFile("/proc/self/uid_map"); len(b) > 0 {
-		c.singleUser = singleUser(b)
-	}
 	return c
 }
 

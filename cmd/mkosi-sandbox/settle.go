@@ -23,7 +23,7 @@ func settle(p *plan.Plan, f *host.Facts, c circumstances) {
 	p.Unshare.Net = net && (!privileged || f.Caps&(1<<unix.CAP_NET_ADMIN) != 0)
 
 	// Who can give files away does.
-	p.SuppressChown = p.SuppressChown && (!privileged || c.singleUser)
+	p.SuppressChown = p.SuppressChown && (!privileged || c.stuck)
 	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
 
 	for i := range p.Ops {

@@ -266,7 +266,7 @@ func (c *compiler) hideFDs() {
 		hidden = append(hidden, p.Hooks.Sync)
 	}
 	for i := range p.Ops {
-		hidden = append(hidden, p.Ops[i].SrcFD)
+		hidden = append(hidden, p.Ops[i].SrcFD, p.Ops[i].MountFD)
 	}
 	c.key("hooks", "file descriptor", "")
 	for _, fd := range hidden {

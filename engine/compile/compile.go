@@ -110,7 +110,7 @@ func (c *compiler) becomes() bool {
 
 // alone reports whether the plan needs no process but the command's.
 func (c *compiler) alone() bool {
-	return !c.plan.DieWithParent && !c.plan.Unshare.PID && !c.prog.Init && !c.prog.Copy && c.plan.Join == (plan.Join{})
+	return !c.plan.DieWithParent && !c.plan.Unshare.PID && !c.prog.Init && !c.prog.Copy && c.plan.Join.PID == nil
 }
 
 func (c *compiler) privileged() bool {
@@ -222,7 +222,7 @@ func (c *compiler) identity() {
 // ids returns the ids of the command, and the setting that they are from.
 func (c *compiler) ids() (uid, gid uint32, key string) {
 	uid, gid = c.facts.UID, c.facts.GID
-	if c.plan.Identity.Root {
+	if c.plan.Identity.Root && c.plan.Join.User2 == nil {
 		uid, gid, key = 0, 0, "become_root"
 	}
 	if v := c.plan.Identity.UID; v != nil {
@@ -317,6 +317,11 @@ func (c *compiler) userNS(proc program.Slot) {
 	if p.Join.User2 != nil {
 		c.key("join.user2", "joining the second user namespace", "")
 		c.add(program.Setns, program.Imm(*p.Join.User2), program.Imm(newUser))
+		if p.Identity.Root {
+			c.key("become_root", "becoming root", "")
+			c.add(program.Setgid, program.Imm(0))
+			c.add(program.Setuid, program.Imm(0))
+		}
 	}
 	if p.NoUserNS {
 		c.key("no_userns", "user namespaces", "")

@@ -71,6 +71,7 @@ const (
 	closeRangeCloexec = 4
 	fSetFD            = 2
 	fSetLK            = 6
+	fDupFDCloexec     = 1030
 	sigKill           = 9
 	sigStop           = 19
 

@@ -239,6 +239,10 @@ func (c *compiler) attach(s *layout.Step, fd program.Slot) (old program.Slot) {
 func (c *compiler) clone(s *layout.Step) program.Slot {
 	op := s.Op
 	fd := c.slot()
+	if op.MountFD != nil {
+		c.add(program.Fcntl, program.Imm(*op.MountFD), program.Imm(fDupFDCloexec), program.Imm(3)).Out = int16(fd)
+		return fd
+	}
 	flags := uint64(openTreeClone | oCloexec | atRecursive)
 	if op.NoFollow {
 		flags |= atSymlinkNofollow

@@ -225,7 +225,8 @@ func (f *Facts) Privileged(p *plan.Plan) bool {
 	if drops {
 		need |= 1 << 8 // CAP_SETPCAP: there are some to be dropped for good
 	}
+	root := id.Root && p.Join.User2 == nil // else the command is root there
 	return f.Caps&need == need &&
-		!(id.Root && (f.UID != 0 || f.GID != 0)) &&
+		!(root && (f.UID != 0 || f.GID != 0)) &&
 		!(id.UID != nil && *id.UID != f.UID) && !(id.GID != nil && *id.GID != f.GID)
 }

@@ -57,6 +57,7 @@ type Op struct {
 	Bare     bool  `json:"bare,omitempty"`     // Dev: without fuse, shm with mode 0755, and a console only for standard output
 	Chase    bool  `json:"chase,omitempty"`    // symlinks on the way to Dst that lead nowhere count as well, and where they lead is made
 	Foreign  bool  `json:"foreign,omitempty"`  // Bind: map the foreign uid range to the ids of the command's user namespace, systemd-mountfsd(8)
+	MountFD  *int  `json:"mount_fd,omitempty"` // Bind with Foreign: a file descriptor of the caller's, a detached mount of Src that is mounted as it is
 	// CreateSrc says that a Bind makes Src, where it is missing, as a directory on
 	// the host, with its parents, all with mode 0700.
 	CreateSrc bool `json:"create_src,omitempty"`

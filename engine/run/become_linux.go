@@ -4,9 +4,11 @@ package run
 // into the command, which then has its pid, its parent and nothing beside it.
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -22,25 +24,91 @@ const endSignal = 63
 // cannot be ended is the first. A caller that relies on it has locked main to it,
 // runtime.LockOSThread in an init function.
 func mayBecome(p *program.Program) bool {
-	return p.Unshare&unix.CLONE_NEWUSER == 0 || unix.Gettid() == os.Getpid()
+	return !solitary(p) || unix.Gettid() == os.Getpid()
+}
+
+// solitary reports whether the program enters a user namespace.
+func solitary(p *program.Program) bool {
+	j := &p.Plan.Join
+	return p.Unshare&unix.CLONE_NEWUSER != 0 || j.User != nil || j.User2 != nil
+}
+
+// EnterUserNS moves this process into a user namespace, given as a file
+// descriptor. As with Program.Become it has to be in its first thread. All others
+// end: from here on nothing may wait for another goroutine, and this process is
+// good for becoming a command and no more.
+func EnterUserNS(fd int) error {
+	runtime.LockOSThread()
+	c := &child{all: ^uint64(0), ppid: uintptr(os.Getpid())}
+	endingThreads(c)
+	settle()
+	if errno := enterHere(c, fd); errno != 0 {
+		return unix.Errno(errno)
+	}
+	return nil
+}
+
+// settle waits, for a few milliseconds at most, until all other threads are at rest.
+// One that ended while it held a lock of the Go runtime's would leave it locked.
+func settle() {
+	self := strconv.Itoa(unix.Gettid())
+	for range 200 {
+		quiet := true
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return
+		}
+		for _, t := range tasks {
+			if t.Name() == self {
+				continue
+			}
+			b, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/stat") // "tid (name) state …"
+			if i := bytes.LastIndexByte(b, ')'); i >= 0 && i+2 < len(b) && b[i+2] != 'S' {
+				quiet = false
+			}
+		}
+		if quiet {
+			return
+		}
+		pause := [2]int64{0, 1e5}
+		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
+	}
+}
+
+//go:nosplit
+//go:noinline
+//go:norace
+//go:nocheckptr
+func enterHere(c *child, fd int) uintptr {
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
+	errno := unshareAlone(c, unix.CLONE_THREAD)
+	if errno == 0 {
+		_, errno = sys(unix.SYS_SETNS, uintptr(fd), unix.CLONE_NEWUSER, 0, 0, 0, 0)
+	}
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
+	return errno
+}
+
+// endingThreads makes ready for the end of all threads but this one.
+func endingThreads(c *child) {
+	debug.SetGCPercent(-1) // nobody will be left to collect
+	act := sigaction{handler: threadEnd(), flags: saOnStack, mask: ^uint64(0)}
+	if _, restorer := handlers(); restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	setAction(endSignal, &act)
+	copy(c.path[:], "/proc/self/task\x00")
 }
 
 // become makes the sandbox in this thread, which then becomes the command. It
 // returns only if that fails; this process is then good for nothing but to say so.
-func become(c *child) error {
+func become(c *child, solitary bool) error {
 	runtime.LockOSThread()
-	if c.flags&unix.CLONE_NEWUSER != 0 {
-		// From here on there is this goroutine only: nobody is left to collect.
-		debug.SetGCPercent(-1)
-		act := sigaction{handler: threadEnd(), flags: saOnStack, mask: ^uint64(0)}
-		if _, restorer := handlers(); restorer != 0 {
-			act.flags |= saRestorer
-			act.restorer = restorer
-		}
-		setAction(endSignal, &act)
-		copy(c.path[:], "/proc/self/task\x00")
+	if solitary {
+		endingThreads(c)
 	}
-	if errno := performHere(c); errno != 0 {
+	if errno := performHere(c, solitary); errno != 0 {
 		return &Failure{Inst: -1, Errno: unix.Errno(errno)}
 	}
 	return failure(c.rep)
@@ -56,9 +124,16 @@ func threadEnd() uintptr
 //go:noinline
 //go:norace
 //go:nocheckptr
-func performHere(c *child) uintptr {
+func performHere(c *child, solitary bool) uintptr {
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
-	errno := unshareAlone(c)
+	errno := uintptr(0)
+	flags := c.flags &^ (unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD))
+	if solitary && flags&unix.CLONE_NEWUSER == 0 { // it joins one
+		errno = unshareAlone(c, unix.CLONE_THREAD)
+	}
+	if errno == 0 && flags != 0 {
+		errno = unshareAlone(c, flags)
+	}
 	if errno == 0 {
 		perform(c, 0)
 	}
@@ -66,18 +141,18 @@ func performHere(c *child) uintptr {
 	return errno
 }
 
-// unshareAlone makes the new namespaces. For a user namespace it ends all threads
-// of this process but this one first. They are the Go runtime's, waiting for work
-// that will not come. While there are any left the kernel refuses with EINVAL,
-// and that counts: for a moment one may be missing in the list, or begun by another.
+// unshareAlone makes new namespaces. For a user namespace it ends all threads
+// of this process but this one first; CLONE_THREAD does that alone, and makes none.
+// They are the Go runtime's, waiting for work that will not come. While there are
+// any left the kernel refuses with EINVAL, and that counts: for a moment one may be
+// missing in the list, or begun by another.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func unshareAlone(c *child) (errno uintptr) {
-	flags := c.flags &^ (unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD))
+func unshareAlone(c *child, flags uintptr) (errno uintptr) {
 	_, errno = sys(unix.SYS_UNSHARE, flags, 0, 0, 0, 0, 0)
-	if errno != uintptr(unix.EINVAL) || flags&unix.CLONE_NEWUSER == 0 {
+	if errno != uintptr(unix.EINVAL) || flags&(unix.CLONE_NEWUSER|unix.CLONE_THREAD) == 0 {
 		return errno
 	}
 	dir, bad := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0, 0, 0)

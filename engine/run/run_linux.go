@@ -62,7 +62,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		}
 	}
 	if p.Become && mayBecome(p) {
-		return 0, become(c)
+		return 0, become(c, solitary(p))
 	}
 	if p.Init || p.Copy {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)

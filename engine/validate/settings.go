@@ -92,6 +92,15 @@ func (c *checker) identity() {
 	if v := p.Identity.GID; v != nil && *v == ^uint32(0) {
 		c.setting("map_user", "", "gid %d stands for no group", *v)
 	}
+	if id := p.Identity; id.Delegate < 0 {
+		c.setting("map_delegate", "", "%d is no number of ranges", id.Delegate)
+	} else if id.Delegate > 0 || id.Foreign && !(c.facts.Privileged(p) && c.facts.Caps&1 != 0) { // CAP_CHOWN
+		key := "map_foreign"
+		if id.Delegate > 0 {
+			key = "map_delegate"
+		}
+		c.setting(key, foreignHint, "the ids are for systemd-nsresourced to give, which nobody asked")
+	}
 	switch p.Caps.Set {
 	case "", "none", "all", "build", "caller":
 		if len(p.Caps.Keep) > 0 {

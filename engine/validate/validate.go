@@ -153,6 +153,11 @@ func (c *checker) op(op *plan.Op) {
 	}
 	switch op.Kind {
 	case plan.Bind, plan.Copy:
+		if op.Foreign && op.MountFD == nil {
+			fault(foreignHint, "the mount is for systemd-mountfsd to make, which nobody asked")
+		} else if op.MountFD != nil && !op.Foreign {
+			fault("", "file descriptor %d: only a bind with foreign has a mount", *op.MountFD)
+		}
 		switch {
 		case op.SrcFD == nil:
 			c.path(op, "source", op.Src)
@@ -187,6 +192,8 @@ func (c *checker) op(op *plan.Op) {
 		fault("", "unknown operation %q", op.Kind)
 	}
 }
+
+const foreignHint = "mkosi-sandbox asks it; sbx does not"
 
 // maxWrite bounds what one write() holds in memory.
 const maxWrite = 64 << 20
