@@ -70,6 +70,9 @@ func (c *compiler) command() error {
 		return err
 	}
 	c.capabilities()
+	if c.prog.Loose { // the command's rights are what counts
+		c.chdir()
+	}
 	env := c.fds(c.environment())
 	c.exec(env)
 	return nil
@@ -168,7 +171,11 @@ func Keep(p *plan.Plan, privileged bool, f *host.Facts) (keep uint64, all bool) 
 	case "none":
 		return 0, false
 	case "keep":
-		return plan.CapSet(p.Caps.Keep), false
+		keep = plan.CapSet(p.Caps.Keep)
+		if privileged && p.Lifetime == plan.LifetimeCommand {
+			keep &= have
+		}
+		return keep, false
 	case "build":
 		if privileged {
 			return have, true

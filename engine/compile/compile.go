@@ -302,6 +302,13 @@ func (c *compiler) enter() {
 		c.add(program.MountSetattr, program.Imm(atFDCWD), c.dot, program.Imm(atRecursive), c.attr(0, msShared), program.Imm(32))
 	}
 	c.userNS(proc)
+	if !c.prog.Loose {
+		c.chdir()
+	}
+}
+
+// chdir enters the working directory.
+func (c *compiler) chdir() {
 	if c.plan.TryDir && c.plan.Dir == "" && !c.plan.SameDir {
 		c.tryDirs()
 		return

@@ -19,7 +19,11 @@ import (
 // and a copy of any of its trees is what the host has there.
 func (c *compiler) mountRoot(l *layout.Layout) {
 	c.key("", "tmpfs", "/")
-	c.scratch = c.tmpfs("0700", 0, attrNosuid|attrNodev)
+	if c.given() {
+		c.scratch = c.tmpfs("1777", 0, attrNosuid|attrNodev) // what is mounted from there tells no mode
+	} else {
+		c.scratch = c.tmpfs("0700", 0, attrNosuid|attrNodev)
+	}
 	old := c.slot() // by descriptor: by name it would be what is mounted over it
 	c.add(program.Openat, program.Imm(atFDCWD), c.str("/"), program.Imm(oPath|oDirectory(c.facts.Arch)|oCloexec)).Out = int16(old)
 	c.add(program.MoveMount, c.scratch.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
@@ -33,7 +37,12 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	s := l.Root
 	if s == nil {
 		c.key("", "tmpfs", "/")
-		c.root = c.tmpfs("0755", 0, attrNosuid|attrNodev)
+		if c.given() {
+			c.root = c.tmpfs("1777", 0, attrNosuid|attrNodev)
+			c.add(program.Fchmodat, c.root.Arg(), c.dot, program.Imm(0o755))
+		} else {
+			c.root = c.tmpfs("0755", 0, attrNosuid|attrNodev)
+		}
 		c.moveToRoot(c.root)
 		return
 	}
@@ -331,11 +340,16 @@ func devices(op *plan.Op) bool {
 func (c *compiler) newfs(kind string, attrs uint64, options ...string) program.Slot {
 	fs := c.slot()
 	c.add(program.Fsopen, c.str(kind), program.Imm(fsopenCloexec)).Out = int16(fs)
+	if c.given() { // the peers' mounts have a name in the list of mounts
+		c.config(fs, "source", kind)
+	}
 	for i := 0; i < len(options); i += 2 {
 		c.config(fs, options[i], options[i+1])
 	}
 	return c.fsmount(fs, attrs)
 }
+
+func (c *compiler) given() bool { return c.plan.Order == plan.OrderGiven }
 
 func (c *compiler) config(fs program.Slot, key, value string) *program.Inst {
 	if value == "" {
@@ -378,22 +392,35 @@ func dirMode(s *layout.Step) uint64 {
 
 func (c *compiler) proc(s *layout.Step) {
 	var fd program.Slot
-	if c.plan.Unshare.PID {
+	if c.prog.PIDNS {
 		fd = c.newfs("proc", attrNosuid|attrNodev|attrNoexec)
 	} else {
 		fd = c.slot()
 		c.add(program.OpenTree, program.Imm(atFDCWD), c.str("/proc"), program.Imm(openTreeClone|oCloexec|atRecursive)).Out = int16(fd)
-		c.setattr(fd, attrNosuid|attrNodev|attrNoexec, atRecursive)
+		attrs := uint64(attrNosuid | attrNodev | attrNoexec)
+		if c.given() {
+			attrs = attrNosuid | attrNodev // a bind like others
+		}
+		c.setattr(fd, attrs, atRecursive)
 	}
 	old := c.attach(s, fd)
-	if c.privileged() && c.facts.InitialUserNS {
+	ask := c.given() && (c.facts.UID == 0 || c.facts.Caps != 0) // as bubblewrap does
+	if ask || c.privileged() && c.facts.InitialUserNS {
 		// Root may write here without any capability, by owning the files.
 		for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus"} {
+			if ask {
+				in := c.add(program.Faccessat2, fd.Arg(), c.str(name), program.Imm(2), program.Imm(0x200)) // W_OK, AT_EACCESS
+				in.Flags, in.Skip = program.FlagAnyErr, 4
+			}
 			sub := c.slot()
 			c.add(program.OpenTree, fd.Arg(), c.str(name), program.Imm(openTreeClone|oCloexec|atRecursive)).Out = int16(sub)
 			in := &c.prog.Insts[len(c.prog.Insts)-1]
 			in.Errs, in.Skip = [2]uint8{eNOENT}, 3
-			c.setattr(sub, attrRdonly|attrNosuid|attrNodev|attrNoexec, atRecursive)
+			attrs := uint64(attrRdonly | attrNosuid | attrNodev | attrNoexec)
+			if ask {
+				attrs &^= attrNoexec // it has it where the rest of it has
+			}
+			c.setattr(sub, attrs, atRecursive)
 			c.add(program.MoveMount, sub.Arg(), c.empty, fd.Arg(), c.str(name), program.Imm(moveEmptyPath))
 			c.close(sub)
 		}
@@ -408,6 +435,9 @@ func (c *compiler) dev(s *layout.Step) {
 		c.add(program.Mknodat, t.Arg(), c.str(name), program.Imm(modeReg|0o666), program.Imm(0))
 		fd := c.slot()
 		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(src), program.Imm(openTreeClone|oCloexec)).Out = int16(fd)
+		if s.Op.Bare {
+			c.setattr(fd, attrNosuid, 0)
+		}
 		c.add(program.MoveMount, fd.Arg(), c.empty, t.Arg(), c.str(name), program.Imm(moveEmptyPath))
 		c.close(fd)
 	}
@@ -501,7 +531,7 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 		c.close(src)
 	}
 	c.close(fd)
-	if mode&setID != 0 && !(op.Content == plan.ContentThrough && s.Target.Exists != host.Missing) { // writing cleared them
+	if mode&setID != 0 && op.Content != plan.ContentThrough { // writing cleared them
 		c.add(program.Fchmodat, dir, name, program.Imm(mode))
 	}
 }

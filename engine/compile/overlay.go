@@ -75,6 +75,9 @@ func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work
 	c.add(program.Fchdir, c.scratch.Arg())
 	fs, fd := c.slot(), c.slot()
 	c.add(program.Fsopen, c.str("overlay"), program.Imm(fsopenCloexec)).Out = int16(fs)
+	if c.given() {
+		c.config(fs, "source", "overlay")
+	}
 	first := len(c.prog.Insts)
 	for i, l := range layers {
 		if i == len(layers)-1 && bottom >= 0 {

@@ -259,6 +259,10 @@ func (b *builder) target(s *Step, dst string) bool {
 	op := s.Op
 	// What is no directory goes where the symlink is, not where it points.
 	f := b.walk(dst, s.Dir || op.Follow && op.Kind != plan.Symlink)
+	if op.Kind == plan.Mkdir && b.given && !op.Chase && (f.errno == syscall.ELOOP || f.dangling && len(f.rest) == 1) {
+		s.Target, s.Done = Target{Path: f.path, Exists: f.kind}, true // for mkdir(2) there is something
+		return true
+	}
 	if f.errno != 0 {
 		b.walkFault(op, dst, f)
 		return false
@@ -279,6 +283,20 @@ func (b *builder) target(s *Step, dst string) bool {
 	}
 	if r.masked {
 		return b.maskedFault(op, r)
+	}
+	if b.given && op.Create && slices.Contains(f.rest, "..") {
+		// As mkdir -p has it: what is missing before a ".." is made.
+		t.Path = f.path
+		for _, c := range f.rest[:slices.Index(f.rest, "..")] {
+			t.Path = join(t.Path, c)
+			t.Make = append(t.Make, t.Path)
+		}
+		b.setDirs(t.Make, nil)
+		t.Direct, t.Place = true, r.place
+		if t.Place == ReadOnly {
+			t.Place = Writable
+		}
+		return b.target(s, dst)
 	}
 	for _, c := range f.rest {
 		if c == ".." || len(c) > 255 {

@@ -60,7 +60,7 @@ const (
 	Setns
 	Sendmsg
 	ReadCall
-	Faccessat
+	Faccessat2
 	Setuid
 	Setgid
 	Execve

@@ -50,7 +50,7 @@ var callNumbers = [...]uint16{
 	program.Setns:        unix.SYS_SETNS,
 	program.Sendmsg:      unix.SYS_SENDMSG,
 	program.ReadCall:     unix.SYS_READ,
-	program.Faccessat:    unix.SYS_FACCESSAT,
+	program.Faccessat2:   unix.SYS_FACCESSAT2,
 	program.Setuid:       unix.SYS_SETUID,
 	program.Setgid:       unix.SYS_SETGID,
 	program.Execve:       unix.SYS_EXECVE,

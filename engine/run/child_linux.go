@@ -153,7 +153,7 @@ func childMain(c *child) {
 	if c.gateW >= 0 {
 		sys(unix.SYS_CLOSE, uintptr(c.gateW), 0, 0, 0, 0, 0)
 	}
-	if c.init && c.apart {
+	if c.init && c.apart && !c.loose { // which becomes a session's leader, and cannot be a group's
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	if c.guard {

@@ -116,7 +116,7 @@ func (c *checker) identity() {
 			switch n := plan.CapNumber(name); {
 			case n < 0:
 				c.setting("capabilities", "", "unknown capability %q", name)
-			case c.facts.Privileged(p) && c.facts.Caps&(1<<n) == 0:
+			case c.facts.Privileged(p) && p.Lifetime == plan.LifetimeAll && c.facts.Caps&(1<<n) == 0:
 				c.setting("capabilities", "", "%s is none of the caller's", name)
 			}
 		}

@@ -386,6 +386,9 @@ func (r *reader) cap(drop bool) {
 		return
 	}
 	n := plan.CapNumber(name)
+	if i, err := strconv.Atoi(name); err == nil && i < len(plan.CapNames) {
+		n = i
+	}
 	if n < 0 {
 		r.die("unknown cap: " + r.line.Words[len(r.line.Words)-1])
 	}
@@ -407,7 +410,10 @@ func (r *reader) caps() {
 		c.Add, c.Drop = capNames(r.add), capNames(r.drop)
 		return
 	case "all":
-		set = plan.AllCaps &^ r.drop
+		if set = plan.AllCaps &^ r.drop; r.drop == 0 {
+			c.Set = "all"
+			return
+		}
 	}
 	c.Set = "keep"
 	if c.Keep = capNames(set); c.Keep == nil {

@@ -34,6 +34,9 @@ func (r *reader) setting(arg string) bool {
 		p.Argv0 = &v
 	case "--chdir":
 		v := r.take(1, "--chdir takes one argument")[0]
+		if v == "" {
+			r.die("Can't chdir to : No such file or directory")
+		}
 		r.once(p.Dir != "")
 		p.Dir = plan.Str("/" + strings.TrimLeft(v, "/"))
 		p.SetWhere("chdir", at(r.word))
