@@ -3,6 +3,7 @@ package lib_test
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -25,14 +26,31 @@ import (
 type box struct {
 	t       *testing.T
 	dir     string // holds the home h, the project p, and run, $XDG_RUNTIME_DIR
+	plan    *plan.Plan
 	layout  *layout.Layout
 	environ []string
 }
 
-// fakeOS is the host with another environment.
+// fakeOS is the host with another environment, an ordinary user ann, and other
+// files in /etc.
 type fakeOS struct {
 	eval.OS
-	env []string
+	env   []string
+	files map[string]string
+}
+
+func (h fakeOS) IDs() (uid, gid int) { return 1000, 1000 }
+func (h fakeOS) Stat(path string) (fs.FileMode, error) {
+	if _, ok := h.files[path]; ok {
+		return 0o644, nil
+	}
+	return h.OS.Stat(path)
+}
+func (h fakeOS) ReadFile(path string, limit int64) ([]byte, error) {
+	if text, ok := h.files[path]; ok {
+		return []byte(text), nil
+	}
+	return h.OS.ReadFile(path, limit)
 }
 
 func (h fakeOS) Environ() []string { return h.env }
@@ -77,12 +95,16 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 	for _, d := range []string{"h", "p", "run"} {
 		b.must(os.Mkdir(filepath.Join(dir, d), 0o700))
 	}
+	etc := map[string]string{"/etc/passwd": "ann:x:1000:1000::/home/ann:/bin/sh\n", "/etc/subuid": "", "/etc/subgid": ""}
 	for line := range strings.Lines(files) {
-		if line = strings.TrimSpace(line); line != "" {
+		line = strings.TrimSpace(line)
+		if file, text, ok := strings.Cut(line, ": "); ok && strings.HasPrefix(file, "/etc/") {
+			etc[file] = strings.ReplaceAll(text, `\n`, "\n")
+		} else if line != "" {
 			b.make(line)
 		}
 	}
-	h := fakeOS{env: []string{"HOME=" + dir + "/h", "XDG_RUNTIME_DIR=" + dir + "/run", "PATH=/usr/bin:/bin"}}
+	h := fakeOS{files: etc, env: []string{"HOME=" + dir + "/h", "XDG_RUNTIME_DIR=" + dir + "/run", "PATH=/usr/bin:/bin"}}
 	for _, kv := range env {
 		h.env = append(h.env, b.expand(kv))
 	}
@@ -105,12 +127,12 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 		t.Fatal(err)
 	}
 	facts := host.Live(p)
-	facts.Env = h.env
+	facts.Env, facts.UID, facts.GID, facts.Caps = h.env, 1000, 1000, 0
 	l, diags := validate.Check(p, facts)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	b.layout, b.environ = l, compile.Environment(p, h.env, "/")
+	b.plan, b.layout, b.environ = p, l, compile.Environment(p, h.env, "/")
 	return b
 }
 

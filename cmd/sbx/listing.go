@@ -297,7 +297,20 @@ func (s *list) rights() {
 	if p.Identity.GID != nil {
 		gid, key, note = *p.Identity.GID, "map_user", ""
 	}
+	if id := &p.Identity; id.Maps() {
+		key, note = "map_ids", ""
+		uid, _ = plan.Inside(id.UIDs, s.facts.UID)
+		gid, _ = plan.Inside(id.GIDs, s.facts.GID)
+	}
 	t.add("user", fmt.Sprintf("uid %d, gid %d%s", uid, gid, note), key)
+	for _, m := range []struct {
+		what   string
+		ranges []plan.IDRange
+	}{{"uids", p.Identity.UIDs}, {"gids", p.Identity.GIDs}} {
+		for _, r := range m.ranges {
+			t.add(m.what, fmt.Sprintf("%d from %d are %d outside", r.Count, r.Inside, r.Outside), key)
+		}
+	}
 
 	own := []string{"mount"}
 	if !privileged {
@@ -329,7 +342,11 @@ func (s *list) rights() {
 	if p.NoNewPrivs {
 		t.add("set-id", "programs gain no rights (no_new_privs)", "")
 	} else {
-		t.add("set-id", "programs may gain rights", "no_new_privs")
+		gain := "programs may gain rights"
+		for i, name := range p.Caps.Bounding {
+			gain += map[bool]string{true: ", among them ", false: ", "}[i == 0] + strings.ToLower(strings.TrimPrefix(name, "CAP_"))
+		}
+		t.add("set-id", gain, "no_new_privs")
 	}
 	if p.DieWithParent {
 		t.add("lifetime", "all processes end when sbx does", "")

@@ -123,8 +123,9 @@ func (c *compiler) capabilities() {
 	}
 	c.key(key, "capabilities", "")
 	var drops []int
+	bounding := keep | plan.CapSet(c.plan.Caps.Bounding)
 	for n := range 64 {
-		if keep&(1<<n) == 0 {
+		if bounding&(1<<n) == 0 {
 			drops = append(drops, n)
 		}
 	}

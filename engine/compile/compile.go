@@ -156,7 +156,7 @@ func (c *compiler) namespaces() {
 // gated reports whether sbx has something to do between the clone and the making
 // of the sandbox.
 func gated(p *plan.Plan) bool {
-	return p.Hooks.Info != nil || p.Hooks.Status != nil || p.Hooks.UserNSBlock != nil
+	return p.Hooks.Info != nil || p.Hooks.Status != nil || p.Hooks.UserNSBlock != nil || p.Identity.Maps() && p.Join.User == nil
 }
 
 // join enters the namespaces that the plan names. What the sandbox has of its own
@@ -211,8 +211,8 @@ func (c *compiler) identity() {
 		}
 		return
 	}
-	if c.plan.Hooks.UserNSBlock != nil {
-		return // the caller has mapped them by now
+	if c.plan.Hooks.UserNSBlock != nil || c.plan.Identity.Maps() {
+		return // the caller, or sbx, has mapped them by now
 	}
 	c.file("/proc/self/setgroups", "deny")
 	c.file("/proc/self/gid_map", idLine(gid, c.facts.GID))
@@ -224,6 +224,11 @@ func (c *compiler) ids() (uid, gid uint32, key string) {
 	uid, gid = c.facts.UID, c.facts.GID
 	if c.plan.Identity.Root && c.plan.Join.User2 == nil {
 		uid, gid, key = 0, 0, "become_root"
+	}
+	if id := &c.plan.Identity; id.Maps() {
+		uid, _ = plan.Inside(id.UIDs, uid)
+		gid, _ = plan.Inside(id.GIDs, gid)
+		key = "map_ids"
 	}
 	if v := c.plan.Identity.UID; v != nil {
 		uid, key = *v, "map_user"

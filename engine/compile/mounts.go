@@ -552,6 +552,16 @@ func (c *compiler) chmod(s *layout.Step) {
 	if s.Target.Path != "/" {
 		dir, name = c.dir(s.Target.Path), c.name(s.Target.Path)
 	}
+	if uid, gid := s.Op.UID, s.Op.GID; uid != nil || gid != nil { // first, as it takes set-id bits away
+		same := ^uint32(0)
+		if uid == nil {
+			uid = &same
+		}
+		if gid == nil {
+			gid = &same
+		}
+		c.add(program.Fchownat, dir, name, program.Imm(*uid), program.Imm(*gid), program.Imm(atSymlinkNofollow))
+	}
 	c.add(program.Fchmodat, dir, name, program.Imm(uint32(*s.Op.Mode)))
 }
 

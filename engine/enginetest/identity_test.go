@@ -224,3 +224,29 @@ func TestLikeBwrap(t *testing.T) {
 		}
 	})
 }
+
+// TestMapIDs maps more than the caller's ids, which ordinary users may not unless
+// the host grants them some.
+func TestMapIDs(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		script := func(more string) string {
+			own := fmt.Sprintf("(7, %d, 1)", w.uid)
+			return base() + fmt.Sprintf("map_ids([%s%s], [%s%s])\n", own, more, own, more)
+		}
+		w.want(t, script(""), "id -u; id -g; cat /proc/self/uid_map | tr -s ' '", fmt.Sprintf("7\n7\n 7 %d 1", w.uid))
+		w.want(t, script("")+"unshare(pid = True)", "id -u", "7")
+		if !w.root() {
+			w.refused(t, script(", (100, 1, 5)"), "test.sbx.star:", "map_ids: newgidmap")
+			return
+		}
+		s := script(", (0, 100000, 1), (100, 200000, 5)") + "write(\"/f\", \"\")\nchmod(\"/f\", 0o640, uid = 102, gid = 0)\n"
+		w.want(t, s, "stat -c '%u %g %a' /f", "102 0 640")
+
+		// A set-id program of the sandbox's own gains what bounding says.
+		s += "tmpfs(\"/s\", suid = True)\ncopy(\"/usr/bin/id\", \"/s/id\")\ncopy(\"/usr/bin/grep\", \"/s/grep\")\n" +
+			"chmod(\"/s/id\", 0o4755, uid = 0, gid = 0)\nchmod(\"/s/grep\", 0o4755, uid = 0)\n"
+		w.want(t, s+"no_new_privs(False)\ncapabilities(\"none\", bounding = [\"setuid\"])", "/s/id; /s/grep CapEff /proc/self/status; grep CapEff /proc/self/status",
+			"uid=7 gid=7 euid=0 groups=7\nCapEff:\t0000000000000080\nCapEff:\t0000000000000000")
+		w.want(t, s, "/s/id -u", "7")
+	})
+}

@@ -28,6 +28,10 @@ const (
 // Failure explains an error of run.Run.
 func Failure(p *program.Program, f *host.Facts, err error) (plan.Diagnostic, int) {
 	var fail *run.Failure
+	var ds plan.Diagnostics
+	if errors.As(err, &ds) && len(ds) > 0 {
+		return ds[0], ExitSetup
+	}
 	if !errors.As(err, &fail) {
 		return plan.Diagnostic{Msg: err.Error()}, ExitSetup
 	}

@@ -211,7 +211,7 @@ func (f *Facts) Getenv(name string) string {
 // command shall be.
 func (f *Facts) Privileged(p *plan.Plan) bool {
 	id := p.Identity
-	if p.Unshare.User || p.Unshare.UserTry && !f.NoUserNS || p.Join.User != nil {
+	if id.Maps() || p.Unshare.User || p.Unshare.UserTry && !f.NoUserNS || p.Join.User != nil {
 		return false
 	}
 	need := uint64(1 << 21) // CAP_SYS_ADMIN

@@ -69,8 +69,10 @@ type Op struct {
 	Target Str `json:"target,omitempty"` // Symlink: text of the link
 	Data   Str `json:"data,omitempty"`   // Write: content
 
-	Size uint64 `json:"size,omitempty"` // Tmpfs: limit in bytes; 0: half of memory, tmpfs(5)
-	Mode *Mode  `json:"mode,omitempty"` // Tmpfs, Mkdir, Write, Copy, Chmod
+	Size uint64  `json:"size,omitempty"` // Tmpfs: limit in bytes; 0: half of memory, tmpfs(5)
+	Mode *Mode   `json:"mode,omitempty"` // Tmpfs, Mkdir, Write, Copy, Chmod
+	UID  *uint32 `json:"uid,omitempty"`  // Chmod: the owner, in the sandbox
+	GID  *uint32 `json:"gid,omitempty"`  // Chmod: the group, in the sandbox
 
 	Lower      []Str `json:"lower,omitempty"`       // Overlay: absolute host paths, bottom first
 	Upper      Str   `json:"upper,omitempty"`       // Overlay: absolute host path; empty: see UpperTmpfs
@@ -133,8 +135,35 @@ type Identity struct {
 	UID  *uint32 `json:"uid,omitempty"`  // map_user
 	GID  *uint32 `json:"gid,omitempty"`
 
+	// UIDs and GIDs are the whole maps of the sandbox's user namespace,
+	// user_namespaces(7), made with newuidmap(1) and newgidmap(1) where the caller may
+	// not make them. The command is who the caller's ids are mapped to.
+	UIDs []IDRange `json:"uids,omitempty"`
+	GIDs []IDRange `json:"gids,omitempty"`
+
 	Foreign  bool `json:"foreign,omitempty"`  // the foreign uid range is mapped to itself, systemd-nsresourced(8)
 	Delegate int  `json:"delegate,omitempty"` // so many more ranges of 65536 ids
+}
+
+// Maps reports whether the identity gives the maps of the user namespace.
+func (id *Identity) Maps() bool { return len(id.UIDs)+len(id.GIDs) > 0 }
+
+// IDRange maps Count ids from Inside, in the sandbox, to those from Outside, in
+// the caller's user namespace.
+type IDRange struct {
+	Inside  uint32 `json:"inside"`
+	Outside uint32 `json:"outside"`
+	Count   uint32 `json:"count"`
+}
+
+// Inside returns what the id outside is in the sandbox by a map.
+func Inside(ranges []IDRange, outside uint32) (id uint32, ok bool) {
+	for _, r := range ranges {
+		if outside >= r.Outside && outside-r.Outside < r.Count {
+			return r.Inside + (outside - r.Outside), true
+		}
+	}
+	return 0, false
 }
 
 // Caps says which capabilities the command has.
@@ -146,6 +175,8 @@ type Caps struct {
 	Keep []string `json:"keep,omitempty"` // with Set "keep": names as in capabilities(7), CAP_SYS_ADMIN
 	Add  []string `json:"add,omitempty"`  // with Set "caller": more
 	Drop []string `json:"drop,omitempty"` // with Set "caller": less
+	// Bounding are more that set-id programs can gain, where NoNewPrivs is not set.
+	Bounding []string `json:"bounding,omitempty"`
 }
 
 // Namespaces are the namespaces besides mount (always new) and user (new unless

@@ -78,6 +78,12 @@ func (o *Op) String() string {
 	if o.Mode != nil {
 		opts = append(opts, "mode "+o.Mode.String())
 	}
+	if o.UID != nil {
+		opts = append(opts, "uid "+strconv.FormatUint(uint64(*o.UID), 10))
+	}
+	if o.GID != nil {
+		opts = append(opts, "gid "+strconv.FormatUint(uint64(*o.GID), 10))
+	}
 	if o.ParentMode != nil {
 		opts = append(opts, "parents "+o.ParentMode.String())
 	}

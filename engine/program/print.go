@@ -14,7 +14,7 @@ import (
 var callNames = [numCalls]string{
 	Openat: "openat", Openat2: "openat2", Close: "close", CloseRange: "close_range", WriteCall: "write",
 	Sendfile: "sendfile", Mkdirat: "mkdirat", Mknodat: "mknodat", Symlinkat: "symlinkat", Unlinkat: "unlinkat",
-	Fchmodat: "fchmodat", OpenTree: "open_tree", MoveMount: "move_mount", MountSetattr: "mount_setattr", Fsopen: "fsopen",
+	Fchmodat: "fchmodat", Fchownat: "fchownat", OpenTree: "open_tree", MoveMount: "move_mount", MountSetattr: "mount_setattr", Fsopen: "fsopen",
 	Fsconfig: "fsconfig", Fsmount: "fsmount", Mount: "mount", Umount2: "umount2", PivotRoot: "pivot_root", Chdir: "chdir",
 	Fchdir: "fchdir", Chroot: "chroot", Umask: "umask", Sethostname: "sethostname", Setsid: "setsid", Prctl: "prctl",
 	Capset: "capset", Prlimit64: "prlimit64", Seccomp: "seccomp", Socket: "socket", Ioctl: "ioctl", Fcntl: "fcntl",
@@ -45,7 +45,7 @@ const (
 // formats tells for each call how its arguments print, one letter each.
 var formats = [numCalls]string{
 	Openat: "asxo", Openat2: "aspd", Close: "d", CloseRange: "ddx", WriteCall: "dbd", Sendfile: "dddd",
-	Mkdirat: "aso", Mknodat: "asod", Symlinkat: "sas", Unlinkat: "asx", Fchmodat: "aso", OpenTree: "asx", MoveMount: "asasx",
+	Mkdirat: "aso", Mknodat: "asod", Symlinkat: "sas", Unlinkat: "asx", Fchmodat: "aso", Fchownat: "asddx", OpenTree: "asx", MoveMount: "asasx",
 	MountSetattr: "asxpd", Fsopen: "sx", Fsconfig: "ddssd", Fsmount: "dxx", Mount: "sssxs", Umount2: "sx", PivotRoot: "ss",
 	Chdir: "s", Fchdir: "d", Chroot: "s", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
 	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Unshare: "x",

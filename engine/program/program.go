@@ -31,6 +31,7 @@ const (
 	Symlinkat
 	Unlinkat
 	Fchmodat
+	Fchownat
 	OpenTree
 	MoveMount
 	MountSetattr

@@ -21,6 +21,7 @@ var callNumbers = [...]uint16{
 	program.Symlinkat:    unix.SYS_SYMLINKAT,
 	program.Unlinkat:     unix.SYS_UNLINKAT,
 	program.Fchmodat:     unix.SYS_FCHMODAT,
+	program.Fchownat:     unix.SYS_FCHOWNAT,
 	program.OpenTree:     unix.SYS_OPEN_TREE,
 	program.MoveMount:    unix.SYS_MOVE_MOUNT,
 	program.MountSetattr: unix.SYS_MOUNT_SETATTR,

@@ -92,6 +92,15 @@ func (w *watch) letThrough() error {
 			return fmt.Errorf("write to info_fd: %w", err)
 		}
 	}
+	if w.prog.Plan.Identity.Maps() && w.prog.Plan.Join.User == nil {
+		n, err := strconv.Atoi(string(w.child.rep.Head[:w.child.rep.Len])) // not that of a guard
+		if err != nil {
+			return fmt.Errorf("map_ids: the process to map the ids of cannot be told: /proc is not that of this pid namespace")
+		}
+		if err := mapIDs(w.prog.Plan, n); err != nil {
+			return err
+		}
+	}
 	if h.UserNSBlock != nil {
 		readFD(*h.UserNSBlock, b[:])
 		unix.Close(*h.UserNSBlock)

@@ -101,6 +101,14 @@ func (c *checker) identity() {
 		}
 		c.setting(key, foreignHint, "the ids are for systemd-nsresourced to give, which nobody asked")
 	}
+	if p.Identity.Maps() {
+		c.maps()
+	}
+	for _, name := range p.Caps.Bounding {
+		if plan.CapNumber(name) < 0 {
+			c.setting("capabilities", "", "unknown capability %q", name)
+		}
+	}
 	switch p.Caps.Set {
 	case "", "none", "all", "build", "caller":
 		if len(p.Caps.Keep) > 0 {
@@ -123,6 +131,45 @@ func (c *checker) identity() {
 	default:
 		c.setting("capabilities", `want "none", "all" or keep = […]`, "unknown set %q", p.Caps.Set)
 	}
+}
+
+// maxRanges is how many lines the map of a user namespace takes.
+const maxRanges = 340
+
+// maps checks the maps of ids.
+func (c *checker) maps() {
+	id := &c.plan.Identity
+	if id.Root || id.UID != nil || id.GID != nil {
+		c.setting("map_ids", "the maps say who the command is", "become_root() or map_user() is called as well")
+	}
+	for _, m := range []struct {
+		what   string
+		ranges []plan.IDRange
+		own    uint32
+	}{{"uid", id.UIDs, c.facts.UID}, {"gid", id.GIDs, c.facts.GID}} {
+		if len(m.ranges) > maxRanges {
+			c.setting("map_ids", "", "%d ranges of %ss are given, at most %d are allowed", len(m.ranges), m.what, maxRanges)
+			continue
+		}
+		for i, r := range m.ranges {
+			const end = 1<<32 - 1
+			if r.Count == 0 || uint64(r.Inside)+uint64(r.Count) > end || uint64(r.Outside)+uint64(r.Count) > end {
+				c.setting("map_ids", "", "the range of %d %ss from %d to %d is none", r.Count, m.what, r.Outside, r.Inside)
+			}
+			for _, o := range m.ranges[:i] {
+				if overlap(r.Inside, r.Count, o.Inside, o.Count) || overlap(r.Outside, r.Count, o.Outside, o.Count) {
+					c.setting("map_ids", "", "a %s is mapped twice: the ranges from %d and from %d overlap", m.what, o.Outside, r.Outside)
+				}
+			}
+		}
+		if _, ok := plan.Inside(m.ranges, m.own); !ok {
+			c.setting("map_ids", "the command runs under the id that it is mapped to", "the caller's own %s, %d, is not mapped", m.what, m.own)
+		}
+	}
+}
+
+func overlap(a, n, b, m uint32) bool {
+	return uint64(a) < uint64(b)+uint64(m) && uint64(b) < uint64(a)+uint64(n)
 }
 
 // peers checks what only the peers' front ends ask for.

@@ -179,6 +179,12 @@ func TestSettings(t *testing.T) {
 			}
 		}
 	}
+	maps := func(uids, gids []plan.IDRange) func(*plan.Plan) {
+		return func(p *plan.Plan) {
+			p.Identity.UIDs, p.Identity.GIDs = uids, gids
+			p.SetWhere("map_ids", at(9))
+		}
+	}
 	env := func(e plan.EnvOp) func(*plan.Plan) {
 		return func(p *plan.Plan) { e.At = at(9); p.Env = []plan.EnvOp{e} }
 	}
@@ -237,6 +243,12 @@ pass_fd: file descriptor 4 is not open`},
 		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "a\x00"}), `setenv: "a\x00" is no name of a variable`},
 		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "a", Value: "\x00"}), `setenv: the value of "a" has a NUL byte in it`},
 		{env(plan.EnvOp{Kind: plan.ClearEnv, Keep: []plan.Str{"a"}}), ``},
+		{maps([]plan.IDRange{{Inside: 1000, Outside: 1000, Count: 1}}, nil), `map_ids: the caller's own gid, 1000, is not mapped | the command runs under the id that it is mapped to`},
+		{maps([]plan.IDRange{{Inside: 1000, Outside: 1000, Count: 1}, {Inside: 1000, Outside: 5, Count: 1}}, []plan.IDRange{{Inside: 0, Outside: 1000, Count: 1}}),
+			`map_ids: a uid is mapped twice: the ranges from 1000 and from 5 overlap`},
+		{maps([]plan.IDRange{{Inside: 1000, Outside: 1000, Count: 1}, {Inside: 1, Outside: 5}}, []plan.IDRange{{Inside: 0, Outside: 1000, Count: 1}}),
+			`map_ids: the range of 0 uids from 5 to 1 is none`},
+		{maps([]plan.IDRange{{Inside: 0, Outside: 0, Count: 65536}}, []plan.IDRange{{Inside: 0, Outside: 1000, Count: 1}, {Inside: 1, Outside: 100000, Count: 65536}}), ``},
 		{env(plan.EnvOp{Kind: "putenv"}), `putenv: unknown change of the environment "putenv"`},
 	} {
 		p := plan.New()

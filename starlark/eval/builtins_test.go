@@ -131,6 +131,10 @@ func TestBuiltins(t *testing.T) {
 		{`map_user(5, "caller")`, `{"identity":{"uid":5}}`},
 		{`map_user("caller", gid = 0)`, `{"identity":{"gid":0}}`},
 		{`map_user(5, 0)`, `{"identity":{"gid":0,"uid":5}}`},
+		{`map_ids([(1000, 1000, 1), (0, 7, 2)], [[1, 2, 3]])`,
+			`{"identity":{"uids":[{"inside":1000,"outside":1000,"count":1},{"inside":0,"outside":7,"count":2}],"gids":[{"inside":1,"outside":2,"count":3}]}}`},
+		{`capabilities("none", bounding = ["setuid", "SETGID"])`, `{"capabilities":{"set":"none","bounding":["CAP_SETGID","CAP_SETUID"]}}`},
+		{`chmod("/a", 0o4755, uid = 0, gid = 5)`, `{"ops":[{"op":"chmod","dst":"/a","mode":"04755","uid":0,"gid":5}]}`},
 		{`capabilities("none")`, `{"capabilities":{"set":"none"}}`},
 		{`capabilities("all")`, `{"capabilities":{"set":"all"}}`},
 		{`capabilities(keep = ["net_raw", "CAP_CHOWN", "cap_net_raw"])`, `{"capabilities":{"keep":["CAP_CHOWN","CAP_NET_RAW"],"set":"keep"}}`},
@@ -235,7 +239,7 @@ func TestTable(t *testing.T) {
 		"same_dir": "same_dir(*, optional = False)",
 		"host":     "host",
 		"unsetenv": "unsetenv(*names)",
-		"chmod":    "chmod(path, mode)",
+		"chmod":    "chmod(path, mode, *, uid = None, gid = None)",
 	} {
 		if got := Lookup(name).Signature(); got != want {
 			t.Errorf("%s\nwant %s", got, want)

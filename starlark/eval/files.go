@@ -320,10 +320,19 @@ func fnChmod(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	var ids [2]*uint32
+	for i := range ids {
+		if c.given(2 + i) {
+			if ids[i], err = c.id(2 + i); err != nil {
+				return nil, err
+			}
+		}
+	}
 	op, err := c.op(plan.Chmod, c.str(0))
 	if err != nil {
 		return nil, err
 	}
+	op.UID, op.GID = ids[0], ids[1]
 	op.Mode = mode
 	return starlark.None, nil
 }

@@ -137,8 +137,46 @@ func (c *call) id(i int) (*uint32, error) {
 	return &id, nil
 }
 
+func fnMapIDs(c *call) (starlark.Value, error) {
+	uids, err := c.ranges(0)
+	if err != nil {
+		return nil, err
+	}
+	gids, err := c.ranges(1)
+	if err != nil {
+		return nil, err
+	}
+	c.ev.plan.Identity.UIDs, c.ev.plan.Identity.GIDs = uids, gids
+	return c.set()
+}
+
+// ranges returns argument i, a list of (inside, outside, count).
+func (c *call) ranges(i int) ([]plan.IDRange, error) {
+	list := c.v[i].(starlark.Indexable)
+	var out []plan.IDRange
+	for k := range list.Len() {
+		t, ok := list.Index(k).(starlark.Indexable)
+		var v [3]uint32
+		ok = ok && t.Len() == len(v)
+		for j := 0; ok && j < len(v); j++ {
+			var n starlark.Int
+			if n, ok = t.Index(j).(starlark.Int); ok {
+				var id uint64
+				id, ok = n.Uint64()
+				ok = ok && id < 1<<32-1
+				v[j] = uint32(id)
+			}
+		}
+		if !ok {
+			return nil, wrong("argument "+quote(c.b.spec.args[i].name)+" holds "+show(list.Index(k))+", which is no range of ids", "write (inside, outside, count): (1000, 1000, 1)")
+		}
+		out = append(out, plan.IDRange{Inside: v[0], Outside: v[1], Count: v[2]})
+	}
+	return out, nil
+}
+
 func fnCapabilities(c *call) (starlark.Value, error) {
-	var lists [3][]string // keep, add, drop
+	var lists [4][]string // keep, add, drop, bounding
 	for i := range lists {
 		names, err := c.strs(i + 1)
 		if err != nil {
@@ -172,6 +210,7 @@ func fnCapabilities(c *call) (starlark.Value, error) {
 	default:
 		c.ev.plan.Caps = plan.Caps{Set: "keep", Keep: lists[0]}
 	}
+	c.ev.plan.Caps.Bounding = lists[3]
 	return c.set()
 }
 

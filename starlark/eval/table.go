@@ -138,8 +138,8 @@ var Builtins = []Builtin{
 		Doc:  "Makes a path of the sandbox read-only, with all mounts below it. `dev = False` takes the devices away as well.",
 		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}, {"dev", kBool | kNone, "None"}}}},
 	{Name: "chmod", Group: groupFiles, planned: true, soft: true, fn: fnChmod,
-		Doc:  "Sets the mode of a path of the sandbox.",
-		spec: spec{pos: 2, args: []arg{{"path", kPath, ""}, {"mode", kInt, ""}}}},
+		Doc:  "Sets the mode of a path of the sandbox, and its owner where `uid` or `gid` say so.",
+		spec: spec{pos: 2, args: []arg{{"path", kPath, ""}, {"mode", kInt, ""}, {"uid", kInt | kNone, "None"}, {"gid", kInt | kNone, "None"}}}},
 
 	{Name: "setenv", Group: groupEnv, planned: true, soft: true, fn: fnSetenv,
 		Doc:  "Sets a variable of the command's environment.",
@@ -178,10 +178,15 @@ var Builtins = []Builtin{
 	{Name: "map_user", Group: groupIdentity, planned: true, soft: true, fn: fnMapUser,
 		Doc:  "Runs the command under that uid and gid of the sandbox; \"caller\" keeps the caller's.",
 		spec: spec{pos: 2, args: []arg{{"uid", kInt | kString, ""}, {"gid", kInt | kString | kNone, "uid"}}}},
+	{Name: "map_ids", Group: groupIdentity, planned: true, soft: true, fn: fnMapIDs,
+		Doc: "Maps ranges of uids and gids, each (inside, outside, count), the caller's own among them; for containers in the sandbox. " +
+			"Ordinary users may map what subuid(5) and subgid(5) grant them, by newuidmap(1) and newgidmap(1).",
+		spec: spec{pos: 2, args: []arg{{"uids", kList, ""}, {"gids", kList, ""}}}},
 	{Name: "capabilities", Group: groupIdentity, planned: true, soft: true, fn: fnCapabilities,
 		Doc: "Says which capabilities the command has: \"none\", \"all\", \"build\", those that become_root() gives also without it, or those named in `keep`, with or without CAP_. " +
-			"\"caller\" is those of a caller who is root, with those in `add` and without those in `drop`.",
-		spec: spec{pos: 1, args: []arg{{"set", kString | kNone, "None"}, {"keep", kList | kNone, "None"}, {"add", kList | kNone, "None"}, {"drop", kList | kNone, "None"}}}},
+			"\"caller\" is those of a caller who is root, with those in `add` and without those in `drop`. " +
+			"`bounding` are those that set-id programs may gain beside them, after no_new_privs(False).",
+		spec: spec{pos: 1, args: []arg{{"set", kString | kNone, "None"}, {"keep", kList | kNone, "None"}, {"add", kList | kNone, "None"}, {"drop", kList | kNone, "None"}, {"bounding", kList | kNone, "None"}}}},
 	{Name: "no_new_privs", Group: groupIdentity, planned: true, soft: true, fn: fnNoNewPrivs,
 		Doc:  "Says whether set-id programs and file capabilities are without effect, as they are by default.",
 		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},

@@ -349,6 +349,14 @@ func (pr *printer) op(ops []plan.Op) int {
 		c.str(dst)
 		if m := plan.Take(&o.Mode); m != nil {
 			pr.mode(c, at, m, true)
+			for _, id := range []struct {
+				name string
+				id   *uint32
+			}{{"uid", plan.Take(&o.UID)}, {"gid", plan.Take(&o.GID)}} {
+				if id.id != nil {
+					c.keyword(id.name, strconv.FormatUint(uint64(*id.id), 10))
+				}
+			}
 		} else {
 			pr.fault(at, "chmod", "no mode is given")
 			return n
@@ -443,6 +451,7 @@ func (pr *printer) settings(p *plan.Plan) {
 	pr.group()
 	flag(plan.Take(&rest.Identity.Root), "become_root")
 	pr.user(&rest.Identity)
+	pr.maps(&rest.Identity)
 	flag(plan.Take(&rest.Identity.Foreign), "map_foreign")
 	if n := plan.Take(&rest.Identity.Delegate); n < 0 || n > 1<<16 {
 		pr.fault(p.Where["map_delegate"], "map_delegate", "no script can say %d ranges", n)
@@ -612,6 +621,22 @@ func (pr *printer) user(id *plan.Identity) {
 	pr.call(c)
 }
 
+func (pr *printer) maps(id *plan.Identity) {
+	uids, gids := plan.Take(&id.UIDs), plan.Take(&id.GIDs)
+	if uids == nil && gids == nil {
+		return
+	}
+	c := newCall("map_ids")
+	for _, list := range [][]plan.IDRange{uids, gids} {
+		var text []string
+		for _, r := range list {
+			text = append(text, fmt.Sprintf("(%d, %d, %d)", r.Inside, r.Outside, r.Count))
+		}
+		c.add("", "["+strings.Join(text, ", ")+"]")
+	}
+	pr.call(c)
+}
+
 func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 	c := newCall("capabilities")
 	set := plan.Take(&caps.Set)
@@ -639,6 +664,9 @@ func (pr *printer) caps(caps *plan.Caps, at plan.Origin) {
 	default:
 		pr.fault(at, "capabilities", "no script can say the set %q", set)
 		return
+	}
+	if list := pr.capNames(plan.Take(&caps.Bounding), at); len(list) > 0 {
+		c.list("bounding", list)
 	}
 	pr.call(c)
 }

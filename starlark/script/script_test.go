@@ -146,6 +146,10 @@ func random(r *rand.Rand) *plan.Plan {
 	}
 	if one(3) {
 		p.Identity.GID = id()
+		if one(3) {
+			p.Identity.UIDs = []plan.IDRange{{Inside: 1, Outside: 2, Count: 3}}
+			p.Identity.GIDs = []plan.IDRange{{Inside: 1, Outside: 2, Count: 3}, {Outside: 5, Count: 1}}
+		}
 	}
 	if one(2) {
 		p.Rlimits = append(p.Rlimits, plan.Rlimit{Name: "RLIMIT_AS", Soft: 1 << 63, Hard: 1<<64 - 2})

@@ -139,6 +139,11 @@ func (c *converter) namespaces() {
 		s.Linux.UIDMappings = []IDMapping{{ContainerID: uid, HostID: f.UID, Size: 1}}
 		s.Linux.GIDMappings = []IDMapping{{ContainerID: gid, HostID: f.GID, Size: 1}}
 	}
+	if id := &p.Identity; id.Maps() {
+		s.Linux.UIDMappings, s.Linux.GIDMappings = mappings(id.UIDs), mappings(id.GIDs)
+		s.Process.User.UID, _ = plan.Inside(id.UIDs, f.UID)
+		s.Process.User.GID, _ = plan.Inside(id.GIDs, f.GID)
+	}
 	add(true, "mount")
 	add(p.Unshare.Net, "network")
 	add(p.Unshare.PID, "pid")
@@ -159,6 +164,14 @@ func (c *converter) namespaces() {
 		}
 	}
 	s.Process.Capabilities = &Capabilities{Bounding: names, Effective: names, Inheritable: names, Permitted: names, Ambient: names}
+}
+
+func mappings(ranges []plan.IDRange) []IDMapping {
+	var list []IDMapping
+	for _, r := range ranges {
+		list = append(list, IDMapping{ContainerID: r.Inside, HostID: r.Outside, Size: r.Count})
+	}
+	return list
 }
 
 // processes names what is up to the runtime.

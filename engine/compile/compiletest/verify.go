@@ -17,7 +17,7 @@ import (
 // texts are the arguments of each call that are strings: bit i for Args[i].
 var texts = map[program.Call]uint8{
 	program.Openat: 2, program.Openat2: 2, program.Mkdirat: 2, program.Mknodat: 2, program.Symlinkat: 5, program.Unlinkat: 2,
-	program.Fchmodat: 2, program.OpenTree: 2, program.MoveMount: 2 | 8, program.MountSetattr: 2, program.Fsopen: 1,
+	program.Fchmodat: 2, program.Fchownat: 2, program.OpenTree: 2, program.MoveMount: 2 | 8, program.MountSetattr: 2, program.Fsopen: 1,
 	program.Fsconfig: 4 | 8, program.Mount: 1 | 2 | 4 | 16, program.Umount2: 1, program.PivotRoot: 3, program.Chdir: 1, program.Chroot: 1, program.Execve: 1,
 }
 
@@ -216,7 +216,7 @@ func (v *verifier) paths(in *program.Inst) {
 			return // the caller's root, to come back to
 		}
 		v.place(in, 0, 1)
-	case program.Mkdirat, program.Mknodat, program.Fchmodat, program.Unlinkat, program.OpenTree:
+	case program.Mkdirat, program.Mknodat, program.Fchmodat, program.Fchownat, program.Unlinkat, program.OpenTree:
 		v.place(in, 0, 1)
 	case program.MountSetattr:
 		if !(in.Args[0] == fdcwd && v.text(in, 1) == "/" && v.facts.Privileged(v.plan)) {
@@ -291,7 +291,7 @@ func (v *verifier) place(in *program.Inst, dir, path int) {
 	slot := int(in.Args[dir])
 	parent := ""
 	for i, c := range strings.Split(p, "/") {
-		if c == "" || c == ".." || c == "." && !(in.Call == program.Fchmodat && p == ".") {
+		if c == "" || c == ".." || c == "." && !((in.Call == program.Fchmodat || in.Call == program.Fchownat) && p == ".") {
 			v.fail("path %q", p)
 		}
 		if i > 0 && !v.made[slot][parent] {
