@@ -146,6 +146,11 @@ func TestNested(t *testing.T) {
 				continue
 			}
 			for _, in := range []string{inner, pid, root} {
+				if w.root() && in == pid && strings.Contains(outer, "map_user") {
+					// What is read-only in /proc would not be in another one.
+					wantError(t, w.run(t, script+outer, "/sbx", "exec", in, "--", "true"), 125, "proc", "hint: ")
+					continue
+				}
 				const sh = `test -x /usr/bin/env && touch /tmp/x && sh -c 'exit 42'; exit $?`
 				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "sh", "-c", sh); r.code != 42 || r.err != "" {
 					t.Errorf("%s%s: %s", outer, filepath.Base(in), r)

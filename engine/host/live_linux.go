@@ -44,7 +44,7 @@ func Live(p *plan.Plan) *Facts {
 			}
 		}
 	}
-	if f.Caps != 0 && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
+	if (f.Caps != 0 || f.UID == 0) && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
 		b, err := os.ReadFile("/proc/self/uid_map")
 		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
 	}
