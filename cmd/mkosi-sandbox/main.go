@@ -10,17 +10,27 @@
 //     host: all destinations are resolved below the sandbox's root. The original
 //     resolves the directories that a --symlink and a file's bind over a symlink lie
 //     in on its own root.
-//   - All faults of a command line are told at once, before anything is made, by
-//     the number of the word, and without a traceback.
+//   - The faults of a command line are told at once, by the number of the word and
+//     without a traceback, before anything is made as far as they can be foreseen. A
+//     command that is not found is named.
 //   - What the original refuses or breaks at, since it is written so, works:
-//     --symlink into a directory that is missing; binds of devices and sockets to
-//     where nothing is; overlays with ":" or "," in paths, with a single read-only
-//     layer, or without a work directory; data that is not UTF-8.
-//   - SIGPIPE and SIGXFSZ are not ignored in the command unless they are in the
-//     caller. With the original they are since Python ignores them.
+//     --symlink into a directory that is missing, or over a symlink to a directory;
+//     binds of devices and sockets to where nothing is; overlays of a single layer,
+//     and with ":" or "," in paths; --pack-fds without a /proc; data that is not UTF-8.
+//   - An overlay with an upper directory "tmpfs" is one mount, not one over another,
+//     and one without an upper directory is mounted read-only, which it is anyway.
+//   - SIGPIPE and SIGXFSZ are not ignored in the command, and LC_CTYPE is not set:
+//     Python does that. Other signals that the caller ignores have their usual effect
+//     in the command, but for SIGHUP and SIGINT: that is of the Go runtime.
 //   - The root, where nothing is mounted there, and what --dev makes are nosuid, and
-//     nodev or noexec as the engine makes them everywhere.
-//   - The loopback interface of a new network namespace is up.
+//     nodev or noexec as the engine makes them everywhere. The file systems have other
+//     names as their sources.
+//   - The loopback interface of a new network namespace is up, so that a build can
+//     test its servers.
+//   - --suppress-sync lets msync() pass where that does not write to a disk.
+//   - --map-foreign takes systemd-nsresourced wherever it takes a user namespace,
+//     CAP_CHOWN or not: a process cannot map more than its own id by itself.
+//   - --bind +SRC / is refused: the sandbox's root cannot be a part of itself.
 //   - --help and --version are about this program.
 package main
 

@@ -72,6 +72,9 @@ func TestFiles(t *testing.T) {
 		w.want(t, p, "sub", "--ro-bind-nofollow", tree+"/link", "/l", "readlink /l")
 		w.want(t, p, "", "--ro-bind-try", "/none/such", "/l", "--bind-try", "/none/such", "/m", "ls -d /l /m 2>/dev/null; true")
 
+		must(t, os.Symlink("loop", tree+"/loop"))
+		w.want(t, p, "", "--ro-bind-try", tree+"/loop", "/l", "ls -d /l 2>/dev/null; true")
+
 		// Failures, with nothing on stdout.
 		for _, args := range [][]string{
 			{"--bind", "/none/such", "/l"}, {"--ro-bind", tree, "/x", "--write", "a", "/x/new"}, {"--ro-bind", tree, "/x", "--write", "a", "/x/bound"},

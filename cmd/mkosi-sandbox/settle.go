@@ -5,6 +5,7 @@ package main
 // What the options come to on this host.
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,10 @@ func settle(p *plan.Plan, f *host.Facts, c circumstances) {
 	p.SuppressChown = p.SuppressChown && (!privileged || c.stuck)
 	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
 
+	// What cannot be looked at is as good as missing.
+	p.Ops = slices.DeleteFunc(p.Ops, func(op plan.Op) bool {
+		return op.Kind == plan.Bind && op.Optional && !op.Inside && f.Stat(string(op.Src)).Type == host.Unknown
+	})
 	for i := range p.Ops {
 		if op := &p.Ops[i]; op.Kind == plan.Write {
 			op.Mode = plan.ModePtr(plan.Mode(0o666 &^ c.umask))
