@@ -339,6 +339,11 @@ func (s *list) rights() {
 		t.add("pid 1", "the command itself", "init")
 	}
 	s.capabilities(&t, privileged)
+	if compile.ScopesSockets(p, s.facts) {
+		t.add("sockets", "abstract ones of the host are out of reach", "scope_sockets")
+	} else if p.ScopeSockets && !p.Unshare.Net {
+		t.add("sockets", "abstract ones of the host can be reached: this kernel cannot keep them out", "scope_sockets")
+	}
 	if p.NoNewPrivs {
 		t.add("set-id", "programs gain no rights (no_new_privs)", "")
 	} else {

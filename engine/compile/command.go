@@ -66,6 +66,7 @@ func (c *compiler) command() error {
 		c.key("no_new_privs", "prctl", "")
 		c.add(program.Prctl, program.Imm(prSetNoNewPrivs), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
 	}
+	c.scopeSockets()
 	if err := c.filter(); err != nil {
 		return err
 	}
@@ -83,6 +84,26 @@ func (c *compiler) terminal() bool {
 	p := c.plan
 	return c.facts.Terminal || c.opts.Pty != nil || c.joined != nil || c.privileged() || p.PackFDs || len(p.PassFDs) > 0 ||
 		slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Kind == plan.Bind && devices(&op) })
+}
+
+// scopeSockets has the kernel refuse connections to abstract Unix sockets that
+// were bound outside, landlock(7). It restricts nothing else: not mounts either.
+func (c *compiler) scopeSockets() {
+	if !ScopesSockets(c.plan, c.facts) {
+		return
+	}
+	c.key("scope_sockets", "landlock", "")
+	fd := c.slot()
+	attr := c.prog.Words(0, 0, landlockScopeAbstract)
+	c.add(program.LandlockNew, attr, program.Imm(3*8), program.Imm(0)).Out = int16(fd)
+	c.add(program.LandlockSelf, fd.Arg(), program.Imm(0))
+	c.add(program.Close, fd.Arg())
+}
+
+// ScopesSockets reports whether abstract Unix sockets of the host are kept out of
+// reach by other means than a network namespace.
+func ScopesSockets(p *plan.Plan, f *host.Facts) bool {
+	return p.ScopeSockets && !p.Unshare.Net && f.Landlock >= landlockScopes
 }
 
 func (c *compiler) filter() error {

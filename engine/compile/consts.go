@@ -32,6 +32,9 @@ const (
 	msSlave    = 1 << 19
 	msShared   = 1 << 20
 
+	landlockScopeAbstract = 1 // LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	landlockScopes        = 6 // the version of Landlock that has scopes, Linux 6.12
+
 	fsopenCloexec  = 1
 	fsmountCloexec = 1
 	setFlag        = 0 // FSCONFIG_SET_FLAG

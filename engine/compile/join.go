@@ -35,7 +35,7 @@ func Rest(p *plan.Plan, f *host.Facts, umask uint32) *plan.Plan {
 		q.Umask = plan.ModePtr(plan.Mode(umask))
 	}
 	q.Identity, q.Caps, q.NoNewPrivs, q.Unshare = p.Identity, p.Caps, p.NoNewPrivs, p.Unshare
-	q.NewSession, q.SuppressChown, q.SuppressSync = p.NewSession, p.SuppressChown, p.SuppressSync
+	q.NewSession, q.SuppressChown, q.SuppressSync, q.ScopeSockets = p.NewSession, p.SuppressChown, p.SuppressSync, p.ScopeSockets
 	q.Rlimits = p.Rlimits
 	return q
 }

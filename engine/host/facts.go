@@ -80,6 +80,7 @@ type Facts struct {
 	// NoUserNS says that the host allows no user namespaces at all; filled where a
 	// plan would like one.
 	NoUserNS bool
+	Landlock int    // version of landlock(7), 0: there is none; filled where a plan wants it
 	Arch     string // as GOARCH
 
 	Paths    map[string]Path // lstat(2)

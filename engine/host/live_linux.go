@@ -49,6 +49,9 @@ func Live(p *plan.Plan) *Facts {
 		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
 	}
 	if !p.TerminalInput {
+		if p.ScopeSockets {
+			f.Landlock = landlock()
+		}
 		f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
 	}
 	if p.PackFDs || p.KeepFDs && p.Lifetime == plan.LifetimeAll || len(p.PassFDs)+len(p.CloseFDs) > 0 {
@@ -74,6 +77,16 @@ func terminal(first, last int) string {
 func isTerminal(fd int) bool {
 	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil
+}
+
+// landlock returns the version of landlock(7) that works here, or 0.
+func landlock() int {
+	const version = 1 // LANDLOCK_CREATE_RULESET_VERSION
+	n, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, version)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
 }
 
 // controllingTTY reports whether this process has a controlling terminal, tty(4).

@@ -300,6 +300,10 @@ type Plan struct {
 
 	Filters []Filter `json:"filters,omitempty"` // beside those of the Suppress fields
 
+	// ScopeSockets keeps the command from abstract Unix sockets of processes outside,
+	// unix(7), which a shared network namespace shows it, where the kernel can (6.12).
+	ScopeSockets bool `json:"scope_sockets,omitempty"`
+
 	SuppressChown bool     `json:"suppress_chown,omitempty"`
 	SuppressSync  bool     `json:"suppress_sync,omitempty"`
 	Rlimits       []Rlimit `json:"rlimits,omitempty"`

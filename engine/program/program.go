@@ -64,6 +64,8 @@ const (
 	Faccessat2
 	Setuid
 	Setgid
+	LandlockNew
+	LandlockSelf
 	Execve
 
 	// ForkCommand forks the command off: the child goes on with the next

@@ -54,5 +54,7 @@ var callNumbers = [...]uint16{
 	program.Faccessat2:   unix.SYS_FACCESSAT2,
 	program.Setuid:       unix.SYS_SETUID,
 	program.Setgid:       unix.SYS_SETGID,
+	program.LandlockNew:  unix.SYS_LANDLOCK_CREATE_RULESET,
+	program.LandlockSelf: unix.SYS_LANDLOCK_RESTRICT_SELF,
 	program.Execve:       unix.SYS_EXECVE,
 }

@@ -146,6 +146,8 @@ func TestBuiltins(t *testing.T) {
 		{`init(False)`, `{"init":false}`},
 		{`die_with_parent(False)`, `{"die_with_parent":false}`},
 		{`new_session()`, `{"new_session":true}`},
+		{`scope_sockets(); scope_sockets(False)`, `{}`},
+		{`scope_sockets()`, `{"scope_sockets":true}`},
 		{`suppress_chown(); suppress_sync()`, `{"suppress_chown":true,"suppress_sync":true}`},
 		{`rlimit("nofile", 10); rlimit("RLIMIT_CORE", 0, "unlimited"); rlimit("Nofile", 20, 30)`,
 			`{"rlimits":[{"name":"RLIMIT_NOFILE","soft":20,"hard":30},{"name":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]}`},

@@ -279,6 +279,11 @@ func fnNewSession(c *call) (starlark.Value, error) {
 	return c.set()
 }
 
+func fnScopeSockets(c *call) (starlark.Value, error) {
+	c.ev.plan.ScopeSockets = c.bool(0, true)
+	return c.set()
+}
+
 func fnSuppressChown(c *call) (starlark.Value, error) {
 	c.ev.plan.SuppressChown = true
 	return c.set()

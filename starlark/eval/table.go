@@ -204,6 +204,10 @@ var Builtins = []Builtin{
 	{Name: "new_session", Group: groupIdentity, planned: true, soft: true, fn: fnNewSession,
 		Doc: "Runs the command in a new session, without the caller's terminal."},
 
+	{Name: "scope_sockets", Group: groupIdentity, planned: true, soft: true, fn: fnScopeSockets,
+		Doc: "Whether the command is kept from abstract Unix sockets of the host's processes, which it could reach by a network that is shared. " +
+			"It needs Linux 6.12 or newer, and is without effect where there is not that.",
+		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
 	{Name: "suppress_chown", Group: groupProcess, planned: true, soft: true, fn: fnSuppressChown,
 		Doc: "Makes the chown calls succeed without doing anything."},
 	{Name: "suppress_sync", Group: groupProcess, planned: true, soft: true, fn: fnSuppressSync,

@@ -497,6 +497,7 @@ func (pr *printer) settings(p *plan.Plan) {
 	flag(plan.Take(&rest.AssertNoUserNS), "assert_userns_disabled")
 
 	pr.group()
+	flag(plan.Take(&rest.ScopeSockets), "scope_sockets")
 	flag(plan.Take(&rest.SuppressChown), "suppress_chown")
 	flag(plan.Take(&rest.SuppressSync), "suppress_sync")
 	for _, f := range plan.Take(&rest.Filters) {

@@ -111,7 +111,7 @@ func Settings(r *rand.Rand, p *plan.Plan, f *host.Facts) {
 	one := func(n int) bool { return r.IntN(n) == 0 }
 	p.Unshare = plan.Namespaces{Net: one(3), IPC: one(2), PID: one(2), UTS: one(3), Cgroup: one(3), Time: one(3)}
 	p.Init, p.DieWithParent, p.NewSession, p.NoNewPrivs = !one(3), !one(3), one(3), !one(3)
-	p.SuppressChown, p.SuppressSync = one(3), one(3)
+	p.SuppressChown, p.SuppressSync, p.ScopeSockets = one(3), one(3), one(3)
 	if p.Unshare.UTS {
 		p.Hostname = "box"
 	}
