@@ -3,6 +3,8 @@
 package argvtest
 
 import (
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +20,52 @@ var bwrapDeliberate = []deliberate{
 		return strings.HasPrefix(d.key, "host ") && b.theirs[""] == "" && b.ours[""] == "" && d.ours == ""
 	}},
 	{"one user namespace where the original needs two for devpts", func(b *both, d difference) bool {
-		return b.has("--dev") && strings.HasPrefix(d.key, "namespace owner ") && d.ours == "own" && (d.theirs == "EPERM" || d.theirs == "other")
+		if !b.has("--dev") {
+			return false
+		}
+		inside := func(s string) string { id, _, _ := strings.Cut(s, " "); return id }
+		switch {
+		case strings.HasPrefix(d.key, "namespace owner "):
+			return d.ours == "own" && (d.theirs == "EPERM" || d.theirs == "other")
+		case d.key == "uid_map", d.key == "gid_map":
+			return !strings.Contains(d.ours, ";") && inside(d.theirs) == inside(d.ours)
+		}
+		return strings.HasPrefix(d.key, "tree ") && strings.HasSuffix(d.key, "/pts") &&
+			strings.HasPrefix(d.theirs, "dir 0755 ") && strings.HasPrefix(d.ours, "dir 0755 ") && strings.HasSuffix(d.ours, " r-x ok")
+	}},
+	{"symlinks mean what they mean in the sandbox, and there is nothing above its root", func(b *both, d difference) bool {
+		return b.astray()
+	}},
+	{"mounts over mounts at the same place get a bind's flags, too", func(b *both, d difference) bool {
+		point, ok := strings.CutPrefix(d.key, "mount ")
+		flags := strings.NewReplacer(" ro,", " rw,", "nosuid,", "", "nodev,", "")
+		return ok && stacked(point) && flags.Replace(d.theirs) == flags.Replace(d.ours) && len(d.ours) >= len(d.theirs)
+	}},
+	{"what the caller's own rights do not reach is a fault, where capabilities in a new namespace would", func(b *both, d difference) bool {
+		return !b.who.root() && b.ours[""] == "" && strings.Contains(b.ours[noteKey], "/closed") && strings.Contains(strings.ToLower(b.ours[noteKey]), "permission denied")
+	}},
+	{"read-only overlays are mounted so", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "mount ") && strings.Replace(d.theirs, "overlay rw,", "overlay ro,", 1) == d.ours
+	}},
+	{"the root of an overlay with changes in memory has the mode of the topmost directory", func(b *both, d difference) bool {
+		_, theirs, _ := strings.Cut(d.theirs, "dir 0755 ")
+		return b.has("--tmp-overlay") && strings.HasPrefix(d.key, "tree ") && strings.HasPrefix(d.ours, "dir ") && theirs != "" && strings.HasSuffix(d.ours, theirs)
+	}},
+	{"a lock that cannot be had is a fault before the command runs", func(b *both, d difference) bool {
+		return b.has("--lock-file") && strings.Contains(b.theirs[noteKey], "Unable to open lock file")
+	}},
+	{"where the set-up fails, no child is told of", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "written ") && b.theirs[""] == "" && b.ours[""] == "" && d.ours == ""
+	}},
+	{"between the command in a joined pid namespace and this program is one more process", func(b *both, d difference) bool {
+		return d.key == "process" && b.has("--pidns") && d.ours == "a descendant of what was started"
+	}},
+	{"of a name that is in the environment twice, the first counts", func(b *both, d difference) bool {
+		return d.key == "environment" && slices.ContainsFunc(b.env, func(e string) bool { return e == "A=2" || e == "B=a=b" }) &&
+			strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours
+	}},
+	{"numbers out of range are faults", func(b *both, d difference) bool {
+		return b.has("99999999999") && b.ours[""] == "" && b.ours["exit"] == "1"
 	}},
 	{"index, metacopy and xino of overlays are off", func(b *both, d difference) bool {
 		plain := func(s string) string {
@@ -40,6 +87,73 @@ var bwrapDeliberate = []deliberate{
 	{"of what the caller ignores or blocks, some is not in the command", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "signals ") && runtimeSignals(b)
 	}},
+}
+
+// operands says how many operands bubblewrap's options have that concern paths of
+// the sandbox. The path is the last.
+var operands = map[string]int{
+	"--bind": 2, "--ro-bind": 2, "--dev-bind": 2, "--bind-try": 2, "--ro-bind-try": 2, "--dev-bind-try": 2, "--bind-fd": 2, "--ro-bind-fd": 2,
+	"--remount-ro": 1, "--proc": 1, "--dev": 1, "--tmpfs": 1, "--mqueue": 1, "--dir": 1, "--file": 2, "--bind-data": 2, "--ro-bind-data": 2,
+	"--symlink": 2, "--chmod": 2, "--lock-file": 1, "--chdir": 1, "--overlay": 3, "--tmp-overlay": 1, "--ro-overlay": 1,
+}
+
+// astray tells whether a path of the line leads over a symlink that is absolute or
+// leads up, or above the root.
+func (b *both) astray() bool {
+	words := slices.Clone(b.args)
+	for _, what := range b.fds {
+		if args, ok := strings.CutPrefix(what, "args:"); ok {
+			words = append(words, strings.Fields(args)...)
+		}
+	}
+	// Links in the fixture, wherever it is bound.
+	links := []string{"abs", "abs-file", "chain", "dangling-abs", "up", "work", "localtime", "lock", "tmp-link"}
+	var made []string
+	for i, word := range words {
+		n := operands[word]
+		if n == 0 || i+n >= len(words) {
+			continue
+		}
+		dst := words[i+n]
+		if depth := 0; strings.Contains(dst, "..") {
+			for name := range strings.SplitSeq(dst, "/") {
+				switch name {
+				case "", ".":
+				case "..":
+					depth--
+				default:
+					depth++
+				}
+				if depth < 0 {
+					return true
+				}
+			}
+		}
+		dst = path.Clean("/" + dst)
+		for name := range strings.SplitSeq(dst, "/") {
+			if slices.Contains(links, name) {
+				return true
+			}
+		}
+		if slices.ContainsFunc(made, func(l string) bool { return dst == l || strings.HasPrefix(dst, l+"/") }) {
+			return true
+		}
+		if target := words[i+1]; word == "--symlink" && (strings.HasPrefix(target, "/") || strings.Contains(target, "..")) {
+			made = append(made, dst)
+		}
+	}
+	return false
+}
+
+// stacked tells whether point ends in a place where the host has several mounts.
+func stacked(point string) bool {
+	n := 0
+	for _, m := range hostMounts() {
+		if m[4] != "/" && strings.HasSuffix(point, m[4]) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 func TestBwrap(t *testing.T) {
