@@ -60,7 +60,10 @@ func writeBundle(dir string, b *oci.Bundle) (err error) {
 			}
 		}
 	}
-	if err = os.Rename(made, dir); err != nil { // over an empty one, too
+	if err = os.Remove(dir); err != nil && !os.IsNotExist(err) { // an empty one
+		return fail(err)
+	}
+	if err = os.Rename(made, dir); err != nil {
 		return fail(err)
 	}
 	return nil

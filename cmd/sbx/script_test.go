@@ -214,7 +214,7 @@ func runScripts(t *testing.T, dir string) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "base.star"), []byte(baseModule), 0o644)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": cmdCode, "pty": cmdPTY, "waitfor": cmdWaitFor, "same": cmdSame,
+			"code": cmdCode, "oci": cmdOCI, "pty": cmdPTY, "waitfor": cmdWaitFor, "same": cmdSame,
 		},
 	})
 }

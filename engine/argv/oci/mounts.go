@@ -109,6 +109,9 @@ func (c *converter) hostRoot(s *layout.Step, steps []*layout.Step) {
 		case covered[path] || !c.text(op.At, "bind", "source", path):
 		case e.Type == host.Symlink:
 			c.entries(RootDir+path, Entry{Kind: EntrySymlink, Data: e.Target, At: op.At, Op: "bind"})
+		case e.Type == host.Dir && e.Mode&0o004 == 0 && c.facts.UID != 0:
+			// Runtimes cannot bind what the caller cannot open; nor could the command.
+			c.entries(RootDir+path, Entry{Kind: EntryDir, At: op.At, Op: "bind"})
 		default:
 			b := *op
 			b.Src, b.Dst = plan.Str(path), plan.Str(path)
@@ -193,6 +196,7 @@ func (c *converter) step(s *layout.Step, later []*layout.Step) {
 func (c *converter) unsaidOf(op *plan.Op) {
 	o := *op
 	o.Kind, o.Dst, o.At, o.Optional, o.Create = "", "", plan.Origin{}, false, false // by the layout
+	o.Follow, o.Chase = false, false
 	o.Src, o.Inside, o.NoFollow, o.RO, o.Devices = "", false, false, false, nil
 	o.Target, o.Data, o.Size, o.Mode = "", "", 0, nil
 	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""

@@ -25,7 +25,7 @@ func Convert(p *plan.Plan, l *layout.Layout, f *host.Facts) (*Bundle, plan.Diagn
 	s.Mounts = []Mount{}
 	c.entries(RootDir, Entry{Kind: EntryDir, Mode: 0o755})
 	c.operations(l)
-	c.process()
+	c.process(l)
 	c.namespaces()
 	c.processes()
 	s.Linux.Seccomp = filter(p, f.Arch)
@@ -64,7 +64,7 @@ func (c *converter) setting(key, hint, format string, args ...any) {
 }
 
 // process converts the command and its environment.
-func (c *converter) process() {
+func (c *converter) process(l *layout.Layout) {
 	p, f := c.plan, c.facts
 	s := &c.bundle.Spec.Process
 	s.Cwd = cmp.Or(string(p.Dir), "/")
@@ -72,12 +72,7 @@ func (c *converter) process() {
 		s.Cwd = f.Cwd
 	}
 	s.Env = compile.Environment(p, f.Env, s.Cwd)
-	for _, a := range p.Command {
-		s.Args = append(s.Args, string(a))
-	}
-	if s.Args == nil {
-		s.Args = []string{cmp.Or(f.Getenv("SHELL"), "bash")}
-	}
+	s.Args = c.argv(l, s.Env)
 	for _, a := range s.Args {
 		c.text(p.Where["command"], "command", "argument", a)
 	}
@@ -102,6 +97,24 @@ func (c *converter) process() {
 	for _, r := range p.Rlimits {
 		s.Rlimits = append(s.Rlimits, Rlimit{Type: r.Name, Soft: r.Soft, Hard: r.Hard})
 	}
+}
+
+// argv returns the command. Runtimes look for it as the environment's PATH says,
+// and have no other place to look.
+func (c *converter) argv(l *layout.Layout, env []string) []string {
+	tries := compile.Tries(c.plan, env, c.facts.Getenv("SHELL"))
+	path := slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "PATH=") })
+	if len(tries) == 1 && (path || len(tries[0].Paths) < 2) {
+		return tries[0].Argv
+	}
+	for _, t := range tries {
+		for _, p := range t.Paths {
+			if strings.HasPrefix(p, "/") && l.Type(p) == host.File {
+				return append([]string{p}, t.Argv[1:]...)
+			}
+		}
+	}
+	return tries[0].Argv
 }
 
 // text reports what JSON cannot hold.
@@ -192,6 +205,9 @@ func (c *converter) processes() {
 	if p.PackFDs {
 		c.setting("pack_fds", "", "file descriptors are up to the runtime's command line")
 	}
+	if !slices.ContainsFunc(c.bundle.Spec.Process.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
+		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "clearenv", Msg: "runtimes set HOME where the environment has none"})
+	}
 	if !c.dev {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "dev", Msg: "runtimes make a few devices in /dev, and the plan has none there"})
 	}
@@ -201,7 +217,8 @@ func (c *converter) processes() {
 func (c *converter) unsaid() {
 	rest := *c.plan
 	rest.Version, rest.Ops, rest.Env, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, nil, nil, nil
-	rest.Command, rest.Dir, rest.SameDir, rest.Hostname, rest.Umask = nil, "", false, "", nil
+	rest.Command, rest.DefaultPath, rest.Dir, rest.SameDir, rest.Hostname, rest.Umask = nil, "", "", false, "", nil
+	rest.Order = "" // by the layout
 	rest.Identity.Root, rest.Identity.UID, rest.Identity.GID = false, nil, nil
 	rest.Caps, rest.NoNewPrivs, rest.Rlimits = plan.Caps{}, false, nil
 	rest.Unshare = plan.Namespaces{}
