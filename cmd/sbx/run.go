@@ -39,7 +39,7 @@ func (*runCmd) Help() string {
 		`can be written. The command is $SHELL unless the configuration names another: ~/.config/sbx/project.star, and .sbx.star in the project, ` +
 		`which counts once sbx trust has shown it to you.
 
-On a terminal the command gets one of its own: Ctrl-\\ pressed twice detaches. A session whose terminal went away lives on; the next sbx run in the project ` +
+On a terminal the command gets one of its own: Ctrl-\ pressed twice detaches. A session whose terminal went away lives on; the next sbx run in the project ` +
 		`comes back to it, unless another command is named.
 
 All that follows the first word is the command's. The exit codes are those of sbx exec.`
@@ -162,8 +162,15 @@ func (c *runCmd) options(args, command []string) (runOptions, error) {
 	p.ExcludedPaths = values(flags, "--excluded-path")
 	p.RefuseIfExists = values(flags, "--refuse-if-exists")
 	p.PassEnv = values(flags, "--pass-env")
-	if c.ConfigFile != "" {
-		p.ConfigFile = &values(flags, "--config-file")[0]
+	for _, name := range [...]string{"--project-path", "--config-file", "--detach-key"} {
+		switch v := values(flags, name); {
+		case len(v) > 1:
+			return o, misuse(name+" is given twice", "")
+		case len(v) == 1 && v[0].Text == "":
+			return o, misuse(name+" is empty", "")
+		case len(v) == 1 && name == "--config-file":
+			p.ConfigFile = &v[0]
+		}
 	}
 	if c.ConfigFile != "" && c.IgnoreProjectConfig {
 		return o, misuse("--config-file and --ignore-project-config exclude each other", "")

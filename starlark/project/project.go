@@ -22,10 +22,11 @@ const FileName = ".sbx.star"
 // defaultMarker marks directories that are homes, not projects.
 const defaultMarker = ".profile"
 
-// Value is one operand of the command line.
+// Value is one setting: an operand of the command line, or of project().
 type Value struct {
 	Text string
 	At   plan.Origin
+	op   string // "project", where that is
 }
 
 // Options say which sandbox is wanted. Lists that are nil were not given.
@@ -129,6 +130,7 @@ type run struct {
 	Result
 
 	userModules []string // what the user's file loads
+	userCalls   int      // how often it calls project()
 }
 
 // Evaluate works out the sandbox. The error is a plan.Diagnostics with all that
@@ -215,7 +217,7 @@ func (r *run) evaluate() error {
 
 	l := r.begin(user)
 	defer func() { l.Close() }()
-	r.userModules = l.Modules()
+	r.userModules, r.userCalls = l.Modules(), len(l.Calls())
 	switch r.Project {
 	case Own:
 		r.addProject(l, nil)

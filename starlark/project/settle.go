@@ -29,7 +29,7 @@ func merge(calls []eval.ProjectCall, o *Options) settings {
 		list := func(strs []plan.Str) []Value {
 			out := make([]Value, len(strs))
 			for i, v := range strs {
-				out[i] = Value{string(v), c.At}
+				out[i] = Value{string(v), c.At, "project"}
 			}
 			return out
 		}
@@ -57,7 +57,7 @@ func merge(calls []eval.ProjectCall, o *Options) settings {
 func (r *run) path(v Value) (path, pattern string, err error) {
 	p := v.Text
 	bad := func(hint, format string, args ...any) (string, string, error) {
-		return "", "", plan.Diagnostics{{At: v.At, Op: "project", Msg: fmt.Sprintf(format, args...), Hint: hint}}
+		return "", "", plan.Diagnostics{{At: v.At, Op: v.op, Msg: fmt.Sprintf(format, args...), Hint: hint}}
 	}
 	base := r.Dir
 	switch {
@@ -95,6 +95,11 @@ func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
 	keep := func(err error) {
 		if d, ok := err.(plan.Diagnostics); ok {
 			ds = append(ds, d...)
+		}
+	}
+	for _, c := range l.Calls()[r.userCalls:] {
+		if c.TrustedDirs != nil {
+			ds = append(ds, plan.Diagnostic{At: c.At, Op: "project", Msg: `"trusted_dirs" is not for the file of a project`, Hint: "it belongs into ~/.config/sbx/project.star"})
 		}
 	}
 	keep(r.mark(s.markers))
@@ -162,13 +167,13 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 		}
 		paths, err := expand(path, pattern)
 		if err != nil {
-			ds = append(ds, plan.Diagnostic{At: v.At, Op: "project", Msg: fmt.Sprintf("excluded path %q: %v", v.Text, err)})
+			ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q: %v", v.Text, err)})
 			continue
 		}
 		for _, path := range paths {
 			for _, at := range places(path, shows) {
 				if within(r.Dir, at) {
-					ds = append(ds, plan.Diagnostic{At: v.At, Op: "project", Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)})
+					ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)})
 					break
 				}
 				if !seen[at] {

@@ -214,6 +214,10 @@ func TestTrust(t *testing.T) {
 	}
 	w.write(".config/sbx/project.star", "project(trusted_dirs = ['~/pp'])")
 	untrusted("is not trusted")
+	w.write("p/.sbx.star", "project(trusted_dirs = ['~'])")
+	if _, err := w.evaluate(Options{Trust: true}); err == nil || !strings.Contains(err.Error(), `"trusted_dirs" is not for the file of a project`) {
+		t.Error(err)
+	}
 }
 
 // TestPinned has what was digested evaluated, whatever is in the files by then.
