@@ -132,10 +132,9 @@ func (c *importMkosi) run(args []string) int {
 }
 
 // fromMkosi adds to a plan what mkosi-sandbox does beside its options: its filters
-// need no_new_privs, and it does not touch PWD and OLDPWD.
+// need no_new_privs.
 func fromMkosi(p *plan.Plan) {
 	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
-	p.Env = append([]plan.EnvOp{{Kind: plan.PassEnv, Name: "PWD"}, {Kind: plan.PassEnv, Name: "OLDPWD"}}, p.Env...)
 }
 
 // toMkosi returns the command line of a plan for mkosi-sandbox, which does what
