@@ -136,6 +136,12 @@ func (w *writer) identity() {
 	if id.Foreign || id.Delegate > 0 {
 		w.cannot(p.Where["map_user"], "map_user", "there are no more ids than one")
 	}
+	if id.Maps() {
+		w.cannot(p.Where["map_ids"], "map_ids", "there are no more ids than one")
+	}
+	if len(p.Caps.Bounding) > 0 {
+		w.cannot(p.Where["capabilities"], "capabilities", "set-id programs gain nothing")
+	}
 	caps := func(word string, names []string) {
 		for _, name := range names {
 			w.put(word, name)
@@ -267,6 +273,9 @@ func (w *writer) operation(o *plan.Op) {
 	}
 	switch o.Kind {
 	case plan.Bind:
+		if o.CreateSrc {
+			w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: o.At, Op: "bind", Msg: "a missing source is not made"})
+		}
 		w.bind(o)
 	case plan.Tmpfs:
 		if o.Size > 0 {
@@ -306,6 +315,9 @@ func (w *writer) operation(o *plan.Op) {
 	case plan.RemountRO:
 		w.put("--remount-ro", dst)
 	case plan.Chmod:
+		if o.UID != nil || o.GID != nil {
+			cannot("owners cannot be set")
+		}
 		w.put("--chmod", fmt.Sprintf("%04o", uint32(*o.Mode)), dst)
 	case plan.Copy:
 		cannot("there are no copies; bind() %q, or write() what is in it", o.Src)
