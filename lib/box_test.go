@@ -104,9 +104,11 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 			b.make(line)
 		}
 	}
-	h := fakeOS{files: etc, env: []string{"HOME=" + dir + "/h", "XDG_RUNTIME_DIR=" + dir + "/run", "PATH=/usr/bin:/bin"}}
-	for _, kv := range env {
-		h.env = append(h.env, b.expand(kv))
+	h := fakeOS{files: etc}
+	for _, kv := range append(env, "HOME=$H", "XDG_RUNTIME_DIR=$R", "PATH=/usr/bin:/bin") {
+		if _, ok := h.LookupEnv(strings.SplitN(kv, "=", 2)[0]); !ok {
+			h.env = append(h.env, b.expand(kv))
+		}
 	}
 	// What is secret is not there, unless a template passes it.
 	text := base
@@ -180,7 +182,11 @@ func (b *box) make(line string) {
 	case strings.HasSuffix(line, "/"):
 		b.must(os.MkdirAll(name, 0o755))
 	default:
-		b.must(os.WriteFile(name, []byte(strings.ReplaceAll(b.expand(text), `\n`, "\n")), 0o600))
+		mode := os.FileMode(0o600)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		b.must(os.WriteFile(name, []byte(strings.ReplaceAll(b.expand(text), `\n`, "\n")), mode))
 	}
 }
 

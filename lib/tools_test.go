@@ -127,6 +127,45 @@ func TestAgents(t *testing.T) {
 	})
 }
 
+// TestPrograms shows what is installed below the home directory.
+func TestPrograms(t *testing.T) {
+	runBoxes(t, []boxTest{
+		{`codex(); gemini(); claude()`, `
+			.npm-global/bin/codex -> ../lib/node_modules/@openai/codex/bin/codex.js
+			.npm-global/lib/node_modules/@openai/codex/bin/codex.js: #!/usr/bin/env node
+			.npm-global/lib/node_modules/@openai/codex/lib/x
+			.npm-global/lib/node_modules/@openai/other/x
+			.npm-global/bin/gemini -> ../lib/node_modules/gemini/cli.js
+			.npm-global/lib/node_modules/gemini/cli.js: #!/usr/bin/env node
+			.npm-global/lib/node_modules/other/x
+			.local/bin/claude -> ../share/claude/versions/1
+			.local/share/claude/versions/1: #!x
+			.local/share/claude/versions/2: #!x`, "PATH=$H/.npm-global/bin:$H/.local/bin:/usr/bin", `
+			link .npm-global/bin/codex .local/bin/claude
+			ro .npm-global/lib/node_modules/@openai/codex/lib/x .npm-global/lib/node_modules/gemini/cli.js .local/share/claude/versions/1
+			no .npm-global/lib/node_modules/@openai/other .npm-global/lib/node_modules/other .local/share/claude/versions/2`},
+	})
+}
+
+func TestMore(t *testing.T) {
+	runBoxes(t, []boxTest{
+		{`shell()`, `
+			.bashrc: alias l=ls\nexport MY_TOKEN=x\n
+			.zshrc
+			.config/fish/config.fish: set -gx API_KEY x\nset -gx EDITOR vi\n
+			.config/fish/functions/f.fish
+			.config/fish/fish_variables
+			.bash_history
+			.zsh_history`, "", `
+			own .bashrc .config/fish/config.fish
+			ro .zshrc .config/fish/functions/f.fish
+			no .bash_history .zsh_history .config/fish/fish_variables`},
+		{`shell(history = True)`, "", "", "rw .local/state/sbx-shell\nenv HISTFILE=$H/.local/state/sbx-shell/history"},
+		{`gh()`, ".config/gh/hosts.yml\n.ssh/x", "GH_TOKEN=t", "ro .config/gh/hosts.yml\nno .ssh\nenv GH_TOKEN=t"},
+		{`network()`, "ca.pem\nother", "NODE_EXTRA_CA_CERTS=$H/ca.pem", "ro ca.pem /etc/resolv.conf\nno other\nenv NODE_EXTRA_CA_CERTS=$H/ca.pem"},
+	})
+}
+
 func TestLanguages(t *testing.T) {
 	runBoxes(t, []boxTest{
 		{`node()`, `
