@@ -64,6 +64,17 @@ var bwrapDeliberate = []deliberate{
 		return d.key == "environment" && slices.ContainsFunc(b.env, func(e string) bool { return e == "A=2" || e == "B=a=b" }) &&
 			strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours
 	}},
+	{"a slash at the end of a destination does not matter", func(b *both, d difference) bool {
+		return b.theyFail("/: Is a directory", "/: No such file or directory", "/: Not a directory")
+	}},
+	{"--bind-try of an empty source binds nothing, and not the root of the host", func(b *both, d difference) bool {
+		for i, w := range b.args {
+			if strings.HasSuffix(w, "-try") && i+1 < len(b.args) && b.args[i+1] == "" {
+				return true
+			}
+		}
+		return false
+	}},
 	{"numbers out of range are faults", func(b *both, d difference) bool {
 		return b.has("99999999999") && b.ours[""] == "" && b.ours["exit"] == "1"
 	}},

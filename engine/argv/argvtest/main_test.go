@@ -8,6 +8,9 @@
 // MKOSI_SANDBOX (sandbox.py of a checkout of mkosi). Random command lines are
 // printed with their seed where they differ; ARGV_SEED sets it, ARGV_COUNT how many
 // are tried.
+//
+// As root the host's files are read-only to them, beside the test's own: there are
+// command lines by which a peer writes to the host.
 package argvtest
 
 import (

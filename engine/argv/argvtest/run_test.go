@@ -106,6 +106,7 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 	w, top := s.w, s.top
 
 	type scene struct {
+		Keep          string
 		Mounts        []mount
 		Dirs          []string
 		Umask         int
@@ -126,6 +127,7 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 		sc.Dir = place(top, []string{l.dir})[0]
 	}
 	if os.Getuid() == 0 {
+		sc.Keep = filepath.Dir(top)
 		sc.UID, sc.GID, sc.Groups = w.uid, w.gid, w.groups
 	}
 	sc.Env = place(top, append(slices.Clone(environment), l.env...))

@@ -24,7 +24,8 @@ type mountSpec struct {
 
 // scene is the argument of "stage".
 type scene struct {
-	Mounts []mountSpec // made in a new mount namespace
+	Keep   string      // a directory; all else is read-only in a new mount namespace, but for /proc
+	Mounts []mountSpec // made in that namespace
 	Dirs   []string    // made after the mounts
 	Umask  *int
 	Dir    string
@@ -46,12 +47,9 @@ func stage(arg string, argv []string) error {
 	if err := json.Unmarshal([]byte(arg), &s); err != nil {
 		return err
 	}
-	if len(s.Mounts) > 0 {
-		if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-			return fmt.Errorf("unshare: %w", err)
-		}
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			return fmt.Errorf("private: %w", err)
+	if s.Keep != "" {
+		if err := protect(s.Keep); err != nil {
+			return fmt.Errorf("making the host read-only: %w", err)
 		}
 		for _, m := range s.Mounts {
 			if err := unix.Mount(m.Source, m.Target, m.Type, m.Flags, m.Data); err != nil {
@@ -129,6 +127,29 @@ func stage(arg string, argv []string) error {
 		}
 	}
 	return fmt.Errorf("exec %s: %w", s.Path, syscall.Exec(s.Path, argv, s.Env))
+}
+
+// protect makes a mount namespace where nothing of the host but keep and /proc can
+// be written: the programs are made to do odd things, as root.
+func protect(keep string) error {
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount(keep, keep, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &ro); err != nil {
+		return err
+	}
+	rw := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/proc", 0, &rw); err != nil {
+		return err
+	}
+	return unix.MountSetattr(unix.AT_FDCWD, keep, 0, &rw)
 }
 
 // hold makes new user and pid namespaces, prints the id of a process in them, and
