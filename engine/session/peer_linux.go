@@ -97,7 +97,7 @@ func (s *server) add(conn *os.File, whole, attached bool) *client {
 }
 
 func (s *server) addLocked(conn *os.File, whole, attached bool) *client {
-	c := &client{conn: conn, whole: whole, attached: attached}
+	c := &client{conn: conn, whole: whole, attached: attached, stall: stall}
 	s.clients[c] = true
 	go s.write(c)
 	go s.read(c)

@@ -74,6 +74,7 @@ type server struct {
 type client struct {
 	conn     *os.File
 	whole    bool
+	stall    time.Duration // how long it is waited for
 	attached bool
 	behind   bool   // output is left out until it has taken what waits
 	paused   bool   // and after that, too
@@ -260,8 +261,8 @@ func (s *server) print(b []byte) {
 			continue
 		}
 		if len(c.out) > maxQueue && !c.whole && !c.behind {
-			end := time.Now().Add(stall)
-			t := time.AfterFunc(stall, s.changed.Broadcast)
+			end := time.Now().Add(c.stall)
+			t := time.AfterFunc(c.stall, s.changed.Broadcast)
 			for len(c.out) > maxQueue && !c.gone && !c.behind {
 				if !time.Now().Before(end) {
 					c.behind = true
