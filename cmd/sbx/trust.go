@@ -131,7 +131,8 @@ func trustRevoke(store project.Store, dir string) int {
 	return 0
 }
 
-// trust lists what the project's file does, and the sandbox that it makes.
+// trust lists the sandbox that the project's file makes, and at the end, where it
+// is read, what the file does.
 func (s *list) trust(r *project.Result, l *layout.Layout) {
 	base := r.Without
 	if base == nil {
@@ -139,7 +140,6 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	}
 	changes := project.Changes(r.Plan, base)
 	s.marks = map[*plan.Op]string{}
-	s.heading("What " + pathText(plan.Str(r.ProjectFile)) + " does")
 	var rows []row
 	opens := false
 	for _, c := range changes {
@@ -166,6 +166,8 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	if rows == nil {
 		rows = []row{{cells: []cell{{"nothing", "dim"}}}}
 	}
+	s.project(r, l)
+	s.heading("What " + pathText(plan.Str(r.ProjectFile)) + " does")
 	s.table(rows)
 	if !opens {
 		s.add("\n  It opens nothing, and counts without trust unless it looks at the host.\n")
@@ -173,5 +175,4 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	for _, f := range r.Files.Files[1:] {
 		s.add("\n  It loads ", pathText(plan.Str(f.Path)), ".\n")
 	}
-	s.project(r, l)
 }

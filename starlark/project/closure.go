@@ -101,6 +101,20 @@ func (p pinned) ReadFile(path string, limit int64) ([]byte, error) {
 	return p.Host.ReadFile(path, limit)
 }
 
+// careful is a host on which only regular files are opened: merely opening a
+// device may do something.
+type careful struct{ eval.Host }
+
+// ReadFile implements eval.Host.
+func (c careful) ReadFile(path string, limit int64) ([]byte, error) {
+	if mode, err := c.Host.Stat(path); err != nil {
+		return nil, err
+	} else if !mode.IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	return c.Host.ReadFile(path, limit)
+}
+
 // blind is a host that shows nothing, and tells whether anything was looked at.
 // A script from anyone sees it: what it found could reach the sandbox by way of
 // which of the project's files are masked.

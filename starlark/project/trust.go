@@ -181,7 +181,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		defer without.Close()
 		// What is wrong without the file is wrong with it, and told there.
 		r.Without, _ = r.settle(without)
-		r.addProject(l, nil)
+		r.addProject(l, careful{r.host()})
 		return l, nil
 	}
 	for _, v := range merge(l.Calls(), r.o).trusted {
