@@ -96,7 +96,9 @@ type Places struct {
 func FindPlaces() Places {
 	p := Places{Home: os.Getenv("HOME")}
 	usable := func(dir string) bool { return filepath.IsAbs(dir) && filepath.Clean(dir) != "/" }
-	if !usable(p.Home) {
+	if usable(p.Home) {
+		p.Home = filepath.Clean(p.Home)
+	} else {
 		if p.Home = passwdHome(os.Getuid()); !usable(p.Home) {
 			p.Home = ""
 		}
