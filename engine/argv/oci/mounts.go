@@ -152,7 +152,8 @@ func (c *converter) step(s *layout.Step, later []*layout.Step) {
 		if op.Size > 0 {
 			size = "size=" + strconv.FormatUint(op.Size, 10)
 		}
-		c.mount(s, Mount{Type: "tmpfs", Source: "tmpfs", Options: options("nosuid", "nodev", fmt.Sprintf("mode=%04o", dirMode(op)), size)})
+		suid, dev := ownFlags(op)
+		c.mount(s, Mount{Type: "tmpfs", Source: "tmpfs", Options: options(suid, dev, fmt.Sprintf("mode=%04o", dirMode(op)), size)})
 	case plan.Mqueue:
 		c.mount(s, Mount{Type: "mqueue", Source: "mqueue", Options: options("nosuid", "nodev", "noexec")})
 	case plan.Proc:
@@ -197,7 +198,15 @@ func (c *converter) unsaidOf(op *plan.Op) {
 	o := *op
 	o.Kind, o.Dst, o.At, o.Optional, o.Create = "", "", plan.Origin{}, false, false // by the layout
 	o.Follow, o.Chase = false, false
-	o.Src, o.Inside, o.NoFollow, o.RO, o.Devices = "", false, false, false, nil
+	switch op.Kind {
+	case plan.Write, plan.Copy:
+		if o.Content == plan.ContentMount {
+			o.Content = ""
+		}
+	case plan.Bind, plan.Tmpfs, plan.Overlay:
+		o.Suid, o.Devices = false, nil
+	}
+	o.Src, o.Inside, o.NoFollow, o.RO = "", false, false, false
 	o.Target, o.Data, o.Size, o.Mode = "", "", 0, nil
 	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""
 	for _, name := range plan.Fields(o) {
@@ -214,6 +223,8 @@ func (c *converter) bind(s *layout.Step) {
 	op := s.Op
 	src := string(op.Src)
 	switch {
+	case op.SrcFD != nil, op.Foreign: // named as what is not known
+		return
 	case op.Inside:
 		c.cannot(op.At, "bind", "", "runtimes cannot bind %q of the container itself", op.Src)
 		return
@@ -225,7 +236,7 @@ func (c *converter) bind(s *layout.Step) {
 		}
 		return
 	}
-	r, ro, dev := "r", "ro", "nodev"
+	r, ro, dev, suid := "r", "ro", "nodev", "nosuid"
 	if !s.Dir { // crun takes the recursive flags of directories only
 		r = ""
 	}
@@ -235,7 +246,10 @@ func (c *converter) bind(s *layout.Step) {
 	if dev = r + dev; devices(op) {
 		dev = ""
 	}
-	c.mount(s, Mount{Type: "bind", Source: src, Options: options(r+"bind", ro, r+"nosuid", dev)})
+	if suid = r + suid; op.Suid {
+		suid = ""
+	}
+	c.mount(s, Mount{Type: "bind", Source: src, Options: options(r+"bind", ro, suid, dev)})
 }
 
 // devices reports whether device nodes work below a bind.
@@ -244,6 +258,18 @@ func devices(op *plan.Op) bool {
 		return *op.Devices
 	}
 	return op.Src == "/" || within(string(op.Src), "/dev")
+}
+
+// ownFlags are those of what is mounted and no bind.
+func ownFlags(op *plan.Op) (suid, dev string) {
+	suid, dev = "nosuid", "nodev"
+	if op.Suid {
+		suid = ""
+	}
+	if op.Devices != nil && *op.Devices {
+		dev = ""
+	}
+	return suid, dev
 }
 
 // device converts dev: runtimes make the usual devices in /dev themselves.
@@ -286,13 +312,14 @@ func (c *converter) overlay(s *layout.Step) {
 	for i := len(op.Lower) - 1; i >= 0; i-- {
 		lower = append(lower, string(op.Lower[i]))
 	}
-	m := Mount{Type: "overlay", Source: "overlay", Options: []string{"nosuid", "nodev"}}
+	suid, dev := ownFlags(op)
+	m := Mount{Type: "overlay", Source: "overlay", Options: options(suid, dev)}
 	switch {
 	case op.UpperTmpfs:
 		c.cannot(op.At, "overlay", "name a directory with upper", "runtimes have no upper directory in memory for %q", op.Dst)
 		return
 	case op.Upper == "" && len(lower) == 1:
-		m = Mount{Type: "bind", Source: lower[0], Options: options("bind", "ro", "nosuid", "nodev")}
+		m = Mount{Type: "bind", Source: lower[0], Options: options("bind", "ro", suid, dev)}
 	case op.Upper == "":
 		m.Options = append(m.Options, "ro", "lowerdir="+strings.Join(lower, ":"))
 	case op.Work == "":
@@ -367,13 +394,17 @@ func (c *converter) file(s *layout.Step) {
 	} else if op.Kind == plan.Copy {
 		e.Mode = c.facts.Stat(string(op.Src)).Mode & 0o777
 	}
-	if c.inRoot(s, e) {
+	if op.Content != plan.ContentMount && c.inRoot(s, e) {
 		return
+	}
+	ro := ""
+	if op.RO {
+		ro = "ro"
 	}
 	name := FilesDir + "/" + strconv.Itoa(c.files)
 	c.files++
 	c.entries(name, e)
-	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", "nosuid", "nodev")})
+	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", ro, "nosuid", "nodev")})
 }
 
 // readonly makes a tree read-only: the mounts in it, and what of it is none.

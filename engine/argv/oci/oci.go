@@ -70,6 +70,12 @@ func (c *converter) process(l *layout.Layout) {
 	s.Cwd = cmp.Or(string(p.Dir), "/")
 	if p.SameDir {
 		s.Cwd = f.Cwd
+	} else if p.TryDir && p.Dir == "" {
+		for _, dir := range []string{f.Getenv("HOME"), f.Cwd} {
+			if dir != "" && l.Type(dir) == host.Dir {
+				s.Cwd = dir
+			}
+		}
 	}
 	s.Env = compile.Environment(p, f.Env, s.Cwd)
 	s.Args = c.argv(l, s.Env)
@@ -162,7 +168,7 @@ func (c *converter) namespaces() {
 	add(p.Unshare.PID, "pid")
 	add(p.Unshare.IPC, "ipc")
 	add(p.Unshare.UTS, "uts")
-	add(p.Unshare.Cgroup, "cgroup")
+	add(p.Unshare.Cgroup || p.Unshare.CgroupTry, "cgroup")
 	add(p.Unshare.Time, "time")
 	s.Hostname = p.Hostname
 
@@ -205,6 +211,9 @@ func (c *converter) processes() {
 	if p.PackFDs {
 		c.setting("pack_fds", "", "file descriptors are up to the runtime's command line")
 	}
+	if p.KeepFDs {
+		c.setting("keep_fds", "", "file descriptors are up to the runtime's command line")
+	}
 	if !slices.ContainsFunc(c.bundle.Spec.Process.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "clearenv", Msg: "runtimes set HOME where the environment has none"})
 	}
@@ -224,7 +233,8 @@ func (c *converter) unsaid() {
 	rest.Unshare = plan.Namespaces{}
 	rest.Init, rest.DieWithParent, rest.NewSession = false, false, false
 	rest.SuppressChown, rest.SuppressSync = false, false
-	rest.CloseFDs, rest.PassFDs, rest.PackFDs = nil, nil, false
+	rest.CloseFDs, rest.PassFDs, rest.PackFDs, rest.KeepFDs = nil, nil, false, false
+	rest.PWD, rest.TryDir, rest.TerminalInput = "", false, false
 	for _, name := range plan.Fields(rest) {
 		c.cannot(c.plan.Where[name], "", "", "a bundle cannot say %q", name)
 	}

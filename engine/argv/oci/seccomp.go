@@ -26,6 +26,9 @@ func filter(p *plan.Plan, arch string) *Seccomp {
 	)
 	s := &Seccomp{DefaultAction: "SCMP_ACT_ALLOW", Architectures: architectures(arch)}
 	for _, request := range []uint64{tiocsti, tioclinux} {
+		if p.TerminalInput {
+			break
+		}
 		s.Syscalls = append(s.Syscalls, Syscall{Names: []string{"ioctl"}, Action: errno, ErrnoRet: eperm,
 			Args: []Arg{{Index: 1, Value: low, ValueTwo: request, Op: masked}}})
 	}
@@ -36,6 +39,9 @@ func filter(p *plan.Plan, arch string) *Seccomp {
 		s.Syscalls = append(s.Syscalls,
 			Syscall{Names: []string{"fdatasync", "fsync", "sync", "sync_file_range", "sync_file_range2", "syncfs"}, Action: errno},
 			Syscall{Names: []string{"msync"}, Action: errno, Args: []Arg{{Index: 2, Value: msSync, ValueTwo: msSync, Op: masked}}})
+	}
+	if s.Syscalls == nil {
+		return nil
 	}
 	return s
 }

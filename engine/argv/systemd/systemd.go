@@ -174,7 +174,7 @@ func (c *converter) namespaces() {
 	case p.Unshare.UTS:
 		c.set("ProtectHostname", "yes")
 	}
-	if p.Unshare.Cgroup {
+	if p.Unshare.Cgroup || p.Unshare.CgroupTry {
 		c.set("ProtectControlGroups", "private")
 	}
 	if p.Unshare.Time {
@@ -312,6 +312,7 @@ func (c *converter) unsaid() {
 	rest.SuppressChown, rest.SuppressSync = false, false
 	rest.CloseFDs, rest.PassFDs, rest.PackFDs, rest.KeepFDs = nil, nil, false, false
 	rest.Order = "" // by the layout
+	rest.PWD, rest.TerminalInput, rest.DefaultPath = "", false, ""
 	for _, name := range plan.Fields(rest) {
 		c.cannot(c.plan.Where[name], "", "", "a service cannot say %q", name)
 	}

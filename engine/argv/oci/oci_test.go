@@ -1,0 +1,348 @@
+package oci
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sbx/engine/host"
+	"sbx/engine/host/hosttest"
+	"sbx/engine/plan"
+	"sbx/engine/validate"
+)
+
+func world() *host.Facts {
+	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file 0640", "/l1 dir", "/l2 dir", "/up dir", "/work dir",
+		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir")
+	f.Cwd, f.FDs = "/usr", []int{3, 5}
+	return f
+}
+
+// convert returns the bundle of a plan and what it loses; nil where the plan is
+// not sound.
+func convert(p *plan.Plan, f *host.Facts) (*Bundle, plan.Diagnostics) {
+	l, ds := validate.Check(p, f)
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	return Convert(p, l, f)
+}
+
+func op(kind plan.Kind, dst plan.Str) plan.Op { return plan.Op{Kind: kind, Dst: dst} }
+
+func bind(src, dst plan.Str) plan.Op { return plan.Op{Kind: plan.Bind, Src: src, Dst: dst, RO: true} }
+
+// TestMounts has what operations become.
+func TestMounts(t *testing.T) {
+	mode := plan.ModePtr(0o700)
+	yes := true
+	for _, tt := range []struct {
+		name string
+		ops  []plan.Op
+		want string
+	}{
+		{"binds", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/etc/x", Dst: "/f"}, {Kind: plan.Bind, Src: "/l1", Dst: "/d", Devices: &yes, Suid: true}, {Kind: plan.Bind, Src: "/dev/null", Dst: "/n"}},
+			`mount /d bind /l1 rbind
+mount /f bind /etc/x bind,nosuid,nodev
+mount /n bind /dev/null bind,nosuid
+mount /usr bind /usr rbind,rro,rnosuid,rnodev`},
+		{"a symlink itself", []plan.Op{{Kind: plan.Bind, Src: "/link", Dst: "/link", NoFollow: true}, {Kind: plan.Bind, Src: "/l1", Dst: "/l1", NoFollow: true}}, `
+entry rootfs/link -> usr/lib
+mount /l1 bind /l1 rbind,rnosuid,rnodev`},
+		{"files of the root", []plan.Op{{Kind: plan.Write, Dst: "/a/b", Data: "x", Mode: mode}, {Kind: plan.Copy, Src: "/etc/x", Dst: "/c"}, {Kind: plan.Symlink, Dst: "/s", Target: "a"}, op(plan.Mkdir, "/m/tmp"), {Kind: plan.Chmod, Dst: "/c", Mode: mode}, {Kind: plan.Chmod, Dst: "/a", Mode: mode}}, `
+entry rootfs/a/b 0700 "x"
+entry rootfs/c 0700 of /etc/x
+entry rootfs/m/tmp 01777
+entry rootfs/s -> a
+entry rootfs/a 0700`},
+		{"files over others", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Write, Dst: "/usr/bin/sh", Data: "x", RO: true, Content: plan.ContentMount}, {Kind: plan.Copy, Src: "/etc/x", Dst: "/c", Content: plan.ContentMount}}, `
+entry files/0 0640 of /etc/x
+entry files/1 0644 "x"
+mount /c bind files/0 bind,nosuid,nodev
+mount /usr bind /usr rbind,rro,rnosuid,rnodev
+mount /usr/bin/sh bind files/1 bind,ro,nosuid,nodev`},
+		{"memory", []plan.Op{{Kind: plan.Tmpfs, Dst: "/tmp"}, {Kind: plan.Tmpfs, Dst: "/t", Size: 4096, Mode: mode, Suid: true, Devices: &yes}, {Kind: plan.Write, Dst: "/tmp/a/x", Data: "x"}, {Kind: plan.Chmod, Dst: "/t", Mode: plan.ModePtr(0o711)}}, `
+entry rootfs/tmp 01777
+entry rootfs/tmp/a/x 0644 "x"
+mount /t tmpfs tmpfs mode=0711,size=4096
+mount /tmp tmpfs tmpfs nosuid,nodev,mode=1777,tmpcopyup`},
+		{"kernel file systems", []plan.Op{op(plan.Dev, "/dev"), op(plan.Proc, "/proc"), op(plan.Mqueue, "/dev/mqueue")}, `
+mount /dev tmpfs tmpfs nosuid,strictatime,mode=0755,size=65536k
+mount /dev/pts devpts devpts nosuid,noexec,newinstance,ptmxmode=0666,mode=0620
+mount /dev/shm tmpfs shm nosuid,noexec,nodev,mode=1777
+mount /dev/fuse bind /dev/fuse bind,nosuid
+mount /dev/mqueue mqueue mqueue nosuid,nodev,noexec
+mount /proc bind /proc rbind,rnosuid,rnodev,rnoexec`},
+		{"overlays", []plan.Op{{Kind: plan.Overlay, Dst: "/r", Lower: []plan.Str{"/l1", "/l2"}}, {Kind: plan.Overlay, Dst: "/one", Lower: []plan.Str{"/l1"}}, {Kind: plan.Overlay, Dst: "/w", Lower: []plan.Str{"/l1"}, Upper: "/up", Work: "/work"}}, `
+mount /one bind /l1 bind,ro,nosuid,nodev
+mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr
+mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/work,userxattr`},
+		{"masks and read-only parts", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), op(plan.Mask, "/usr/lib"), op(plan.RemountRO, "/d"), op(plan.RemountRO, "/usr")}, `
+mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
+mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
+mount /usr bind /usr rbind,rro,rnosuid,rnodev
+masked /usr/lib
+read-only /d`},
+		{"the root read-only", []plan.Op{op(plan.Mkdir, "/x"), op(plan.RemountRO, "/")}, `
+root rootfs ro
+entry rootfs/x 0755`},
+		{"another root", []plan.Op{bind("/srv/root", "/"), bind("/l1", "/usr")}, `
+root /srv/root ro
+mount /usr bind /l1 rbind,rro,rnosuid,rnodev`},
+		{"the host's root", []plan.Op{bind("/", "/"), op(plan.Tmpfs, "/l1"), op(plan.Mkdir, "/new/dir"), {Kind: plan.Write, Dst: "/etc/x", Data: "y"}}, `
+root rootfs ro
+entry rootfs/link -> usr/lib
+entry rootfs/secret 0000
+entry files/0 0644 "y"
+entry rootfs/new/dir 0755
+mount /dev bind /dev rbind,rro,rnosuid
+mount /etc bind /etc rbind,rro,rnosuid
+mount /l2 bind /l2 rbind,rro,rnosuid
+mount /srv bind /srv rbind,rro,rnosuid
+mount /up bind /up rbind,rro,rnosuid
+mount /usr bind /usr rbind,rro,rnosuid
+mount /work bind /work rbind,rro,rnosuid
+mount /etc/x bind files/0 bind,nosuid,nodev
+mount /l1 tmpfs tmpfs nosuid,nodev,mode=0755`},
+		{"what is lost", []plan.Op{bind("/usr", "/usr"), op(plan.Mkdir, "/usr/new"), {Kind: plan.Bind, Src: "/usr", Dst: "/again", Inside: true}, op(plan.Dev, "/d"), {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1"}, UpperTmpfs: true},
+			{Kind: plan.Overlay, Dst: "/p", Lower: []plan.Str{"/l1"}, Upper: "/up"}, {Kind: plan.Symlink, Dst: "/usr/bin/sh", Target: "x"}, {Kind: plan.Write, Dst: "/w/x", ParentMode: mode}}, `
+fault bind: runtimes cannot bind "/usr" of the container itself
+fault dev: runtimes make devices in /dev only, not at "/d"
+fault mkdir: destination "/usr/new" does not exist in the read-only bind at "/usr", and runtimes cannot add it
+fault overlay: runtimes have no upper directory in memory for "/o"
+fault overlay: runtimes make no work directory for upper "/up"
+fault symlink: "/usr/bin/sh" would have to be made in a tree that is not the bundle's
+fault write: a bundle cannot say "parent_mode"`},
+	} {
+		p := plan.New()
+		p.Unshare.IPC = true
+		p.Ops = tt.ops
+		b, faults := convert(p, world())
+		if b == nil {
+			t.Errorf("%s: %v", tt.name, faults)
+			continue
+		}
+		got := ""
+		if r := b.Spec.Root; r.Path != RootDir || r.Readonly {
+			got += "root " + r.Path + map[bool]string{true: " ro"}[r.Readonly] + "\n"
+		}
+		for _, e := range b.Entries {
+			switch {
+			case e.Kind == EntrySymlink:
+				got += "entry " + e.Path + " -> " + e.Data + "\n"
+			case e.From != "":
+				got += "entry " + e.Path + " " + plan.Mode(e.Mode).String() + " of " + e.From + "\n"
+			case e.Kind == EntryFile:
+				got += "entry " + e.Path + " " + plan.Mode(e.Mode).String() + " \"" + e.Data + "\"\n"
+			case e.Path != RootDir:
+				got += "entry " + e.Path + " " + plan.Mode(e.Mode).String() + "\n"
+			}
+		}
+		for _, m := range b.Spec.Mounts {
+			got += "mount " + m.Destination + " " + m.Type + " " + m.Source + " " + strings.Join(m.Options, ",") + "\n"
+		}
+		for _, m := range b.Spec.Linux.MaskedPaths {
+			got += "masked " + m + "\n"
+		}
+		for _, m := range b.Spec.Linux.ReadonlyPaths {
+			got += "read-only " + m + "\n"
+		}
+		var lost []string
+		for _, d := range faults {
+			if d.Severity == plan.Error {
+				lost = append(lost, "fault "+d.Op+": "+d.Msg+"\n")
+			}
+		}
+		slices.Sort(lost)
+		if strings.HasPrefix(strings.TrimSpace(tt.want), "fault") {
+			got = ""
+		}
+		got += strings.Join(lost, "")
+		if strings.TrimSpace(got) != strings.TrimSpace(tt.want) {
+			t.Errorf("%s\n%s", tt.name, got)
+		}
+	}
+}
+
+// TestNothingIsDropped changes each field of a plan by itself: the bundle is
+// another then, or something is named, or the plan makes no sense.
+func TestNothingIsDropped(t *testing.T) {
+	set := func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Bool:
+			v.SetBool(!v.Bool())
+		case reflect.String:
+			v.SetString("/usr/lib")
+		case reflect.Int:
+			v.SetInt(3)
+		case reflect.Uint64:
+			v.SetUint(4096)
+		case reflect.Pointer:
+			v.Set(reflect.New(v.Type().Elem()))
+			if b, ok := v.Interface().(*bool); ok {
+				*b = true
+			}
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			switch e := v.Interface().(type) {
+			case []plan.Str:
+				e[0] = "/l2"
+			case []string:
+				e[0] = "CAP_KILL"
+			case []int:
+				e[0] = 3
+			case []plan.Rlimit:
+				e[0].Name = "RLIMIT_CORE"
+			}
+		default:
+			t.Fatalf("what is a %s?", v.Type())
+		}
+	}
+	base := func() *plan.Plan {
+		p := plan.New()
+		p.Command = []plan.Str{"sh"}
+		p.Unshare = plan.Namespaces{PID: true, UTS: true}
+		p.Ops = []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/b"}, {Kind: plan.Tmpfs, Dst: "/t"}, {Kind: plan.Mkdir, Dst: "/m"},
+			{Kind: plan.Write, Dst: "/w"}, {Kind: plan.Copy, Dst: "/c", Src: "/etc/x"}, {Kind: plan.Symlink, Dst: "/s", Target: "x"},
+			{Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1", "/l2"}, Upper: "/up", Work: "/work"}, {Kind: plan.Dev, Dst: "/dev"}, {Kind: plan.Proc, Dst: "/proc"},
+			{Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.RemountRO, Dst: "/b"}, {Kind: plan.Chmod, Dst: "/w", Mode: plan.ModePtr(0o600)}}
+		return p
+	}
+	text := func(p *plan.Plan) (string, bool) {
+		f := world()
+		f.Env = []string{"PATH=/usr/bin", "HOME=/home/me", "OLDPWD=/", "X=y"}
+		b, faults := convert(p, f)
+		if b == nil {
+			return "", false
+		}
+		config, err := b.Spec.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := string(config) + faults.Error()
+		for _, e := range b.Entries {
+			s += e.Path + " " + plan.Mode(e.Mode).String() + e.Data + e.From + "\n"
+		}
+		return s, true
+	}
+	before, ok := text(base())
+	if !ok {
+		_, faults := convert(base(), world())
+		t.Fatal(faults)
+	}
+	sound := 0
+	check := func(what string, p *plan.Plan) {
+		switch after, ok := text(p); {
+		case !ok:
+		case after == before:
+			t.Errorf("%s is dropped", what)
+		default:
+			sound++
+		}
+	}
+	// What says nothing by itself, or nothing that a bundle would do otherwise.
+	without := []string{"Op.At", "Op.Kind", "Op.Create", "Op.Follow", "Op.Chase", "Op.Optional", "Op.Dst",
+		"Version", "Where", "Params", "Inputs", "Order", "NewSession", "TryDir", "DefaultPath", "Unshare.UserTry", "Unshare.User", "Identity.GID"}
+	for k := range base().Ops {
+		for i := range reflect.TypeFor[plan.Op]().NumField() {
+			name := "Op." + reflect.TypeFor[plan.Op]().Field(i).Name
+			if slices.Contains(without, name) {
+				continue
+			}
+			p := base()
+			kind := p.Ops[k].Kind
+			set(reflect.ValueOf(&p.Ops[k]).Elem().Field(i))
+			switch { // fields that do not count for the kind
+			case name == "Op.RO" && kind != plan.Write && kind != plan.Bind, name == "Op.RO" && p.Ops[k].Dst == "/b", name == "Op.RO" && kind == plan.Write,
+				name == "Op.NoFollow", name == "Op.Inside" && kind != plan.Bind, name == "Op.Src" && kind != plan.Bind && kind != plan.Copy,
+				name == "Op.Target" && kind != plan.Symlink, name == "Op.Data" && kind != plan.Write, name == "Op.Size" && kind != plan.Tmpfs,
+				name == "Op.Mode" && (kind == plan.Bind || kind == plan.Symlink || kind == plan.Overlay || kind == plan.Dev || kind == plan.Proc || kind == plan.Mask || kind == plan.RemountRO),
+				name == "Op.Mode" && kind == plan.Write, // chmod changes it again
+				(name == "Op.Lower" || name == "Op.Upper" || name == "Op.UpperTmpfs" || name == "Op.Work") && kind != plan.Overlay:
+				continue
+			}
+			check(string(kind)+" "+name, p)
+		}
+	}
+	var each func(v func(*plan.Plan) reflect.Value, name string)
+	each = func(v func(*plan.Plan) reflect.Value, name string) {
+		typ := v(base()).Type()
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			switch {
+			case slices.Contains(without, name+f.Name) || f.Name == "Ops" || f.Name == "Env":
+			case f.Type.Kind() == reflect.Struct:
+				each(func(p *plan.Plan) reflect.Value { return v(p).Field(i) }, name+f.Name+".")
+			default:
+				p := base()
+				set(v(p).Field(i))
+				check(name+f.Name, p)
+			}
+		}
+	}
+	each(func(p *plan.Plan) reflect.Value { return reflect.ValueOf(p).Elem() }, "")
+	t.Logf("%d changes make sense", sound)
+	if sound < 60 {
+		t.Error("too few")
+	}
+}
+
+// TestIdentity has who the command is, and what it may do.
+func TestIdentity(t *testing.T) {
+	for _, tt := range []struct {
+		root bool
+		id   plan.Identity
+		caps plan.Caps
+		want string
+	}{
+		{false, plan.Identity{}, plan.Caps{}, "user 1000:1000 map 1000=1000 namespaces user mount caps "},
+		{false, plan.Identity{Root: true}, plan.Caps{Set: "keep", Keep: []string{"CAP_KILL"}}, "user 0:0 map 0=1000 namespaces user mount caps CAP_KILL"},
+		{true, plan.Identity{}, plan.Caps{}, "user 0:0 map  namespaces mount caps "},
+		{true, plan.Identity{UID: new(uint32), GID: new(uint32)}, plan.Caps{Set: "keep", Keep: []string{"CAP_CHOWN", "CAP_BPF"}}, "user 0:0 map  namespaces mount caps CAP_CHOWN CAP_BPF"},
+	} {
+		f := world()
+		if tt.root {
+			f.UID, f.GID, f.Caps = 0, 0, plan.AllCaps
+		}
+		p := plan.New()
+		p.Identity, p.Caps = tt.id, tt.caps
+		b, faults := convert(p, f)
+		if b == nil {
+			t.Fatal(faults)
+		}
+		s := &b.Spec
+		got := "user " + num(s.Process.User.UID) + ":" + num(s.Process.User.GID) + " map "
+		for _, m := range s.Linux.UIDMappings {
+			got += num(m.ContainerID) + "=" + num(m.HostID)
+		}
+		got += " namespaces"
+		for _, n := range s.Linux.Namespaces {
+			got += " " + n.Type
+		}
+		got += " caps " + strings.Join(s.Process.Capabilities.Ambient, " ")
+		if got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+func num(n uint32) string { return string(rune('0'+n/1000)) + map[bool]string{true: "000"}[n == 1000] }
+
+// TestNotText has what JSON cannot hold named.
+func TestNotText(t *testing.T) {
+	p := plan.New()
+	p.Ops = []plan.Op{{Kind: plan.Tmpfs, Dst: "/\xff"}, {Kind: plan.Symlink, Dst: "/s", Target: "\xff"}}
+	p.Command = []plan.Str{"sh", "\xff"}
+	p.Env = []plan.EnvOp{{Kind: plan.SetEnv, Name: "A", Value: "\xff"}}
+	b, faults := convert(p, world())
+	n := 0
+	for _, d := range faults {
+		if strings.HasSuffix(d.Msg, "is not UTF-8, which JSON cannot hold") {
+			n++
+		}
+	}
+	if b == nil || n != 4 {
+		t.Errorf("%v", faults)
+	}
+}
