@@ -152,17 +152,12 @@ func (c *converter) namespaces() {
 	if v := p.Identity.GID; v != nil {
 		gid = *v
 	}
-	s.Process.User.UID, s.Process.User.GID = uid, gid
 	add(!privileged, "user")
 	if !privileged {
-		s.Linux.UIDMappings = []IDMapping{{ContainerID: uid, HostID: f.UID, Size: 1}}
-		s.Linux.GIDMappings = []IDMapping{{ContainerID: gid, HostID: f.GID, Size: 1}}
+		s.Linux.UIDMappings, uid = mappings(p.Identity.UIDs, f.UID, uid)
+		s.Linux.GIDMappings, gid = mappings(p.Identity.GIDs, f.GID, gid)
 	}
-	if id := &p.Identity; id.Maps() {
-		s.Linux.UIDMappings, s.Linux.GIDMappings = mappings(id.UIDs), mappings(id.GIDs)
-		s.Process.User.UID, _ = plan.Inside(id.UIDs, f.UID)
-		s.Process.User.GID, _ = plan.Inside(id.GIDs, f.GID)
-	}
+	s.Process.User.UID, s.Process.User.GID = uid, gid
 	add(true, "mount")
 	add(p.Unshare.Net, "network")
 	add(p.Unshare.PID, "pid")
@@ -182,15 +177,29 @@ func (c *converter) namespaces() {
 			names = append(names, name)
 		}
 	}
-	s.Process.Capabilities = &Capabilities{Bounding: names, Effective: names, Inheritable: names, Permitted: names, Ambient: names}
+	bounding := slices.Clone(names)
+	for _, name := range p.Caps.Bounding {
+		if !slices.Contains(bounding, name) {
+			bounding = append(bounding, name)
+		}
+	}
+	s.Process.Capabilities = &Capabilities{Bounding: bounding, Effective: names, Inheritable: names, Permitted: names, Ambient: names}
 }
 
-func mappings(ranges []plan.IDRange) []IDMapping {
+// mappings returns a map of ids, and who the caller is by it: by default the one
+// id, which is to be that.
+func mappings(ranges []plan.IDRange, caller, id uint32) ([]IDMapping, uint32) {
+	if len(ranges) == 0 {
+		return []IDMapping{{ContainerID: id, HostID: caller, Size: 1}}, id
+	}
 	var list []IDMapping
 	for _, r := range ranges {
 		list = append(list, IDMapping{ContainerID: r.Inside, HostID: r.Outside, Size: r.Count})
 	}
-	return list
+	if in, ok := plan.Inside(ranges, caller); ok {
+		id = in
+	}
+	return list, id
 }
 
 // processes names what is up to the runtime.
@@ -228,7 +237,7 @@ func (c *converter) unsaid() {
 	rest.Version, rest.Ops, rest.Env, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, nil, nil, nil
 	rest.Command, rest.DefaultPath, rest.Dir, rest.SameDir, rest.Hostname, rest.Umask = nil, "", "", false, "", nil
 	rest.Order = "" // by the layout
-	rest.Identity.Root, rest.Identity.UID, rest.Identity.GID = false, nil, nil
+	rest.Identity.Root, rest.Identity.UID, rest.Identity.GID, rest.Identity.UIDs, rest.Identity.GIDs = false, nil, nil, nil, nil
 	rest.Caps, rest.NoNewPrivs, rest.Rlimits = plan.Caps{}, false, nil
 	rest.Unshare = plan.Namespaces{}
 	rest.Init, rest.DieWithParent, rest.NewSession = false, false, false

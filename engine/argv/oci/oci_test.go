@@ -3,6 +3,7 @@ package oci
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -298,6 +299,7 @@ func TestIdentity(t *testing.T) {
 	}{
 		{false, plan.Identity{}, plan.Caps{}, "user 1000:1000 map 1000=1000 namespaces user mount caps "},
 		{false, plan.Identity{Root: true}, plan.Caps{Set: "keep", Keep: []string{"CAP_KILL"}}, "user 0:0 map 0=1000 namespaces user mount caps CAP_KILL"},
+		{false, plan.Identity{UIDs: []plan.IDRange{{Inside: 0, Outside: 9, Count: 1}, {Inside: 5, Outside: 1000, Count: 1}}, GIDs: []plan.IDRange{{Inside: 6, Outside: 1000, Count: 1}}}, plan.Caps{}, "user 5:6 map 0=95=1000 namespaces user mount caps "},
 		{true, plan.Identity{}, plan.Caps{}, "user 0:0 map  namespaces mount caps "},
 		{true, plan.Identity{UID: new(uint32), GID: new(uint32)}, plan.Caps{Set: "keep", Keep: []string{"CAP_CHOWN", "CAP_BPF"}}, "user 0:0 map  namespaces mount caps CAP_CHOWN CAP_BPF"},
 	} {
@@ -327,7 +329,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func num(n uint32) string { return string(rune('0'+n/1000)) + map[bool]string{true: "000"}[n == 1000] }
+func num(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // TestNotText has what JSON cannot hold named.
 func TestNotText(t *testing.T) {

@@ -139,7 +139,7 @@ func (c *converter) identity() {
 	case !c.out.User:
 		var names []string
 		for n, name := range plan.CapNames {
-			if keep&(1<<n) != 0 {
+			if keep&(1<<n) != 0 || slices.Contains(p.Caps.Bounding, name) {
 				names = append(names, name)
 			}
 		}
@@ -204,6 +204,9 @@ func (c *converter) limits() {
 		return strconv.FormatUint(n, 10)
 	}
 	for _, r := range p.Rlimits {
+		if r.Name == "RLIMIT_NICE" { // the highest there is, and systemd takes no more
+			r.Soft, r.Hard = min(r.Soft, 40), min(r.Hard, 40)
+		}
 		c.set("Limit"+strings.TrimPrefix(r.Name, "RLIMIT_"), number(r.Soft)+":"+number(r.Hard))
 	}
 	for _, v := range []struct {
