@@ -184,7 +184,7 @@ func (m *modes) control(c byte) {
 		m.kitty = m.kitty[:max(0, len(m.kitty)-max(1, m.number()))]
 	case m.mark == '>' && c == 'm' && m.number() == 4:
 		m.keys = string(m.params)
-		if m.keys == "4" || m.keys == "4;0" {
+		if m.keys == "4" || m.keys == "4;" || m.keys == "4;0" {
 			m.keys = ""
 		}
 	case m.mark == 0 && m.inter == ' ' && c == 'q':
@@ -354,10 +354,14 @@ func (p *parser) asks(final byte) bool {
 		return true
 	case 'n':
 		return p.mark != '>'
-	case 'p':
+	case 'm', 'S':
+		return p.mark == '?'
+	case 'p', 'w':
 		return p.inter == '$'
 	case 'u':
-		return p.mark == '?'
+		return p.mark == '?' || p.inter == '$' || p.inter == '&'
+	case 'R', '|':
+		return p.inter == '#' || p.inter == '\''
 	case 'q':
 		return p.mark == '>'
 	case 'y':

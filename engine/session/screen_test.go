@@ -14,6 +14,7 @@ func TestModes(t *testing.T) {
 		{"\x1b[?7l\x1b[?7h\x1b[?12h\x1b[4h", "", ""},
 		{"\x1b[>1u\x1b[>5u\x1b[<u\x1b[>4;2m", "\x1b[>1u\x1b[>4;2m", "\x1b[<1u\x1b[>4m"},
 		{"\x1b[>1u\x1b[<9u\x1b[<u", "", ""},
+		{"\x1b[>4;2m\x1b[>4;m", "", ""},
 		{"\x1b[31mred", "", "\x1b[m"},
 		{"\x1b[31mred\x1b[0m", "", ""},
 		{"\x1b[?2004h\x1bc", "", ""},
@@ -48,6 +49,7 @@ func TestReplay(t *testing.T) {
 		{"a\x1b[14tb\x1b[?2026$pc\x1b[?ud\x1b[>1ue\x1b[>qf\x1b[2 qg", "abcd\x1b[>1uef\x1b[2 qg"}, // window, modes, keyboard, version
 		{"a\x1b]0;title\x07b\x1b]11;?\x07c\x1b]52;c;aGk=\x07d\x1b]8;;http://x\x1b\\e\x1b]9;note\x1b\\f", "a\x1b]0;title\x07bcd\x1b]8;;http://x\x1b\\ef"},
 		{"a\x1bP$qm\x1b\\b\x1b_Gi=1\x1b\\c\x1b^x\x1b\\d\x07\x05e\x1bZf\x1bcg", "abcdefg"},
+		{"a\x1b[?4mb\x1b[?2;1Sc\x1b[1$wd\x1b[#Re\x1b['|f\x1b[4mg\x1b[2Sh", "abcdef\x1b[4mg\x1b[2Sh"},
 		{"a\x1b[3Jb\x1b[2Jc", "ab\x1b[2Jc"},
 		{"a\x1b]52;c;?\x1b[1mb", "a\x1b[1mb"}, // a string that something else ends
 		{"a\x1b[5\x18b", "ab"},
