@@ -155,6 +155,9 @@ func readArgs(args []string) (*commandLine, error) {
 	case "check":
 		f, w = c.flags.Check.targetFlags, c.flags.Check.targetWords
 	case "enter":
+		if dashed && len(c.flags.Enter.Command) > 0 { // the command has begun before it
+			tail = append([]string{"--"}, tail...)
+		}
 		c.flags.Enter.Command = append(c.flags.Enter.Command, tail...)
 		return c, nil
 	case "export mkosi-sandbox":

@@ -37,7 +37,7 @@ func startSession(p *plan.Plan, sources map[string][]byte, project string, detac
 		complain(err)
 		return exitSetup
 	}
-	c, err := session.Start(session.Options{Plan: p, Project: project, Terminal: session.CallerTerminal()})
+	c, err := session.Start(session.Options{Plan: p, Project: project, Terminal: session.CallerTerminal(), Detached: detach})
 	if err != nil {
 		return sessionFailed(sources, err)
 	}

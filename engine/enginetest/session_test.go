@@ -34,7 +34,7 @@ func init() {
 		if err != nil {
 			return fail(err)
 		}
-		c, err := session.Start(session.Options{Plan: p, Project: args[2], Terminal: session.CallerTerminal()})
+		c, err := session.Start(session.Options{Plan: p, Project: args[2], Terminal: session.CallerTerminal(), Detached: args[0] == "detach"})
 		var f *session.Failure
 		switch {
 		case errors.As(err, &f):

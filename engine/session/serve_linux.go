@@ -28,12 +28,13 @@ const Verb = "session-server"
 
 // request is what a server is to do.
 type request struct {
-	Plan    *plan.Plan `json:"plan"`
-	Project string     `json:"project"`
-	Rows    uint16     `json:"rows"`
-	Cols    uint16     `json:"cols"`
-	Modes   []byte     `json:"modes,omitempty"` // struct termios
-	Whole   bool       `json:"whole"`
+	Plan     *plan.Plan `json:"plan"`
+	Project  string     `json:"project"`
+	Rows     uint16     `json:"rows"`
+	Cols     uint16     `json:"cols"`
+	Modes    []byte     `json:"modes,omitempty"` // struct termios
+	Whole    bool       `json:"whole"`
+	Detached bool       `json:"detached"`
 }
 
 // Descriptors that a server is started with.
@@ -95,7 +96,7 @@ func Serve() int {
 		s.fail(first, err)
 		return explain.ExitSetup
 	}
-	first := s.add(conn, req.Whole, true)
+	first := s.add(conn, req.Whole, !req.Detached)
 	if err := s.run(req); err != nil {
 		s.fail(first, err)
 		return explain.ExitSetup
@@ -151,7 +152,7 @@ func (s *server) run(req *request) error {
 		return err
 	}
 	s.info = Info{
-		ID: s.entry.id, Project: req.Project, Started: time.Now(), Session: true, Attached: 1,
+		ID: s.entry.id, Project: req.Project, Started: time.Now(), Session: true,
 		Server: os.Getpid(), Start: startTime(os.Getpid()), Command: commandLine(p, f),
 	}
 	unix.Chdir("/") // it shall not keep a file system busy

@@ -24,6 +24,8 @@ type Options struct {
 	// Terminal is what the command's terminal is to be like; nil: 24 rows and 80
 	// columns, and the modes of a new one.
 	Terminal *Terminal
+	// Detached: nobody is going to attach with the client that Start returns.
+	Detached bool
 }
 
 // Client is a connection to a session.
@@ -42,12 +44,12 @@ func (c *Client) Close() { c.conn.Close() }
 
 // Start starts a session, and returns when its command runs. A *Failure tells why
 // there is none. The client counts as attached from the beginning, so that it
-// misses nothing; Close detaches it.
+// misses nothing, unless it is not to attach at all.
 func Start(o Options) (*Client, error) {
 	if err := passes(o.Plan); err != nil {
 		return nil, err
 	}
-	req := request{Plan: o.Plan, Project: o.Project, Rows: 24, Cols: 80, Whole: !isTerminal(1)}
+	req := request{Plan: o.Plan, Project: o.Project, Rows: 24, Cols: 80, Whole: !isTerminal(1), Detached: o.Detached}
 	if t := o.Terminal; t != nil {
 		req.Rows, req.Cols, req.Modes = t.Rows, t.Cols, t.Modes
 	}
