@@ -5,6 +5,7 @@ package lib_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,29 @@ func TestDocumentation(t *testing.T) {
 		}
 		if tm.Why == "" || len(tm.Exposes) > 110 || strings.Contains(tm.Exposes+tm.Why, "|") {
 			t.Errorf("%s: exposes %q, opens %q: %q", tm.Name, tm.Exposes, tm.Opens, tm.Why)
+		}
+	}
+}
+
+// TestTested sees to it that each template has a test of what it shows, and of
+// what it does not.
+func TestTested(t *testing.T) {
+	names, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests string
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests += string(b)
+	}
+	for _, tm := range templates(t) {
+		_, test, ok := strings.Cut(tests, "{`"+tm.Func+"(")
+		if test, _, _ = strings.Cut(test, "},\n"); !ok || !strings.Contains(test, "no ") {
+			t.Errorf("%s has no test of what it does not show", tm.Name)
 		}
 	}
 }

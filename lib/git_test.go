@@ -61,11 +61,12 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 			main/.git/worktrees/w/HEAD
 			main/.git/worktrees/w/config.worktree
 			main/.git/worktrees/w/commondir: ../..\n
+			main/.git/worktrees/w/gitdir: $P/.git\n
 			$P/.git: gitdir: $H/main/.git/worktrees/w\n`, "", `
 			rw main/.git main/.git/worktrees/w
 			ro main/.git/config main/.git/hooks main/.git/worktrees/w/config.worktree $P/.git
 			no main/file`},
-		{`git() # a submodule by itself`, repo("$P/../up/.git/modules/s") + `
+		{`git() # a submodule by itself`, strings.Replace(repo("$P/../up/.git/modules/s"), "config\n", "config: [core]\\n worktree = ../../../../p\n", 1) + `
 			$P/.git: gitdir: ../up/.git/modules/s`, "", `
 			rw $P/../up/.git/modules/s
 			ro $P/../up/.git/modules/s/config
@@ -73,7 +74,39 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 		{`git() # borrowed objects`, repo("$P/.git") + `
 			store/x
 			$P/.git/objects/info/alternates: $H/store\n../../../none\n`, "", `
+			no store/x`},
+		{`git(alternates = True) # borrowed objects`, repo("$P/.git") + `
+			store/x
+			$P/.git/objects/info/alternates: $H/store\n../../../none\n`, "", `
 			ro store/x`},
+		{`git() # a project that points at secrets, as a worktree`, `
+			.ssh/id
+			.ssh/HEAD
+			.ssh/objects/
+			.ssh/refs/
+			$P/.git: gitdir: $H/.ssh`, "", `
+			no .ssh
+			ro $P/.git`},
+		{`git() # and by the common directory`, `
+			.ssh/id
+			.ssh/HEAD
+			.ssh/objects/
+			.ssh/refs/
+			$P/x/worktrees/w/commondir: $H/.ssh
+			$P/x/worktrees/w/gitdir: $P/.git
+			$P/.git: gitdir: x/worktrees/w`, "", `no .ssh`},
+		{`git() # and by links`, repo("$P/g") + `
+			.ssh/id
+			$P/.git -> $H/.ssh`, "", `no .ssh`},
+		{`git() # and in the repository`, `
+			.ssh/id
+			$P/.git/HEAD
+			$P/.git/objects/
+			$P/.git/refs/
+			$P/.git/hooks -> $H/.ssh
+			$P/.git/config -> $H/.ssh/id`, "", `
+			no .ssh
+			rw $P/.git/HEAD`},
 		{`git() # stow and home-manager`, `
 			.gitconfig -> dot/gitconfig
 			dot/gitconfig -> ../real/gitconfig

@@ -33,6 +33,9 @@ func TestEditors(t *testing.T) {
 			link .vimrc dot/a.vim
 			ro dot/vimrc .vim/colors/a.vim dot/b.vim
 			no dot/c.vim`},
+		{`vim(history = True) # links of an earlier sandbox`, ".vim/undo/x -> $H/.ssh/id\n.ssh/id", "", `
+			rw .vim/undo
+			no .ssh`},
 		{`vim() # the whole directory a link`, ".vim -> dot/vim\ndot/vim/vimrc\ndot/vim/swap/", "", `
 			ro .vim/vimrc dot/vim/vimrc
 			own dot/vim/swap`},
@@ -73,7 +76,10 @@ func TestEditors(t *testing.T) {
 			rw .config/emacs/var/x`},
 		{`direnv()`, `
 			.config/direnv/direnvrc
-			.local/share/direnv/allow/x`, "", `ro .config/direnv/direnvrc .local/share/direnv/allow/x`},
+			.config/other
+			.local/share/direnv/allow/x`, "", `
+			ro .config/direnv/direnvrc .local/share/direnv/allow/x
+			no .config/other`},
 	})
 }
 
@@ -107,6 +113,19 @@ func TestAgents(t *testing.T) {
 			ro c/settings.json
 			no .claude .claude.json
 			env CLAUDE_CONFIG_DIR=$H/c`},
+		{`claude() # links of stow, and of an earlier sandbox`, `
+			.claude/settings.json -> ../dot/claude/settings.json
+			dot/claude/settings.json
+			.claude/CLAUDE.md -> $H/.ssh/id_rsa
+			.claude/commands/id_rsa.md -> $H/.ssh/id_rsa
+			.claude/commands/c.md -> $H/dot/c.md
+			dot/c.md
+			.claude/agents -> agents2
+			.claude/agents2 -> $H/.ssh
+			.ssh/id_rsa`, "", `
+			rw .claude
+			ro dot/claude/settings.json dot/c.md .claude/commands/c.md
+			no .ssh .ssh/id_rsa`},
 		{`codex()`, all, keys, `
 			rw .codex/auth.json
 			ro .codex/config.toml
