@@ -39,6 +39,11 @@ func Live(p *plan.Plan) *Facts {
 			if f.FDPaths == nil {
 				f.FDPaths = map[int]string{}
 			}
+			// What this process has opened itself, as the Go runtime does with files
+			// of cgroups, is nobody's to bind.
+			if flags, err := unix.FcntlInt(uintptr(*op.SrcFD), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+				continue
+			}
 			if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(*op.SrcFD)); err == nil && strings.HasPrefix(name, "/") {
 				f.FDPaths[*op.SrcFD] = name
 			}

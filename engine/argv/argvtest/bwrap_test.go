@@ -3,6 +3,7 @@
 package argvtest
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -64,8 +65,32 @@ var bwrapDeliberate = []deliberate{
 		return d.key == "environment" && slices.ContainsFunc(b.env, func(e string) bool { return e == "A=2" || e == "B=a=b" }) &&
 			strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours
 	}},
-	{"a slash at the end of a destination does not matter", func(b *both, d difference) bool {
-		return b.theyFail("/: Is a directory", "/: No such file or directory", "/: Not a directory")
+	{"a slash or a dot at the end of a destination does not matter", func(b *both, d difference) bool {
+		return slices.ContainsFunc(b.args, func(s string) bool {
+			return strings.HasPrefix(s, "/") && s != "/" && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, "/.")) && (b.theirs[""] == "" || strings.HasPrefix(d.key, "host "))
+		})
+	}},
+	{"an empty --hostname leaves the host's", func(b *both, d difference) bool {
+		return d.key == "hostname" && d.theirs == `""`
+	}},
+	{"a --bind-data can be mounted over", func(b *both, d difference) bool {
+		return b.has("--bind-data", "--ro-bind-data") && b.theyFail("Unable to mount source on destination: No such file or directory")
+	}},
+	{"what comes through a descriptor is read before anything is made", func(b *both, d difference) bool {
+		return b.has("--file") && strings.Contains(fmt.Sprint(b.fds), "file:@T/src/file") && (d.key == "host /src/file" && d.ours == "" || strings.HasPrefix(d.key, "tree ") && strings.HasSuffix(d.theirs, ` size 0 ""`))
+	}},
+	{"root's files in /proc are read-only whatever root is called", func(b *both, d difference) bool {
+		return b.who.root() && strings.HasPrefix(d.key, "mount ") && d.theirs == "" && strings.HasPrefix(d.ours, "proc ro,") &&
+			slices.Contains([]string{"sys", "sysrq-trigger", "irq", "bus"}, path.Base(d.key))
+	}},
+	{"set-id bits of files stay", func(b *both, d difference) bool {
+		return strings.HasPrefix(d.key, "tree ") && b.has("--perms") && b.has("--bind-data", "--ro-bind-data", "--file") && noBits(d.theirs) == noBits(d.ours)
+	}},
+	{"layers that overlap are a fault", func(b *both, d difference) bool {
+		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "are the same directory or lie within each other")
+	}},
+	{"root without CAP_SYS_ADMIN gets a user namespace", func(b *both, d difference) bool {
+		return slices.Contains(b.drop, 21) && b.theyFail("Creating new namespace failed: Operation not permitted")
 	}},
 	{"--bind-try of an empty source binds nothing, and not the root of the host", func(b *both, d difference) bool {
 		for i, w := range b.args {
@@ -98,6 +123,15 @@ var bwrapDeliberate = []deliberate{
 	{"of what the caller ignores or blocks, some is not in the command", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "signals ") && runtimeSignals(b)
 	}},
+}
+
+// noBits is a file's description without set-id bits.
+func noBits(s string) string {
+	f := strings.SplitN(s, " ", 3)
+	if len(f) < 3 || len(f[1]) != 4 || f[0] != "file" {
+		return s
+	}
+	return f[2] + f[1][1:]
 }
 
 // operands says how many operands bubblewrap's options have that concern paths of
@@ -156,15 +190,22 @@ func (b *both) astray() bool {
 	return false
 }
 
-// stacked tells whether point ends in a place where the host has several mounts.
+// stacked tells whether point has the name of a place where the host has several
+// mounts.
 func stacked(point string) bool {
-	n := 0
+	point, _, _ = strings.Cut(point, " #")
+	count := map[string]int{}
 	for _, m := range hostMounts() {
-		if m[4] != "/" && strings.HasSuffix(point, m[4]) {
-			n++
+		if path.Base(m[4]) == path.Base(point) {
+			count[m[4]]++
 		}
 	}
-	return n > 1
+	for _, n := range count {
+		if n > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func TestBwrap(t *testing.T) {
