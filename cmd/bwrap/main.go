@@ -37,4 +37,11 @@ package main
 
 import "os"
 
-func main() { os.Exit(start(os.Args)) }
+func main() {
+	growStack()
+	os.Exit(start(os.Args))
+}
+
+// growStack makes room on the stack once: growing by and by costs a good part of
+// the time of a small sandbox.
+func growStack()

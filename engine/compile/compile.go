@@ -90,7 +90,7 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 
 func newCompiler(p *plan.Plan, f *host.Facts, opts Options, steps int) *compiler {
 	c := &compiler{
-		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, 6*steps+160), Arena: make([]byte, 0, 64*steps+8192)},
+		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, 6*steps+240), Arena: make([]byte, 0, 64*steps+8192)},
 		plan: p, facts: f, opts: opts,
 		root: -1, scratch: -1, oldMask: -1, dirSlot: -1, refStep: -1,
 		strs: map[string]program.Arg{}, attrs: map[attrKey]program.Arg{},

@@ -29,7 +29,11 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	c.add(program.MoveMount, c.scratch.Arg(), c.empty, program.Imm(atFDCWD), c.str("/"), program.Imm(moveEmptyPath))
 	c.add(program.Fchdir, c.scratch.Arg())
 	c.add(program.Mkdirat, c.scratch.Arg(), c.str(oldName), program.Imm(0o700))
-	c.add(program.Mkdirat, c.scratch.Arg(), c.str(newName), program.Imm(0o700))
+	mode := 0o700
+	if c.given() {
+		mode = 0o755 // it may be the root itself
+	}
+	c.add(program.Mkdirat, c.scratch.Arg(), c.str(newName), program.Imm(mode))
 	c.add(program.PivotRoot, c.dot, c.str(oldName))
 	c.add(program.Fchdir, old.Arg())
 	c.add(program.Chroot, c.dot)
@@ -37,9 +41,9 @@ func (c *compiler) mountRoot(l *layout.Layout) {
 	s := l.Root
 	if s == nil {
 		c.key("", "tmpfs", "/")
-		if c.given() {
-			c.root = c.tmpfs("1777", 0, attrNosuid|attrNodev)
-			c.add(program.Fchmodat, c.root.Arg(), c.dot, program.Imm(0o755))
+		if c.given() { // a part of scratch will do, as for bubblewrap, and takes less time
+			c.root = c.slot()
+			c.add(program.OpenTree, c.scratch.Arg(), c.str(newName), program.Imm(openTreeClone|oCloexec)).Out = int16(c.root)
 		} else {
 			c.root = c.tmpfs("0755", 0, attrNosuid|attrNodev)
 		}

@@ -112,6 +112,9 @@ func (b *builder) place(s *Step) {
 	}
 }
 
+// fewNodes is how many are looked through without an index.
+const fewNodes = 100
+
 // forget drops what the plan put below a path that a mount now covers.
 func (b *builder) forget(s *Step, n *node) {
 	path := s.Target.Path
@@ -119,6 +122,14 @@ func (b *builder) forget(s *Step, n *node) {
 		return // nothing was placed below it
 	}
 	if b.index == nil {
+		if b.given && len(b.nodes) < fewNodes {
+			for p := range b.nodes {
+				if p != path && within(p, path) {
+					delete(b.nodes, p)
+				}
+			}
+			return
+		}
 		b.index = newIndex(b)
 	}
 	gone := b.index.drop(b, path)

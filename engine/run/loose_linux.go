@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,15 +14,12 @@ import (
 // plainSignals has all signals do what they do to a program without handlers,
 // instead of what the Go runtime does, such as a dump at SIGQUIT.
 func plainSignals() {
-	for sig := uintptr(1); sig < deathSignal; sig++ {
-		switch unix.Signal(sig) {
-		case unix.SIGKILL, unix.SIGSTOP, unix.SIGURG, unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP, unix.SIGPROF:
-			continue // not to be had, or needed by the runtime
-		}
-		var act sigaction
-		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&act)), 8, 0, 0)
-		if errno == 0 && act.handler > 1 {
-			setAction(sig, &sigaction{})
+	for _, sig := range [...]unix.Signal{
+		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE, unix.SIGALRM,
+		unix.SIGTERM, unix.SIGSTKFLT, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR, unix.SIGSYS,
+	} {
+		if sig > unix.SIGINT || !ignored(uintptr(sig)) { // of the others the runtime does not tell
+			setAction(uintptr(sig), &sigaction{})
 		}
 	}
 }
@@ -150,6 +146,9 @@ func (w *watch) closeInherited() {
 	if !w.prog.Plan.KeepFDs {
 		return
 	}
+	if few() {
+		return
+	}
 	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -182,6 +181,27 @@ func (w *watch) closeInherited() {
 			unix.Close(fd)
 		}
 	}
+}
+
+// few reports whether no file descriptor above 2 is open but what closes at an
+// exec, where that is quick to tell: since 6.2 the size of /proc/self/fd is their
+// number.
+func few() bool {
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/fd", &st) != nil || st.Size == 0 {
+		return false
+	}
+	n := int64(0)
+	for fd := range 12 {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil {
+			continue
+		}
+		if n++; fd > 2 && flags&unix.FD_CLOEXEC == 0 {
+			return false
+		}
+	}
+	return n == st.Size
 }
 
 // readFD and writeFD are read and write that signals do not interrupt; the latter
