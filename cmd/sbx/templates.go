@@ -25,11 +25,15 @@ func (*templatesCmd) Help() string {
 
 func (c *templatesCmd) run() int {
 	if c.Name != nil {
-		t, err := findTemplate(*c.Name)
+		t, m, err := findTemplate(*c.Name)
 		switch {
 		case err != nil:
 			complain(err)
 			return exitSetup
+		case t == nil && c.JSON:
+			return outJSON(m)
+		case t == nil:
+			return out(modulePage(m))
 		case c.JSON:
 			return outJSON(t)
 		}
@@ -86,28 +90,32 @@ func templates() ([]*template.Template, error) {
 const libRoot = "@sbx//"
 
 // findTemplate reads the template that a user names: ssh, @sbx//ssh.star, or a
-// file.
-func findTemplate(name string) (*template.Template, error) {
+// file; or a module that is none.
+func findTemplate(name string) (*template.Template, *template.Module, error) {
 	bare := strings.TrimSuffix(strings.TrimPrefix(name, libRoot), ".star")
 	file := libRoot + bare + ".star"
 	text, err := lib.Read(bare + ".star")
 	if err != nil || name != bare && !strings.HasPrefix(name, libRoot) {
 		if !isFile(name) {
-			return nil, noTemplate(name, bare)
+			return nil, nil, noTemplate(name, bare)
 		}
 		if text, err = os.ReadFile(name); err != nil {
-			return nil, plan.Diagnostics{{Msg: couldNot(err)}}
+			return nil, nil, plan.Diagnostics{{Msg: couldNot(err)}}
 		}
 		file = name
 	}
 	t, err := template.Parse(file, text)
 	if err != nil {
-		return nil, plan.Diagnostics{{Msg: err.Error()}}
+		return nil, nil, plan.Diagnostics{{Msg: err.Error()}}
 	}
-	if t == nil {
-		return nil, plan.Diagnostics{{Msg: fmt.Sprintf("%q is no template", name), Hint: fmt.Sprintf("a template holds a function of its file's name, %q", template.FuncName(file))}}
+	if t != nil {
+		return t, nil, nil
 	}
-	return t, nil
+	m, err := template.ParseModule(file, text)
+	if err == nil && !strings.HasPrefix(file, libRoot) {
+		err = plan.Diagnostics{{Msg: fmt.Sprintf("%q is no template", name), Hint: fmt.Sprintf("a template holds a function of its file's name, %q", template.FuncName(file))}}
+	}
+	return nil, m, err
 }
 
 func noTemplate(name, bare string) error {
@@ -125,14 +133,7 @@ func noTemplate(name, bare string) error {
 // templatePage explains one template.
 func templatePage(t *template.Template) string {
 	p := newPage()
-	var params []string
-	for _, q := range t.Params {
-		if q.Default != "" {
-			q.Name += " = " + q.Default
-		}
-		params = append(params, q.Name)
-	}
-	p.add(p.in("strong", t.Func+"("+strings.Join(params, ", ")+")"), "\n\n")
+	p.add(p.in("strong", template.Signature(t.Func, t.Params)), "\n\n")
 	p.wrap("  ", t.Summary)
 	p.add("\n")
 	rows := []row{{cells: []cell{{"exposes", "dim"}, {text: t.Exposes}}}}
@@ -161,6 +162,22 @@ func templatePage(t *template.Template) string {
 	if rows != nil {
 		p.heading("Parameters")
 		p.table(rows)
+	}
+	return p.String()
+}
+
+// modulePage explains the functions of a module that is no template.
+func modulePage(m *template.Module) string {
+	p := newPage()
+	text := func(indent, s string) {
+		for line := range strings.Lines(s) {
+			p.add(strings.TrimRight(indent+plan.Printable(strings.TrimRight(line, "\n")), " "), "\n")
+		}
+	}
+	text("", m.Doc)
+	for _, f := range m.Funcs {
+		p.add("\n", p.in("strong", template.Signature(f.Name, f.Params)), "\n")
+		text("  ", f.Doc)
 	}
 	return p.String()
 }

@@ -129,10 +129,15 @@ func offset(text []byte, p syntax.Position) int {
 	return i + len(string(rest[:min(len(rest), int(p.Col)-1)]))
 }
 
-func docstring(def *syntax.DefStmt) string {
-	if s, ok := def.Body[0].(*syntax.ExprStmt); ok {
-		if lit, ok := s.X.(*syntax.Literal); ok && lit.Token == syntax.STRING {
-			return lit.Value.(string)
+func docstring(def *syntax.DefStmt) string { return stringOf(def.Body) }
+
+// stringOf returns the string that statements begin with, or "".
+func stringOf(body []syntax.Stmt) string {
+	if len(body) > 0 {
+		if s, ok := body[0].(*syntax.ExprStmt); ok {
+			if lit, ok := s.X.(*syntax.Literal); ok && lit.Token == syntax.STRING {
+				return lit.Value.(string)
+			}
 		}
 	}
 	return ""

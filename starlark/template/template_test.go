@@ -50,6 +50,16 @@ def my_tool(a, b = "é", *, c = [1,
 	}
 }
 
+func TestParseModule(t *testing.T) {
+	m, err := ParseModule("x.star", []byte("\"\"\"Doc,\n  more.\n\"\"\"\ndef f(a, b = 1, *c):\n    \"\"\"F.\n\n    G\n      h\n    \"\"\"\ndef _g(): pass\ndef h(): pass\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Doc != "Doc,\nmore." || len(m.Funcs) != 2 || m.Funcs[0].Doc != "F.\n\nG\n  h" || Signature(m.Funcs[0].Name, m.Funcs[0].Params) != "f(a, b = 1, *c)" || m.Funcs[1].Doc != "" {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestParseFaults(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"def y(): pass", ""},
