@@ -3,6 +3,7 @@ package main
 // The verb run: a command in the sandbox of a project.
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -264,6 +265,12 @@ func runVerb(o runOptions) int {
 	}
 	if o.dryRun {
 		return 0
+	}
+	if r.Seen != nil {
+		if err := project.FindPlaces().Store().PutSeen(r.Seen); err != nil {
+			complain(fmt.Errorf("cannot note the configuration of a project in a trusted directory: %s", couldNot(err)))
+			return exitSetup
+		}
 	}
 	if o.session() {
 		return runSession(o, r, sources)

@@ -22,6 +22,9 @@ func (r *run) finish(l *eval.Layers) error {
 	if err := r.guard(p); err != nil {
 		return err
 	}
+	if r.Seen, err = r.note(); err != nil {
+		return fault("", "cannot read what is noted of %q: %v", r.Dir, errno(err))
+	}
 	r.Plan = p
 	host := r.host()
 	r.Dropped = dropped(p, host.Environ())
@@ -32,15 +35,19 @@ func (r *run) finish(l *eval.Layers) error {
 // sandbox. A changed file would not count without new trust anyway; this spares
 // people from giving it without looking.
 func (r *run) protect(p *plan.Plan) {
-	if r.Files == nil {
-		return
-	}
-	for _, f := range r.Files.Files {
-		real, err := filepath.EvalSymlinks(f.Path)
-		if f.Err != nil || err != nil || !within(real, r.Dir) {
-			continue
+	paths := []string{filepath.Join(r.Dir, FileName)}
+	if r.Files != nil {
+		for _, f := range r.Files.Files {
+			paths = append(paths, f.Path)
 		}
-		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(real), Dst: plan.Str(real), RO: true})
+	}
+	done := map[string]bool{}
+	for _, path := range paths {
+		real, err := filepath.EvalSymlinks(path)
+		if err == nil && within(real, r.Dir) && !done[real] {
+			done[real] = true
+			p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(real), Dst: plan.Str(real), RO: true})
+		}
 	}
 }
 
@@ -78,6 +85,27 @@ func (r *run) guard(p *plan.Plan) error {
 					Msg:  fmt.Sprintf("%q holds %q, which sbx run itself goes by, and what runs in the sandbox could change it", w.given, f),
 					Hint: "show a directory that does not hold it, or show it read-only"})
 				break
+			}
+		}
+	}
+	for _, w := range writable {
+		for _, top := range r.trustedDirs {
+			if w.real != r.Dir && within(w.real, top) || w.real != top && within(top, w.real) {
+				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind),
+					Msg:  fmt.Sprintf("%q can be written in the sandbox, and configuration files in %q are trusted", w.given, top),
+					Hint: "show it read-only, or name fewer directories as trusted_dirs"})
+			}
+		}
+		if r.o.ConfigFile == nil {
+			continue
+		}
+		for _, f := range r.Files.Files {
+			// One that lies in the project itself is read-only there, and stays in its place.
+			real := canonical(f.Path)
+			if within(real, w.real) && !(w.real == r.Dir && filepath.Dir(real) == r.Dir) {
+				ds = append(ds, plan.Diagnostic{At: r.o.ConfigFile.At,
+					Msg:  fmt.Sprintf("configuration file %q could be changed from inside the sandbox", f.Path),
+					Hint: "keep it out of the project, or at its top"})
 			}
 		}
 	}

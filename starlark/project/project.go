@@ -77,6 +77,9 @@ type Result struct {
 	Without *plan.Plan // with Options.Trust: the plan without the project's file
 	Dropped []string   // variables that do not enter, sorted
 
+	// Seen, where not nil, is to be noted in the trust store before the sandbox begins.
+	Seen *Seen
+
 	looked int // of the plan's inputs those of the defaults
 }
 
@@ -133,6 +136,8 @@ type run struct {
 
 	userModules []string // what the user's file loads
 	userCalls   int      // how often it calls project()
+	trustedDirs []string // canonical
+	trustedTop  string   // the trusted directory that the project lies in, or ""
 }
 
 // Evaluate works out the sandbox. The error is a plan.Diagnostics with all that
@@ -220,11 +225,15 @@ func (r *run) evaluate() error {
 	l := r.begin(user)
 	defer func() { l.Close() }()
 	r.userModules, r.userCalls = l.Modules(), len(l.Calls())
+	top, err := r.trustedDir(merge(l.Calls(), r.o).trusted)
+	if err != nil {
+		return err
+	}
+	r.trustedTop = top
 	switch r.Project {
 	case Own:
 		r.addProject(l, nil)
 	case Untrusted:
-		var err error
 		if l, err = r.addUntrusted(l, user); err != nil {
 			return err
 		}

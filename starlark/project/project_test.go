@@ -190,7 +190,7 @@ func TestMerge(t *testing.T) {
 func TestConfigFile(t *testing.T) {
 	w := newWorld(t, "p/.sbx.star: fail()", "my.star: load('lib/more.star', 'more')\nmore()\n", "lib/more.star: def more(): mkdir('/x')\n")
 	r := w.must(Options{ConfigFile: &Value{Text: w.home + "/my.star"}})
-	if r.Project != Own || fmt.Sprint(w.ops(r)) != "[mkdir /x]" {
+	if r.Project != Own || fmt.Sprint(w.ops(r)) != "[mkdir /x bind $H/p/.sbx.star [ro]]" {
 		t.Errorf("%+v %q", r, w.ops(r))
 	}
 	if _, err := w.evaluate(Options{ConfigFile: &Value{Text: w.home + "/none"}}); err == nil || !strings.HasSuffix(err.Error(), "no such file or directory") {

@@ -66,17 +66,23 @@ func (s Store) Get(project string) (*Record, error) {
 	return &r, nil
 }
 
-// Put enters a record: whole or not at all.
-func (s Store) Put(r Record) (err error) {
+// Put enters a record.
+func (s Store) Put(r Record) error {
 	r.Version = recordVersion
-	b, err := json.MarshalIndent(r, "", "  ")
+	return putJSON(s.name(r.Project), r)
+}
+
+// putJSON writes a file whole or not at all, for nobody else to read.
+func putJSON(name string, v any) (err error) {
+	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(s.Dir, ".new-*") // with mode 0600
+	f, err := os.CreateTemp(dir, ".new-*") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -93,7 +99,7 @@ func (s Store) Put(r Record) (err error) {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), s.name(r.Project))
+		err = os.Rename(f.Name(), name)
 	}
 	return err
 }
@@ -184,12 +190,13 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		r.addProject(l, careful{r.host()})
 		return l, nil
 	}
-	for _, v := range merge(l.Calls(), r.o).trusted {
-		path, _, err := r.path(v)
-		if err != nil {
-			return l, err
+	why := ""
+	if r.trustedTop != "" {
+		var err error
+		if why, err = r.suspect(r.trustedTop); err != nil {
+			return no(hint, "cannot be trusted: %v", err)
 		}
-		if real, err := filepath.EvalSymlinks(path); err == nil && within(r.Dir, real) {
+		if why == "" {
 			r.Project = InTrusted
 			r.addProject(l, nil)
 			return l, nil
@@ -208,7 +215,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 			}
 			return l, nil
 		}
-		if rec != nil {
+		if rec != nil && why == "" {
 			return no(hint, "has changed since it was trusted, or a file that it loads has")
 		}
 	}
@@ -218,6 +225,9 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 			r.Project = Tightens
 			return with, nil
 		}
+	}
+	if why != "" {
+		return no(hint, "is in a trusted directory, but it %s", why)
 	}
 	return no(hint, "is not trusted, and it opens the sandbox further than it is without")
 }
