@@ -5,6 +5,7 @@ package project
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"sbx/engine/plan"
 	"sbx/starlark/eval"
@@ -14,13 +15,13 @@ import (
 // reports whether all it does is to take something away. l has the layers below.
 // The layers returned have the file in addition.
 func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool) {
-	print := r.o.Eval.Print
-	r.o.Eval.Print = nil
+	opt := r.o.Eval
+	r.o.Eval.Print, r.o.Eval.MaxSteps, r.o.Eval.MaxTime = nil, 5_000_000, 5*time.Second // it is anybody's
 	with := r.begin(user)
 	looked := false
 	r.addProject(with, blind{r.host(), &looked})
 	calls := len(with.Calls())
-	r.o.Eval.Print = print
+	r.o.Eval = opt
 	if looked || with.Faults().HasErrors() || len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1 {
 		with.Close()
 		return l, false
