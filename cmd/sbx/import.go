@@ -113,6 +113,10 @@ type importMkosi struct {
 	lossFlags `embed:""`
 }
 
+func (*importMkosi) Help() string {
+	return `What mkosi-sandbox leaves to the host is in the script as an ordinary user has it: --suppress-chown goes for root as well.`
+}
+
 func (c *importMkosi) run(args []string) int {
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -132,9 +136,18 @@ func (c *importMkosi) run(args []string) int {
 }
 
 // fromMkosi adds to a plan what mkosi-sandbox does beside its options: its filters
-// need no_new_privs.
+// need no_new_privs, and files have modes by the caller's umask.
 func fromMkosi(p *plan.Plan) {
 	p.NoNewPrivs = p.SuppressChown || p.SuppressSync
+	umask := syscall.Umask(0o22)
+	if syscall.Umask(umask); umask == 0o22 {
+		return // the usual mode it is
+	}
+	for i := range p.Ops {
+		if o := &p.Ops[i]; o.Kind == plan.Write && o.Mode == nil {
+			o.Mode = plan.ModePtr(plan.Mode(0o666 &^ umask))
+		}
+	}
 }
 
 // toMkosi returns the command line of a plan for mkosi-sandbox, which does what
