@@ -31,6 +31,28 @@
 //     command. Of 0, 1 and 2 those that are closed are /dev/null.
 //   - An --overlay-src that lacks its argument is told, and does not take the word
 //     behind it.
+//   - What the caller may not look into, an own directory of mode 0 for one, is a
+//     fault. The original may, by its capabilities in the new user namespace.
+//   - --bind-try and its like pass over a source below a file as over any that is
+//     missing; of an empty source, for which the original binds the root of the host,
+//     they bind nothing.
+//   - All mounts below a bind get its flags, those too that lie over others at the
+//     same place. --ro-overlay is mounted read-only, which it is anyway.
+//   - The root of --tmp-overlay has the mode of the topmost directory, not always 0755.
+//     Layers that are the same or within each other are a fault.
+//   - A "/" or "/." at the end of a destination does not matter. A file of --bind-data
+//     can be mounted over. Set-id bits of --perms stay on files.
+//   - A lock that cannot be had is a fault before the command runs, and where the
+//     set-up fails --info-fd and --json-status-fd tell of no child.
+//   - With --pidns there is one process more between this one and the command.
+//   - Root without CAP_SYS_ADMIN gets a user namespace. Its files in /proc are
+//     read-only also where it has another uid in the sandbox.
+//   - PWD is absolute also where --chdir is not, and an empty --hostname leaves the
+//     name. Numbers that are out of range are faults.
+//   - Of a name that is in the environment twice only the first is passed on.
+//   - Of the signals that the caller ignores only SIGHUP and SIGINT stay ignored, and
+//     SIGTERM, SIGCHLD and the signals 33 and 34 are not blocked: that is of the Go
+//     runtime.
 //   - --exec-label and --file-label are refused.
 //   - It is never set-user-ID.
 package main

@@ -19,9 +19,14 @@
 //     and with ":" or "," in paths; --pack-fds without a /proc; data that is not UTF-8.
 //   - An overlay with an upper directory "tmpfs" is one mount, not one over another,
 //     and one without an upper directory is mounted read-only, which it is anyway.
+//     Its root has the mode of the topmost directory, not always 0755.
 //   - SIGPIPE and SIGXFSZ are not ignored in the command, and LC_CTYPE is not set:
 //     Python does that. Other signals that the caller ignores have their usual effect
-//     in the command, but for SIGHUP and SIGINT: that is of the Go runtime.
+//     in the command, but for SIGHUP and SIGINT, and SIGTERM, SIGCHLD and the signals
+//     33 and 34 are not blocked: that is of the Go runtime.
+//   - Of a name that is in the environment twice only the first is passed on.
+//   - What the caller may not look into, an own directory of mode 0 for one, is a
+//     fault. The original may, by its capabilities in the new user namespace.
 //   - The root, where nothing is mounted there, and what --dev makes are nosuid, and
 //     nodev or noexec as the engine makes them everywhere. The file systems have other
 //     names as their sources.

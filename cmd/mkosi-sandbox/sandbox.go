@@ -5,6 +5,8 @@ package main
 // From the command line to the command.
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/argv/mkosi"
@@ -65,7 +67,9 @@ func start(args []string) int {
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
 		report(args, d)
-		if code == explain.ExitNotFound {
+		var fail *run.Failure
+		if code == explain.ExitNotFound || errors.As(err, &fail) && fail.NoExec && fail.Errno == unix.ENOENT {
+			// The command, or the interpreter that it needs.
 			return exitNotFound
 		}
 		return exitFailed

@@ -18,6 +18,13 @@ var mkosiDeliberate = []deliberate{
 	{"the root and /dev are nosuid, and nodev or noexec; mode and source are told otherwise", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "mount ") && safer(d)
 	}},
+	{"of a name that is in the environment twice, the first counts", func(b *both, d difference) bool { return twice(b, d) }},
+	{"the root of an overlay with changes in memory has the mode of the topmost directory", func(b *both, d difference) bool {
+		return b.has("--overlay") && b.has("tmpfs") && modeOfOverlay(d)
+	}},
+	{"what the caller's own rights do not reach is a fault, where capabilities in a new namespace would", func(b *both, d difference) bool {
+		return !b.who.root() && b.ours[""] == "" && strings.Contains(b.ours[noteKey], "/closed") && strings.Contains(b.ours[noteKey], "permission denied")
+	}},
 	{"the loopback interface is up", func(b *both, d difference) bool {
 		return d.key == "interface lo" && d.theirs == "flags 0x8 address none" && d.ours == "flags 0x49 address [127 0 0 1]"
 	}},
@@ -47,13 +54,25 @@ var mkosiDeliberate = []deliberate{
 			return false
 		}
 		ro := func(s string) string {
-			return strings.Replace(strings.Replace(s, "overlay ro,", "overlay rw,", 1), "source=overlayfs", "source=none", 1)
+			return strings.NewReplacer("overlay ro,", "overlay rw,", "source=overlayfs", "source=overlay").Replace(s)
 		}
 		if ro(d.theirs) == ro(d.ours) && d.ours != "" {
 			return true
 		}
 		return b.has("tmpfs") && (strings.HasPrefix(d.theirs, "tmpfs ") && strings.HasPrefix(d.ours, "overlay ") || strings.HasPrefix(d.theirs, "overlay ") && d.ours == "")
 	}},
+}
+
+// twice tells whether only the second of two variables of one name is missing.
+func twice(b *both, d difference) bool {
+	return d.key == "environment" && slices.Contains(b.env, "A=2") && strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours
+}
+
+// modeOfOverlay tells whether the root of an overlay has another mode.
+func modeOfOverlay(d difference) bool {
+	f, g := strings.Fields(d.theirs), strings.Fields(d.ours)
+	return strings.HasPrefix(d.key, "tree ") && len(f) > 2 && len(f) == len(g) && f[0] == "dir" && g[0] == "dir" &&
+		(f[1] == "0755" || f[1] == "1777") && slices.Equal(f[2:], g[2:])
 }
 
 // runtimeSignals tells whether ours differs but for what the Go runtime does: it

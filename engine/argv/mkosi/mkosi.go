@@ -260,7 +260,9 @@ func (r *reader) option(a string) bool {
 		}
 		p.Env = append(p.Env, plan.EnvOp{Kind: plan.SetEnv, Name: plan.Str(name), Value: plan.Str(value), At: word(r.at)})
 	case "--unsetenv":
-		r.unset = append(r.unset, plan.EnvOp{Kind: plan.UnsetEnv, Name: plan.Str(r.operand()), At: word(r.at)})
+		if name := r.operand(); name != "" { // which no variable has
+			r.unset = append(r.unset, plan.EnvOp{Kind: plan.UnsetEnv, Name: plan.Str(name), At: word(r.at)})
+		}
 	case "--chdir":
 		p.Dir, p.SameDir = r.path(), false
 		p.SetWhere("chdir", word(r.at))
