@@ -203,7 +203,7 @@ func TestNamespaces(t *testing.T) {
 		differ("mnt net", "--unshare-net")
 		differ("ipc mnt", "--unshare-ipc")
 		// The mounts: as they are on the host, and shared with what comes of this.
-		w.want(t, p, "rw,relatime shared", "--tmpfs", "/new", "grep ' /new ' /proc/self/mountinfo | cut -d' ' -f 6,7 | cut -d: -f1")
+		w.want(t, p, "rw,relatime shared", "--tmpfs", "/new", "grep '^[^ ]* [^ ]* [^ ]* [^ ]* /new ' /proc/self/mountinfo | cut -d' ' -f 6,7 | cut -d: -f1")
 		w.want(t, p, "shared", "cut -d' ' -f7 /proc/self/mountinfo | cut -d: -f1 | sort -u")
 		w.want(t, p, "bin dev lib proc tmp usr", "ls / | grep -v -e sbin -e lib[0-9x] | xargs")
 		w.want(t, p, "core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero", "ls /dev | grep -v fuse | xargs")
