@@ -44,10 +44,11 @@ func TestEditors(t *testing.T) {
 		{`neovim()`, `
 			.config/nvim/init.lua
 			.local/share/nvim/lazy/x
+			.local/share/nvim/shada/main.shada
 			.local/state/nvim/shada/main.shada`, "", `
 			ro .config/nvim/init.lua .local/share/nvim/lazy/x
 			own .local/state/nvim .cache/nvim
-			no .local/state/nvim/shada`},
+			no .local/state/nvim/shada .local/share/nvim/shada/main.shada`},
 		{`neovim(history = True, plugins = "rw")`, `
 			.config/my/init.lua
 			.config/nvim/init.lua
