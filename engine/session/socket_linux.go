@@ -32,13 +32,15 @@ func (e *entry) listen() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
-	if err := unix.Bind(fd, address(e.lock)); err == nil {
-		err = unix.Listen(fd, 16)
-	} else {
-		unix.Close(fd)
-		return nil, &os.PathError{Op: "bind", Path: e.dir + "/" + socketFile, Err: err}
+	op := "bind"
+	if err = unix.Bind(fd, address(e.lock)); err == nil {
+		op, err = "listen", unix.Listen(fd, 16)
 	}
-	return newFile(fd, socketFile), err
+	if err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: op, Path: e.dir + "/" + socketFile, Err: err}
+	}
+	return newFile(fd, socketFile), nil
 }
 
 // accept waits for the next client.

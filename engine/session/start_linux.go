@@ -33,7 +33,6 @@ type Client struct {
 	id      string
 	conn    *os.File
 	pending []byte // output that was read too early
-	ended   *Outcome
 }
 
 // ID returns the session's name.
