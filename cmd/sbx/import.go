@@ -75,7 +75,7 @@ func (c *importBwrap) run(args []string) int {
 	if report(sources, ds...); ds.HasErrors() {
 		return exitSetup
 	}
-	return c.print("bwrap", args, line.Plan, sources)
+	return c.print("bwrap", args, line.Plan, bwrap.New(), sources)
 }
 
 // readDescriptor reads all of an inherited file descriptor, and closes it.
@@ -132,7 +132,7 @@ func (c *importMkosi) run(args []string) int {
 		return exitSetup
 	}
 	fromMkosi(line.Plan)
-	return c.print("mkosi-sandbox", args, line.Plan, sources)
+	return c.print("mkosi-sandbox", args, line.Plan, mkosi.New(), sources)
 }
 
 // fromMkosi adds to a plan what mkosi-sandbox does beside its options: its filters
@@ -166,9 +166,9 @@ func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	return foreignLine{argv: append([]string{"mkosi-sandbox"}, argv...)}, lost
 }
 
-// print prints the script of a plan.
-func (f *lossFlags) print(program string, args []string, p *plan.Plan, sources map[string][]byte) int {
-	text, lost := script.Print(p, importHead(program, args))
+// print prints the script of a plan; base is that of the program without options.
+func (f *lossFlags) print(program string, args []string, p, base *plan.Plan, sources map[string][]byte) int {
+	text, lost := script.PrintLike(p, importHead(program, args), base, "What "+program+" does by itself:")
 	if !f.lost(sources, lost) {
 		return exitSetup
 	}

@@ -92,14 +92,14 @@ func fieldsOf(s string) (list []string) {
 }
 
 // said checks that a script makes the plan.
-func said(t *testing.T, args []string, p *plan.Plan) *plan.Plan {
+func said(t *testing.T, args []string, p, base *plan.Plan) *plan.Plan {
 	t.Helper()
 	// What is there twice is as once.
 	slices.Sort(p.CloseFDs)
 	p.CloseFDs = slices.Compact(p.CloseFDs)
 	p.Unshare.UserTry = p.Unshare.UserTry && !p.Unshare.User
 	p.Unshare.CgroupTry = p.Unshare.CgroupTry && !p.Unshare.Cgroup
-	text, faults := Print(p, "")
+	text, faults := PrintLike(p, "", base, "the usual")
 	if faults != nil {
 		t.Fatalf("%q: %v", args, faults)
 	}
@@ -131,7 +131,7 @@ func TestBwrap(t *testing.T) {
 			continue
 		}
 		good++
-		q := said(t, args, line.Plan)
+		q := said(t, args, line.Plan, bwrap.New())
 		back, inputs, lost := bwrap.Print(q)
 		if lost.HasErrors() {
 			t.Fatalf("%q: %v", args, lost)
@@ -168,7 +168,7 @@ func TestMkosi(t *testing.T) {
 			continue
 		}
 		good++
-		q := said(t, args, line.Plan)
+		q := said(t, args, line.Plan, mkosi.New())
 		back, lost := mkosi.Print(q)
 		if lost != nil {
 			t.Fatalf("%q: %v", args, lost)

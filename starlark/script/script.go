@@ -19,17 +19,50 @@ import (
 //
 // Parameters have the values that they had. The faults name what the plan says
 // and no script can; the script is without it then.
-func Print(p *plan.Plan, head string) (string, plan.Diagnostics) {
+func Print(p *plan.Plan, head string) (string, plan.Diagnostics) { return PrintLike(p, head, nil, "") }
+
+// PrintLike is Print for a plan that begins as another one, base: the settings that
+// they share stand together, under the comment title.
+func PrintLike(p *plan.Plan, head string, base *plan.Plan, title string) (string, plan.Diagnostics) {
 	pr := &printer{}
-	for line := range strings.Lines(head) {
-		line = strings.TrimRight(plan.Printable(strings.TrimSuffix(line, "\n")), " \t")
-		pr.b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	pr.comment(head)
+	own, faults := settings(p)
+	shared := map[string]bool{}
+	if base != nil {
+		list, _ := settings(base)
+		for _, s := range list {
+			shared[s.text] = true
+		}
+	}
+	pr.group()
+	for _, s := range own {
+		if shared[s.text] {
+			if title != "" {
+				pr.gapped()
+				pr.comment(title)
+				title = ""
+			}
+			pr.text(s.text)
+		}
+	}
+	pr.group()
+	for _, s := range own {
+		if s.first && !shared[s.text] {
+			pr.text(s.text)
+		}
 	}
 	pr.defaults(p)
 	pr.ops(p.Ops)
 	pr.env(p.Env)
-	pr.settings(p)
-	return pr.b.String(), pr.faults
+	for _, s := range own {
+		if s.gap {
+			pr.group()
+		}
+		if !s.first && !shared[s.text] {
+			pr.text(s.text)
+		}
+	}
+	return pr.b.String(), append(pr.faults, faults...)
 }
 
 // printer writes calls.
@@ -38,16 +71,62 @@ type printer struct {
 	gap    bool // the next call begins a group
 	def    common
 	faults plan.Diagnostics
+
+	collect bool // calls go to settings, and not to b
+	list    []setting
 }
 
-// group has a blank line before the next call.
-func (pr *printer) group() { pr.gap = pr.b.Len() > 0 }
+// setting is a call that stands for itself, in any order.
+type setting struct {
+	text  string
+	gap   bool // it begins a group
+	first bool // it stands before the operations
+}
 
-func (pr *printer) call(c *call) {
+// settings returns the calls for all that is not an operation or a change of the
+// environment.
+func settings(p *plan.Plan) ([]setting, plan.Diagnostics) {
+	pr := &printer{collect: true}
+	pr.order(p)
+	for i := range pr.list {
+		pr.list[i].first = true
+	}
+	pr.settings(p)
+	return pr.list, pr.faults
+}
+
+func (pr *printer) comment(text string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(plan.Printable(strings.TrimSuffix(line, "\n")), " \t")
+		pr.b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
+}
+
+// gapped writes the blank line before a group.
+func (pr *printer) gapped() {
 	if pr.gap {
 		pr.b.WriteByte('\n')
 		pr.gap = false
 	}
+}
+
+func (pr *printer) text(s string) {
+	pr.gapped()
+	pr.b.WriteString(s)
+}
+
+// group has a blank line before the next call.
+func (pr *printer) group() { pr.gap = pr.b.Len() > 0 || pr.collect }
+
+func (pr *printer) call(c *call) {
+	if pr.collect {
+		var b strings.Builder
+		c.write(&b)
+		pr.list = append(pr.list, setting{text: b.String(), gap: pr.gap})
+		pr.gap = false
+		return
+	}
+	pr.gapped()
 	c.write(&pr.b)
 }
 
@@ -124,10 +203,8 @@ func commonOf(o *plan.Op) common {
 	return c
 }
 
-// defaults writes what holds for all operations, and the defaults that are
-// another than usual in most of those concerned.
-func (pr *printer) defaults(p *plan.Plan) {
-	pr.group()
+// order writes what holds for all operations.
+func (pr *printer) order(p *plan.Plan) {
 	setting := func(name, text string) {
 		c := newCall(name)
 		c.add("", text)
@@ -154,7 +231,11 @@ func (pr *printer) defaults(p *plan.Plan) {
 	default:
 		setting("mount_point_mode", octal(*m))
 	}
+}
 
+// defaults writes the defaults of arguments that are another than usual in most of
+// the operations concerned.
+func (pr *printer) defaults(p *plan.Plan) {
 	votes := map[common]int{} // each with one field that counts
 	makes, mounts, contents := 0, 0, 0
 	for i := range p.Ops {
@@ -428,7 +509,7 @@ func (pr *printer) env(env []plan.EnvOp) {
 // settings writes everything else.
 func (pr *printer) settings(p *plan.Plan) {
 	rest := *p
-	rest.Order, rest.Propagation, rest.PointMode = "", "", nil // by defaults
+	rest.Order, rest.Propagation, rest.PointMode = "", "", nil // by order
 	rest.Version, rest.Ops, rest.Env, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, nil, nil, nil
 	flag := func(on bool, name string) {
 		if on {
