@@ -99,25 +99,6 @@ func TestLoads(t *testing.T) {
 	}
 }
 
-// TestExample evaluates the README's template of one's own.
-func TestExample(t *testing.T) {
-	b, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := strings.Index(string(b), "def my_tool(")
-	start := strings.LastIndex(string(b[:max(at, 0)]), "```python\n")
-	if at < 0 || start < 0 {
-		t.Fatal("README.md has no template my_tool")
-	}
-	text, _, _ := strings.Cut(string(b[start+len("```python\n"):]), "```")
-	if tm, err := template.Parse("my-tool.star", []byte(text)); err != nil || tm == nil {
-		t.Fatal(tm, err)
-	}
-	newBox(t, text+"my_tool()", ".config/my-tool/config: a = b\\ntoken = secret").check("own .config/my-tool/config")
-	newBox(t, text+"my_tool(login = True)", ".config/my-tool/config").check("ro .config/my-tool/config")
-}
-
 // TestREADME compares the README's table with the library.
 func TestREADME(t *testing.T) {
 	var want strings.Builder
