@@ -1,3 +1,5 @@
+//go:build linux
+
 package lib_test
 
 // What templates say of themselves.
