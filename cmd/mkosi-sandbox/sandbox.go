@@ -51,7 +51,7 @@ func start(args []string) int {
 		f = host.Live(p)
 	}
 	f.Cwd, f.TTY = cwd, terminal(f)
-	settle(p, f, here(entered))
+	settle(p, f, here(p, entered))
 	l, ds := validate.Check(p, f)
 	report(args, ds...)
 	if ds.HasErrors() {
@@ -109,9 +109,10 @@ type circumstances struct {
 
 // here returns the circumstances of this process, which may have entered a user
 // namespace for the sandbox.
-func here(entered bool) circumstances {
-	c := circumstances{umask: uint32(unix.Umask(0)), stuck: entered || singleUser(readFile("/proc/self/uid_map"))}
+func here(p *plan.Plan, entered bool) circumstances {
+	c := circumstances{umask: uint32(unix.Umask(0))}
 	unix.Umask(int(c.umask))
+	c.stuck = entered || p.SuppressChown && singleUser(readFile("/proc/self/uid_map"))
 	return c
 }
 
