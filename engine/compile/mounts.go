@@ -269,9 +269,27 @@ func (c *compiler) clone(s *layout.Step) program.Slot {
 		}
 	} else {
 		c.makeSource(op)
-		c.add(program.OpenTree, program.Imm(atFDCWD), c.str(c.facts.Source(op)), program.Imm(flags)).Out = int16(fd)
+		if src := c.str(c.facts.Source(op)); op.Exact {
+			how := uint64(oPath)
+			if op.NoFollow {
+				how |= oNofollow(c.facts.Arch)
+			}
+			at := c.exact(src, how)
+			c.add(program.OpenTree, at.Arg(), c.empty, program.Imm(flags|atEmptyPath)).Out = int16(fd)
+			c.close(at)
+		} else {
+			c.add(program.OpenTree, program.Imm(atFDCWD), src, program.Imm(flags)).Out = int16(fd)
+		}
 	}
 	c.setattr(fd, bindAttrs(op), atRecursive)
+	return fd
+}
+
+// exact opens a path of the host that no symlink is to be followed on.
+func (c *compiler) exact(path program.Arg, flags uint64) program.Slot {
+	fd := c.slot()
+	how := c.prog.Words(flags|oCloexec, 0, resolveNoSymlinks)
+	c.add(program.Openat2, program.Imm(atFDCWD), path, how, program.Imm(24)).Out = int16(fd)
 	return fd
 }
 
@@ -530,8 +548,13 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 			c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(string(op.Data)), program.Imm(n)).Flags = program.FlagAll
 		}
 	} else {
-		src := c.slot()
-		c.add(program.Openat, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(oNonblock|oCloexec)).Out = int16(src) // it may have become a FIFO
+		var src program.Slot
+		if op.Exact {
+			src = c.exact(c.str(string(op.Src)), oNonblock)
+		} else {
+			src = c.slot()
+			c.add(program.Openat, program.Imm(atFDCWD), c.str(string(op.Src)), program.Imm(oNonblock|oCloexec)).Out = int16(src) // it may have become a FIFO
+		}
 		c.add(program.Sendfile, fd.Arg(), src.Arg(), program.Imm(0), program.Imm(0x7ffff000)).Flags = program.FlagLoop
 		c.close(src)
 	}

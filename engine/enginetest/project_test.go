@@ -236,3 +236,32 @@ func TestProjectHostile(t *testing.T) {
 		wantError(t, p.run(t, "true"), 125, "has changed since it was trusted")
 	})
 }
+
+// TestExact has no symlink followed on the way to a source.
+func TestExact(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.dir(t)
+		w.write(t, d+"/a/f", "secret")
+		must(t, os.Symlink("a", d+"/l"))
+		must(t, os.Symlink("f", d+"/a/g"))
+		for _, op := range []string{"bind", "copy"} {
+			for _, tt := range []struct {
+				src string
+				ok  bool
+			}{{"/a/f", true}, {"/l/f", false}, {"/a/g", false}} {
+				p := scriptPlan(t, w, base()+fmt.Sprintf("%s(%q, \"/f\")", op, d+tt.src))
+				p.Ops[len(p.Ops)-1].Exact = true
+				r := w.plan(t, p, "cat", "/f")
+				if tt.ok && (r.code != 0 || r.out != "secret") || !tt.ok && r.code != 125 {
+					t.Errorf("%s %s: %s", op, tt.src, r)
+				}
+			}
+		}
+		// A link itself can be bound.
+		p := scriptPlan(t, w, base()+fmt.Sprintf("bind(%q, \"/l\", follow = False)", d+"/l"))
+		p.Ops[len(p.Ops)-1].Exact = true
+		if r := w.plan(t, p, "readlink", "/l"); r.out != "a\n" {
+			t.Error(r)
+		}
+	})
+}

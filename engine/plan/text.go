@@ -59,6 +59,7 @@ func (o *Op) String() string {
 	flag(o.RO, "ro")
 	flag(o.Inside, "inside")
 	flag(o.NoFollow, "nofollow")
+	flag(o.Exact, "exact")
 	flag(o.Optional, "optional")
 	flag(o.Devices != nil && *o.Devices, "dev")
 	flag(o.Devices != nil && !*o.Devices, "nodev")

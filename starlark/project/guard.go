@@ -137,8 +137,8 @@ func (r *run) guard(p *plan.Plan) error {
 					real = filepath.Join(real, filepath.Base(given))
 				}
 			}
-			if err != nil {
-				continue // missing: the engine's to tell
+			if err != nil { // missing: the engine's to tell, or to make
+				real = canonical(given)
 			}
 			if !within(real, w.real) {
 				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
@@ -146,7 +146,8 @@ func (r *run) guard(p *plan.Plan) error {
 					Hint: "name what it leads to"})
 				return
 			}
-			*path = plan.Str(real) // as it was found to be
+			*path = plan.Str(real) // as it was found to be, and no other way
+			op.Exact = op.Kind != plan.Overlay
 		}
 	}
 	for i := range p.Ops {

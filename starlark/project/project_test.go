@@ -153,7 +153,7 @@ func TestMerge(t *testing.T) {
 	if r.User != Own || r.Project != Trusted || fmt.Sprint(r.Plan.Command) != "[project]" || r.Plan.Where["command"].Pos.File != w.dir+"/.sbx.star" {
 		t.Errorf("%+v %v", r, r.Plan.Command)
 	}
-	want := []string{"bind $H/p/data", "bind /srv", "mask $H/p/a [optional]", "mask $H/p/b [optional]"}
+	want := []string{"bind $H/p/data [exact]", "bind /srv", "mask $H/p/a [optional]", "mask $H/p/b [optional]"}
 	got := w.ops(r)
 	for _, s := range want {
 		if !slices.Contains(got, s) {
@@ -190,7 +190,7 @@ func TestMerge(t *testing.T) {
 func TestConfigFile(t *testing.T) {
 	w := newWorld(t, "p/.sbx.star: fail()", "my.star: load('lib/more.star', 'more')\nmore()\n", "lib/more.star: def more(): mkdir('/x')\n")
 	r := w.must(Options{ConfigFile: &Value{Text: w.home + "/my.star"}})
-	if r.Project != Own || fmt.Sprint(w.ops(r)) != "[mkdir /x bind $H/p/.sbx.star [ro]]" {
+	if r.Project != Own || fmt.Sprint(w.ops(r)) != "[mkdir /x bind $H/p/.sbx.star [ro, exact]]" {
 		t.Errorf("%+v %q", r, w.ops(r))
 	}
 	if _, err := w.evaluate(Options{ConfigFile: &Value{Text: w.home + "/none"}}); err == nil || !strings.HasSuffix(err.Error(), "no such file or directory") {
@@ -325,6 +325,7 @@ func TestGuard(t *testing.T) {
 		{"a layer", []string{"p/l: -> $H", ".config/sbx/project.star: overlay('/f', host.project + '/l')"}, Options{}, "leads over a symlink"},
 		{"an extra path in the project", []string{"p/d: -> $H"}, Options{ExtraDataPaths: vals("d")}, "leads over a symlink"},
 		{"an extra path in an extra path", []string{"x/d: -> ../y", "y/f: "}, Options{ExtraDataPaths: vals("$H/x", "$H/x/d")}, "leads over a symlink"},
+		{"a source that is made", []string{"p/d: -> $H", ".config/sbx/project.star: bind(host.project + '/d/new', '/data', create_src = True)"}, Options{}, "leads over a symlink"},
 		{"a link that stays", []string{"p/d: -> e", "p/e/f: ", ".config/sbx/project.star: bind(host.project + '/d', '/data')"}, Options{}, ""},
 		{"the link itself", []string{"p/d: -> $H", ".config/sbx/project.star: bind(host.project + '/d', '/data', follow = False)"}, Options{}, ""},
 	} {

@@ -121,7 +121,7 @@ func TestConfigFileInProject(t *testing.T) {
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.file, err)
 		}
-		if err == nil && strings.Join(w.ops(r), " ") != "bind $H/p/top.star [ro]" {
+		if err == nil && strings.Join(w.ops(r), " ") != "bind $H/p/top.star [ro, exact]" {
 			t.Errorf("%q", w.ops(r))
 		}
 	}

@@ -186,7 +186,9 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		without := r.begin(user)
 		defer without.Close()
 		// What is wrong without the file is wrong with it, and told there.
-		r.Without, _ = r.settle(without)
+		if p, err := r.settle(without); err == nil && r.guard(p) == nil {
+			r.Without = p
+		}
 		r.addProject(l, careful{r.host()})
 		return l, nil
 	}

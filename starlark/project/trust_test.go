@@ -330,3 +330,36 @@ func TestClosureBounds(t *testing.T) {
 		t.Error("a directory")
 	}
 }
+
+// TestChanges has the file's changes told, and no others.
+func TestChanges(t *testing.T) {
+	w := newWorld(t, ".config/sbx/project.star: bind(host.project + '/d', '/user')\nsetenv('USER_SET', '1')", "p/d/x: ",
+		"p/.sbx.star: bind('/etc', '/x')\nmask('/etc/hosts')\nsetenv('A', 'b')\nsetenv('A_TOKEN', 'secret')\nunshare(net = True, ipc = False)\ncommand(['make'])\nbecome_root()\nproject(excluded_paths = ['README'])\nrlimit('core', 0)")
+	r := w.must(Options{Trust: true})
+	var got []string
+	for _, c := range Changes(r.Plan, r.Without) {
+		if c.Op != nil && c.Op.At.IsZero() {
+			continue
+		}
+		mark := "tightens"
+		if c.Opens {
+			mark = "opens"
+		}
+		what := c.Value
+		if c.Op != nil {
+			what = strings.ReplaceAll(string(c.Op.Dst), w.home, "$H")
+		}
+		if c.At.IsZero() && c.Op == nil {
+			what += " nowhere"
+		}
+		got = append(got, mark+" "+c.Name+" "+what)
+	}
+	want := []string{"opens bind /x", "tightens mask /etc/hosts", "tightens mask $H/p/README", "opens setenv A=b", "opens setenv A_TOKEN",
+		`opens command ["make"]`, `opens identity {"root":true}`, `opens rlimits [{"name":"RLIMIT_CORE","soft":0,"hard":0}]`, "opens unshare.ipc off", "tightens unshare.net true"}
+	for i := range got {
+		got[i] = strings.TrimSuffix(got[i], " nowhere")
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s", strings.Join(got, "\n"))
+	}
+}
