@@ -33,7 +33,9 @@ func Print(p *plan.Plan) (argv []string, inputs []Input, inexpressible plan.Diag
 	}
 	for i := range ops {
 		w.operation(&ops[i])
+		w.unsaidOf(&ops[i])
 	}
+	w.unsaid()
 	if len(p.Command) > 0 {
 		w.put("--")
 		for _, a := range p.Command {
@@ -239,8 +241,15 @@ func (w *writer) settings() {
 }
 
 func (w *writer) environment() {
-	for _, e := range w.plan.Env {
+	for i, e := range w.plan.Env {
 		switch e.Kind {
+		case plan.PassEnv:
+			changed := func(x plan.EnvOp) bool {
+				return x.Kind == plan.ClearEnv && !slices.Contains(x.Keep, e.Name) || x.Kind != plan.PassEnv && x.Name == e.Name
+			}
+			if slices.ContainsFunc(w.plan.Env[:i], changed) {
+				w.cannot(e.At, "pass_env", "the caller's %q does not come back; setenv() the value instead", e.Name)
+			}
 		case plan.SetEnv:
 			w.put("--setenv", string(e.Name), string(e.Value))
 		case plan.UnsetEnv:
@@ -251,6 +260,59 @@ func (w *writer) environment() {
 				w.cannot(e.At, "clearenv", "no variables are kept; setenv() the values instead")
 			}
 		}
+	}
+}
+
+// unsaid names the settings that there are no options for.
+func (w *writer) unsaid() {
+	rest, usual := *w.plan, New()
+	rest.Version, rest.Ops, rest.Env, rest.Order, rest.Params, rest.Inputs, rest.Where = 0, nil, nil, "", nil, nil, nil
+	rest.Command, rest.Argv0, rest.Dir, rest.SameDir, rest.TryDir, rest.Hostname, rest.Umask = nil, nil, "", false, false, "", nil
+	rest.Identity, rest.Caps, rest.NoNewPrivs, rest.Unshare, rest.Join = plan.Identity{}, plan.Caps{}, false, plan.Namespaces{}, plan.Join{}
+	rest.Init, rest.DieWithParent, rest.Lifetime, rest.NewSession = false, false, "", false
+	rest.NoUserNS, rest.AssertNoUserNS, rest.Hooks, rest.Filters = false, false, plan.Hooks{}, nil
+	rest.SuppressChown, rest.SuppressSync, rest.Rlimits = false, false, nil
+	rest.CloseFDs, rest.PassFDs, rest.PackFDs, rest.KeepFDs = nil, nil, false, false
+	rest.TerminalInput, rest.Suspend, rest.Propagation, rest.ShellScripts = false, false, "", false
+	if m := rest.PointMode; m != nil && *m == *usual.PointMode {
+		rest.PointMode = nil
+	}
+	if rest.DefaultPath == usual.DefaultPath {
+		rest.DefaultPath = ""
+	}
+	if rest.PWD == usual.PWD {
+		rest.PWD = ""
+	}
+	for _, name := range plan.Fields(rest) {
+		w.cannot(w.plan.Where[name], name, "there is no option for it")
+	}
+}
+
+// unsaidOf names what an operation says and no option does, beside what operation
+// has named.
+func (w *writer) unsaidOf(o *plan.Op) {
+	switch {
+	case o.Content == plan.ContentMount && o.Kind == plan.Symlink:
+		w.cannot(o.At, string(o.Kind), "%q is not mounted over what is there", o.Dst)
+	case o.Devices != nil && *o.Devices && o.Kind == plan.Tmpfs:
+		w.cannot(o.At, string(o.Kind), "devices do not work in it, %q", o.Dst)
+	case o.Devices != nil && !*o.Devices && o.Kind == plan.Overlay:
+		w.cannot(o.At, string(o.Kind), "devices work in it, %q", o.Dst)
+	}
+	if o.ParentMode == nil {
+		return
+	}
+	perms := plan.Mode(0)
+	switch o.Kind {
+	case plan.Tmpfs, plan.Mkdir, plan.Write:
+		if perms = 0o755; o.Mode != nil {
+			perms = *o.Mode
+		} else if o.Kind == plan.Write {
+			perms = 0o644
+		}
+	}
+	if m := parentMode(o.Dst, int(perms)); m == nil || *m != *o.ParentMode {
+		w.cannot(o.At, string(o.Kind), "directories on the way to %q do not get the mode %v", o.Dst, o.ParentMode)
 	}
 }
 

@@ -21,8 +21,13 @@ func (c *converter) operations(l *layout.Layout) {
 		c.absent(l.Root)
 		c.root(l.Root)
 	}
+	nodev := false
 	for _, s := range l.Steps {
 		c.absent(s)
+		nodev = nodev || s.Op.Kind == plan.Bind && (s.Op.Devices == nil || !*s.Op.Devices)
+	}
+	if nodev {
+		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "bind", Msg: "device nodes work in what is bound"})
 	}
 	for _, s := range l.Steps {
 		if at := c.missing[s]; at != nil {
@@ -158,7 +163,7 @@ func (c *converter) unsaidOf(op *plan.Op) {
 	o.Src, o.Inside, o.NoFollow, o.RO = "", false, false, false
 	o.Target, o.Data, o.Size, o.Mode = "", "", 0, nil
 	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""
-	if o.Devices != nil && *o.Devices { // they work in binds
+	if o.Devices != nil && *o.Devices == (op.Kind == plan.Bind) { // they work in binds, and nowhere else
 		o.Devices = nil
 	}
 	for _, name := range plan.Fields(o) {

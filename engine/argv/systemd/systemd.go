@@ -130,9 +130,9 @@ func (c *converter) identity() {
 	keep, all := compile.Keep(p, privileged, f)
 	switch {
 	case all:
-	case c.out.User && keep != 0:
+	case c.out.User && (keep != 0 || p.Caps.Bounding != nil):
 		key := "capabilities"
-		if p.Caps.Set == "" {
+		if p.Caps.Set == "" && p.Identity.Root {
 			key = "become_root"
 		}
 		c.setting(key, "", "a user's services have no capabilities")
@@ -185,6 +185,9 @@ func (c *converter) namespaces() {
 	}
 	if p.DieWithParent {
 		c.setting("die_with_parent", "", "the service lives on when systemd-run is killed")
+	}
+	if p.TerminalInput {
+		c.setting("terminal_input", "", "services have no terminal to type into")
 	}
 	if !p.NewSession {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "new_session", Msg: "services have a session of their own, without job control"})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sbx/engine/compile/compiletest"
 	"sbx/engine/host"
 	"sbx/engine/host/hosttest"
 	"sbx/engine/plan"
@@ -172,6 +173,61 @@ fault pass_fd: services have the standard file descriptors only`
 	_, faults = convert(t, p, world())
 	if !faults.HasErrors() {
 		t.Error("become_root is not named")
+	}
+}
+
+// TestNothingIsDropped changes each field of a plan by itself: the service is
+// another then, or something is named, or the plan makes no sense.
+func TestNothingIsDropped(t *testing.T) {
+	text := func(p *plan.Plan) (string, bool) {
+		f := compiletest.Host()
+		l, ds := validate.Check(p, f)
+		if ds.HasErrors() {
+			return "", false
+		}
+		s, faults := Convert(p, l, f)
+		return strings.Join(s.Words(), "\n") + faults.Error(), true
+	}
+	before, ok := text(compiletest.Everything())
+	if !ok {
+		t.Fatal("the plan makes no sense")
+	}
+	without := map[string]bool{ // which says nothing here, or as little as all of its operation
+		"bind /usr: NoFollow":     true,
+		"bind /usr: Optional":     true,
+		"bind /usr: Devices":      true,
+		"bind /b: NoFollow":       true,
+		"bind /b: Optional":       true,
+		"bind /b: Devices":        true,
+		"mkdir /m: Optional":      true,
+		"write /w: Data":          true,
+		"write /w: Mode":          true,
+		"copy /c: Mode":           true,
+		"overlay /o: Lower":       true,
+		"overlay /o: Upper":       true,
+		"overlay /o: Work":        true,
+		"mask /usr/lib: Optional": true,
+		"chmod /m: Mode":          true,
+		"DefaultPath":             true,
+		"Unshare.User":            true,
+		"Unshare.UserTry":         true,
+	}
+	sound := 0
+	compiletest.Changes(func(name string, p *plan.Plan) {
+		switch after, ok := text(p); {
+		case !ok:
+		case after != before:
+			sound++
+			if without[name] {
+				t.Errorf("%s does something", name)
+			}
+		case !without[name]:
+			t.Errorf("%s is dropped", name)
+		}
+	})
+	t.Logf("%d changes make sense", sound)
+	if sound < 60 {
+		t.Error("too few")
 	}
 }
 
