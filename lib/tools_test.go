@@ -35,6 +35,9 @@ func TestEditors(t *testing.T) {
 			link .vimrc dot/a.vim
 			ro dot/vimrc .vim/colors/a.vim dot/b.vim
 			no dot/c.vim`},
+		{`vim() # the dotfiles are the project`, ".vimrc -> $P/vimrc\n$P/vimrc\n.vim -> $P/vim\n$P/vim/swap/\n$P/vim/a", "", `
+			link .vimrc
+			rw $P/vimrc $P/vim/a`},
 		{`vim(history = True) # links of an earlier sandbox`, ".vim/undo/x -> $H/.ssh/id\n.ssh/id", "", `
 			rw .vim/undo
 			no .ssh`},
