@@ -120,11 +120,8 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 		}
 	}
 	loads := ""
-	for _, name := range lib.Names() {
-		fn := strings.ReplaceAll(strings.TrimSuffix(name, ".star"), "-", "_")
-		if !slices.Contains(helpers, name) {
-			loads += fmt.Sprintf("load(\"@sbx//%s\", %q)\n", name, fn)
-		}
+	for _, name := range lib.Templates() {
+		loads += fmt.Sprintf("load(\"@sbx//%s.star\", %q)\n", name, strings.ReplaceAll(name, "-", "_"))
 	}
 	p, err := eval.Eval(eval.Options{File: "t.star", Source: []byte(loads + text + script), Host: h, Lib: lib.Read, Project: dir + "/p"})
 	if err != nil {

@@ -16,9 +16,6 @@ import (
 	"sbx/starlark/template"
 )
 
-// helpers are the modules that are no templates.
-var helpers = []string{"agents.star", "desktop.star", "files.star", "run.star"}
-
 func templates(t *testing.T) []*template.Template {
 	var list []*template.Template
 	for _, name := range lib.Names() {
@@ -32,7 +29,10 @@ func templates(t *testing.T) []*template.Template {
 		}
 		if tm != nil {
 			list = append(list, tm)
-		} else if !slices.Contains(helpers, name) {
+			if !slices.Contains(lib.Templates(), tm.Name) || lib.For(tm.Name) != "" {
+				t.Errorf("%s is not among the templates, or stands for another", tm.Name)
+			}
+		} else if slices.Contains(lib.Templates(), strings.TrimSuffix(name, ".star")) {
 			t.Errorf("%s is no template", name)
 		}
 	}

@@ -222,7 +222,7 @@ func evaluateProject(o *project.Options, args []string) (*project.Result, map[st
 		return nil, nil, false
 	}
 	o.Eval = eval.Options{
-		Lib: lib.Read, LibNames: lib.Names, Sources: sources, Print: scriptPrint,
+		Lib: lib.Read, LibNear: nearTemplate, Sources: sources, Print: scriptPrint,
 		Abort: func(d plan.Diagnostic) {
 			report(sources, d)
 			exit(exitSetup)

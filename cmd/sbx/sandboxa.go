@@ -47,11 +47,7 @@ func (c *importSandboxa) run() int {
 		complain(fmt.Errorf("cannot read configuration: %s", couldNot(err)))
 		return exitSetup
 	}
-	var names []string
-	for _, n := range lib.Names() {
-		names = append(names, strings.TrimSuffix(n, ".star"))
-	}
-	script, ds := project.FromSandboxa(name, text, names)
+	script, ds := project.FromSandboxa(name, text, lib.Templates())
 	report(map[string][]byte{name: text}, ds...)
 	if ds.HasErrors() {
 		return exitSetup

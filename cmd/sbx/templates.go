@@ -118,13 +118,17 @@ func findTemplate(name string) (*template.Template, *template.Module, error) {
 	return nil, m, err
 }
 
+// nearTemplate returns the template that a wrong name may stand for, or "".
+func nearTemplate(name string) string {
+	if t := lib.For(name); t != "" {
+		return t
+	}
+	return plan.Nearest(name, lib.Templates())
+}
+
 func noTemplate(name, bare string) error {
 	d := plan.Diagnostic{Msg: fmt.Sprintf("there is no template %q", name), Hint: "sbx templates lists them"}
-	var names []string
-	for _, n := range lib.Names() {
-		names = append(names, strings.TrimSuffix(n, ".star"))
-	}
-	if near := plan.Nearest(bare, names); near != "" {
+	if near := nearTemplate(bare); near != "" {
 		d.Hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return plan.Diagnostics{d}

@@ -36,7 +36,7 @@ type Options struct {
 	Host Host                              // nil: OS
 	Lib  func(name string) ([]byte, error) // text of @sbx//NAME.star; nil: there are none
 
-	LibNames func() []string // the names that Lib knows, for suggestions; may be nil
+	LibNear func(name string) string // the template that a wrong name may stand for, or ""; may be nil
 
 	Print func(at plan.Pos, msg string) // takes what print() writes; nil: dropped
 

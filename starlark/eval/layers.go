@@ -153,14 +153,10 @@ func (ev *evaluator) template(thread *starlark.Thread, name string) error {
 	fn := globals[strings.ReplaceAll(name, "-", "_")]
 	if fn == nil {
 		hint := "sbx templates lists them"
-		var names []string
-		if ev.opt.LibNames != nil {
-			for _, n := range ev.opt.LibNames() {
-				names = append(names, strings.TrimSuffix(n, ".star"))
+		if ev.opt.LibNear != nil {
+			if near := ev.opt.LibNear(name); near != "" {
+				hint = "did you mean " + quote(near) + "?"
 			}
-		}
-		if near := plan.Nearest(name, names); near != "" {
-			hint = "did you mean " + quote(near) + "?"
 		}
 		return wrong("there is no settings template "+quote(name), hint)
 	}

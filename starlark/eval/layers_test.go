@@ -24,7 +24,7 @@ func testLib(name string) ([]byte, error) {
 }
 
 func layers(h Host) *Layers {
-	return NewLayers(Options{Host: h, Lib: testLib, LibNames: func() []string { return []string{"base.star", "ssh.star", "files.star"} }})
+	return NewLayers(Options{Host: h, Lib: testLib, LibNear: func(name string) string { return plan.Nearest(name, []string{"ssh"}) }})
 }
 
 func ops(p *plan.Plan) string {

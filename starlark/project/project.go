@@ -46,7 +46,7 @@ type Options struct {
 	// Trust evaluates the project's file whether it is trusted or not.
 	Trust bool
 
-	Eval eval.Options // Lib, LibNames, Host, limits, Print, Abort, Sources
+	Eval eval.Options // Lib, LibNear, Host, limits, Print, Abort, Sources
 }
 
 // State says what became of a configuration file.

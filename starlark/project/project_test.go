@@ -76,7 +76,7 @@ func (w *world) evaluate(o Options) (*Result, error) {
 	if o.Dir == "" {
 		o.Dir = w.dir
 	}
-	o.Eval = eval.Options{Lib: lib.Read, LibNames: lib.Names, Host: fakeOS{env: w.env}}
+	o.Eval = eval.Options{Lib: lib.Read, Host: fakeOS{env: w.env}}
 	return Evaluate(&o, w.places)
 }
 
