@@ -93,10 +93,17 @@ func report(args []string, ds ...plan.Diagnostic) {
 
 // hint words the hints that speak of scripts for a command line.
 func hint(d plan.Diagnostic) string {
+	if link, ok := strings.CutPrefix(d.Hint, `symlink("`); ok {
+		target, link, _ := strings.Cut(link, `", "`)
+		link, _, _ = strings.Cut(link, `"`)
+		return "--symlink " + target + " " + link + " if /usr is there, or --ro-bind " + link + " " + link
+	}
 	switch {
-	case d.What == plan.WhatSource && d.Errno == unix.ENOENT:
+	case d.What == plan.WhatSource && d.Errno == unix.ENOENT && d.Op == string(plan.Bind):
 		return "--bind-try and --ro-bind-try skip what is missing"
-	case strings.Contains(d.Hint, " = ") || strings.Contains(d.Hint, "()"):
+	case d.Hint == "bind() the directory that holds it":
+		return "--ro-bind shows the directory that holds it"
+	case strings.Contains(d.Hint, " = ") || strings.Contains(d.Hint, "("):
 		return ""
 	}
 	return d.Hint

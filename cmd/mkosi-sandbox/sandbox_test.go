@@ -399,3 +399,19 @@ mkosi-sandbox:6:1: error: bind: source "/none/2" does not exist on the host
 		t.Error(r)
 	}
 }
+
+// TestHints has the hints worded for a command line.
+func TestHints(t *testing.T) {
+	for _, tt := range []struct{ d, want plan.Diagnostic }{
+		{plan.Diagnostic{Op: "bind", What: plan.WhatSource, Errno: unix.ENOENT, Hint: "pass optional = True to skip it when it is missing"}, plan.Diagnostic{Hint: "--bind-try and --ro-bind-try skip what is missing"}},
+		{plan.Diagnostic{Op: "overlay", What: plan.WhatSource, Errno: unix.ENOENT}, plan.Diagnostic{}},
+		{plan.Diagnostic{Hint: `symlink("usr/bin", "/bin") if /usr is bound, or bind("/bin", ro = True)`}, plan.Diagnostic{Hint: "--symlink usr/bin /bin if /usr is there, or --ro-bind /bin /bin"}},
+		{plan.Diagnostic{Hint: "bind() the directory that holds it"}, plan.Diagnostic{Hint: "--ro-bind shows the directory that holds it"}},
+		{plan.Diagnostic{Hint: "mkdir() makes a directory"}, plan.Diagnostic{}},
+		{plan.Diagnostic{Hint: "searched: PATH=/bin"}, plan.Diagnostic{Hint: "searched: PATH=/bin"}},
+	} {
+		if got := hint(tt.d); got != tt.want.Hint {
+			t.Errorf("%q: got %q, want %q", tt.d.Hint, got, tt.want.Hint)
+		}
+	}
+}
