@@ -280,7 +280,7 @@ func runVerb(o runOptions) int {
 		complain(err)
 		return exitSetup
 	}
-	return perform(prog, f, sources)
+	return performNoted(prog, f, sources, r.Dir)
 }
 
 // session reports whether the command gets a terminal of its own.

@@ -13,6 +13,7 @@ import (
 	"sbx/engine/plan"
 	"sbx/engine/program"
 	"sbx/engine/run"
+	"sbx/engine/session"
 )
 
 // hostFacts returns the facts of this host that a plan needs.
@@ -21,8 +22,21 @@ func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 // perform runs the program and returns the exit code, or ends sbx by the signal
 // that ended the command.
 func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) int {
+	return performAnd(prog, f, sources, func() {})
+}
+
+// performNoted is perform for a sandbox that sbx ps lists.
+func performNoted(prog *program.Program, f *host.Facts, sources map[string][]byte, project string) int {
+	if prog.Become {
+		return perform(prog, f, sources) // sbx will not be there to take it off the list
+	}
+	return performAnd(prog, f, sources, session.Note(prog.Plan, f, project))
+}
+
+func performAnd(prog *program.Program, f *host.Facts, sources map[string][]byte, then func()) int {
 	run.RestoreFileLimit()
 	status, err := run.Run(prog)
+	then()
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
 		report(sources, d)

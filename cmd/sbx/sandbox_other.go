@@ -46,6 +46,10 @@ func onLinux() int {
 	return exitSetup
 }
 
+func performNoted(p *program.Program, f *host.Facts, sources map[string][]byte, _ string) int {
+	return perform(p, f, sources)
+}
+
 func colored(*os.File) bool { return false }
 
 func isTerminal(*os.File) bool { return false }

@@ -267,7 +267,11 @@ func TestRandom(t *testing.T) {
 				p, l = &q, m
 			}
 		}
-		prog, err := compile.Compile(p, l, f, compile.Options{Debug: r.IntN(2) == 0})
+		o := compile.Options{Debug: r.IntN(2) == 0}
+		if r.IntN(4) == 0 {
+			o.Pty = ptyOptions().Pty
+		}
+		prog, err := compile.Compile(p, l, f, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -105,15 +105,27 @@ func (c *compiler) openPty(console bool) {
 	size := c.prog.Words32(uint32(o.Rows)|uint32(o.Cols)<<16, 0)
 	c.add(program.Ioctl, t.slave.Arg(), program.Imm(tiocSWINSZ), size)
 	if console && t.host < 0 {
-		// The first of a new devpts is number 0. Where something was mounted over
-		// it, that is for whoever did it to know.
-		c.add(program.Mknodat, c.dir("/dev/console"), c.str("console"), program.Imm(modeReg|0o666), program.Imm(0)).Errs = [2]uint8{eEXIST}
-		fd := c.slot()
-		in := c.add(program.OpenTree, c.dir("/dev/pts/0"), c.str("0"), program.Imm(openTreeClone|oCloexec|atSymlinkNofollow))
-		in.Out, in.Errs, in.Skip = int16(fd), [2]uint8{eNOENT}, 2
-		c.add(program.MoveMount, fd.Arg(), c.empty, c.dir("/dev/console"), c.str("console"), program.Imm(moveEmptyPath))
-		c.close(fd)
+		c.console()
 	}
+}
+
+// console makes the terminal /dev/console, too. As the first of a new devpts it is
+// number 0 there, unless something is mounted over that. A script may have made
+// /dev read-only; then there is none.
+func (c *compiler) console() {
+	open := func(path string) program.Slot {
+		fd := c.slot()
+		c.add(program.Openat2, c.root.Arg(), c.str(path), c.how, program.Imm(24)).Out = int16(fd)
+		return fd
+	}
+	dev, pts, fd := open("dev"), open("dev/pts"), c.slot()
+	c.add(program.Mknodat, dev.Arg(), c.str("console"), program.Imm(modeReg|0o666), program.Imm(0)).Flags = program.FlagAnyErr
+	in := c.add(program.OpenTree, pts.Arg(), c.str("0"), program.Imm(openTreeClone|oCloexec|atSymlinkNofollow))
+	in.Out, in.Errs, in.Skip = int16(fd), [2]uint8{eNOENT}, 2
+	c.add(program.MoveMount, fd.Arg(), c.empty, dev.Arg(), c.str("console"), program.Imm(moveEmptyPath)).Flags = program.FlagAnyErr
+	c.close(fd)
+	c.close(dev)
+	c.close(pts)
 }
 
 // takePty makes the terminal the command's, once that leads a session.

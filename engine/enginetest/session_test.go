@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,6 +25,19 @@ import (
 )
 
 func init() {
+	// flood prints until SIGHUP, even as a pid 1.
+	probes["flood"] = func([]string) int {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGHUP)
+		for {
+			select {
+			case <-c:
+				return 0
+			default:
+				fmt.Println("flood")
+			}
+		}
+	}
 	// session starts a session with the plan in a file: "attach", or "detach" and
 	// print its name.
 	probes["session"] = func(args []string) int {
@@ -370,6 +385,19 @@ func TestSessionPipes(t *testing.T) {
 		}
 		if s := all.String(); len(s) < 1_000_000 || !strings.HasSuffix(s, "\n199999\n200000\n") || strings.Count(s, "\n") != 200000 {
 			t.Errorf("%d bytes, ending in %q", len(s), s[max(0, len(s)-20):])
+		}
+		d.empty()
+		// When nobody reads any more, it is as if the terminal were gone.
+		cmd = d.begin("attach", script, "/probe", "probe:flood")
+		out, err = cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		if _, err := io.ReadFull(out, b[:1000]); err != nil {
+			t.Error(err)
+		}
+		out.Close()
+		if r := ended(t, cmd, cmd.Wait()); r.code != 98 {
+			t.Error(r)
 		}
 		d.empty()
 	})

@@ -48,6 +48,18 @@ func (c *Client) signal(sig unix.Signal)   { c.send(frameSignal, []byte{byte(sig
 // send writes a frame. Where that fails the reader learns of it, too.
 func (c *Client) send(kind byte, data []byte) { c.conn.Write(appendFrame(nil, kind, data)) }
 
+// hangUp tells the command that its terminal is gone, and returns when it has been
+// told, whatever else it prints.
+func (c *Client) hangUp() {
+	c.conn.SetReadDeadline(time.Now().Add(answerTime))
+	c.signal(unix.SIGHUP)
+	for {
+		if kind, _, err := c.next(); err != nil || kind == frameDone || kind == frameExit {
+			return
+		}
+	}
+}
+
 // holdTime is how long a first press of the key that detaches is kept back.
 const holdTime = 500 * time.Millisecond
 
@@ -70,7 +82,7 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 			if !k.tty {
 				// Nobody reads what the command prints. Where that is no terminal that
 				// went away, it is for the command to know.
-				c.signal(unix.SIGHUP)
+				c.hangUp()
 			}
 			failed <- err
 			return false
@@ -100,7 +112,8 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 // interact passes keys, sizes and signals on until done or failed says so.
 func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome, failed <-chan error) (Outcome, error) {
 	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGPIPE) // so that a write to a closed stdout returns
 	defer signal.Stop(sigs)
 	if err := k.grab(); err != nil {
 		return Outcome{}, err
@@ -171,6 +184,7 @@ func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome
 					return Outcome{Detached: true}, err
 				}
 				f.resume(k.size())
+			case sig == unix.SIGPIPE:
 			case sig == unix.SIGINT && !k.raw:
 				f.input([]byte{3})
 			case sig == unix.SIGQUIT && !k.raw:

@@ -47,11 +47,11 @@ func (s *server) greet(conn *os.File) {
 	kind, data, err := readFrame(conn, maxRequest)
 	var h hello
 	if err != nil || kind != frameHello || json.Unmarshal(data, &h) != nil {
-		refuse("it does not speak as sbx does")
+		refuse("the client does not speak as sbx does")
 		return
 	}
 	if h.Version != version {
-		refuse("it is of another version of sbx")
+		refuse("the client is of another version of sbx")
 		return
 	}
 	conn.SetReadDeadline(time.Time{})
@@ -85,7 +85,7 @@ func (s *server) greet(conn *os.File) {
 	case "signal":
 		s.add(conn, false, false)
 	default:
-		refuse("nobody knows what it wants")
+		refuse("what the client wants makes no sense")
 	}
 }
 

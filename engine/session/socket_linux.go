@@ -106,7 +106,7 @@ func refusal(conn *os.File) string {
 	var failure error
 	err := withFD(conn, func(fd int) { peer, failure = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED) })
 	if errors.Join(err, failure) != nil {
-		return "who it is cannot be told"
+		return "who the client is cannot be told"
 	}
 	if int(peer.Uid) != os.Geteuid() {
 		return fmt.Sprintf("the session belongs to user %d", os.Geteuid())
@@ -114,7 +114,7 @@ func refusal(conn *os.File) string {
 	own, err1 := os.Readlink("/proc/self/ns/user")
 	its, err2 := os.Readlink("/proc/" + strconv.Itoa(int(peer.Pid)) + "/ns/user")
 	if err1 != nil || err2 != nil || own != its {
-		return "it is in another user namespace, as of a sandbox"
+		return "the client is in another user namespace, as in a sandbox"
 	}
 	return ""
 }

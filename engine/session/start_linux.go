@@ -156,7 +156,7 @@ func open(id string, h hello) (*Client, error) {
 		return nil, err
 	}
 	if !info.Session {
-		return nil, fmt.Errorf("sandbox %q has no session: it runs on the terminal that it was started from", info.ID)
+		return nil, fmt.Errorf("sandbox %q is no session: it was started without a terminal of its own", info.ID)
 	}
 	root, err := Root()
 	if err != nil {

@@ -21,17 +21,25 @@ import (
 // they are the user's own and nobody else can enter. It is made where it is missing.
 func Root() (string, error) {
 	uid := os.Geteuid()
-	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(uid)} {
-		if filepath.IsAbs(dir) && ownDir(dir, uid) == nil {
-			return makeRoot(filepath.Join(dir, "sbx"), uid)
-		}
+	if dir := runtimeDir(uid); dir != "" {
+		return makeRoot(filepath.Join(dir, "sbx"), uid)
 	}
 	return makeRoot("/tmp/sbx-"+strconv.Itoa(uid), uid)
 }
 
+// runtimeDir returns the user's runtime directory, or "".
+func runtimeDir(uid int) string {
+	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(uid)} {
+		if filepath.IsAbs(dir) && ownDir(dir, uid) == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
 func makeRoot(dir string, uid int) (string, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("directory of the sessions: %w", err)
+	if err := unix.Mkdir(dir, 0o700); err != nil && err != unix.EEXIST {
+		return "", fmt.Errorf("directory of the sessions: %q: %w", dir, err)
 	}
 	if err := ownDir(dir, uid); err != nil {
 		return "", fmt.Errorf("directory of the sessions: %w", err)
@@ -59,7 +67,8 @@ func ownDir(path string, uid int) error {
 // entry is the directory of one session, locked.
 type entry struct {
 	id, dir string
-	lock    int
+	lock    int // the directory, opened, or -1 when it is gone
+	written bool
 }
 
 const stateFile, socketFile = "state.json", "socket"
@@ -73,10 +82,10 @@ func newEntry(project string) (*entry, error) {
 	for range 100 {
 		id := newID(project)
 		dir := filepath.Join(root, id)
-		if err := os.Mkdir(dir, 0o700); errors.Is(err, os.ErrExist) {
+		if err := unix.Mkdir(dir, 0o700); err == unix.EEXIST {
 			continue
 		} else if err != nil {
-			return nil, err
+			return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
 		}
 		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 		if err == unix.ENOENT {
@@ -87,7 +96,7 @@ func newEntry(project string) (*entry, error) {
 		}
 		var st unix.Stat_t
 		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil && unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
-			return &entry{id, dir, fd}, nil
+			return &entry{id: id, dir: dir, lock: fd}, nil
 		}
 		unix.Close(fd)
 	}
@@ -126,11 +135,27 @@ func (e *entry) write(info *Info) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(e.dir, stateFile)
-	if err := os.WriteFile(name+".new", b, 0o600); err != nil {
-		return err
+	name := stateFile
+	if e.written { // the first time nobody takes half a file for a whole one
+		name += ".new"
 	}
-	return os.Rename(name+".new", name)
+	fd, err := unix.Openat(e.lock, name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: e.dir + "/" + name, Err: err}
+	}
+	n, err := unix.Write(fd, b)
+	unix.Close(fd)
+	if err == nil && n < len(b) {
+		err = unix.ENOSPC
+	}
+	if err == nil && e.written {
+		err = unix.Renameat(e.lock, name, e.lock, stateFile)
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: e.dir + "/" + name, Err: err}
+	}
+	e.written = true
+	return nil
 }
 
 // remove takes the session off the record.
@@ -138,7 +163,10 @@ func (e *entry) remove() {
 	if e.lock < 0 {
 		return
 	}
-	os.RemoveAll(e.dir)
+	unix.Unlinkat(e.lock, stateFile, 0)
+	if unix.Rmdir(e.dir) != nil {
+		os.RemoveAll(e.dir)
+	}
 	unix.Close(e.lock)
 	e.lock = -1
 }
@@ -187,20 +215,6 @@ func stale(dir string) bool {
 	}
 	os.RemoveAll(dir)
 	return true
-}
-
-// Find returns the newest session of the project, or nil where there is none.
-func Find(project string) (*Info, error) {
-	list, err := List()
-	if err != nil {
-		return nil, err
-	}
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Session && list[i].Project == project {
-			return &list[i], nil
-		}
-	}
-	return nil, nil
 }
 
 // ErrNone is the error of Lookup where no sandbox has that id.

@@ -315,12 +315,12 @@ func (v *verifier) hostPath(p string, write bool) {
 		return
 	}
 	if write {
-		if p != "/proc/self/setgroups" && p != "/proc/self/uid_map" && p != "/proc/self/gid_map" {
+		if p != "/dev/ptmx" && p != "/proc/self/setgroups" && p != "/proc/self/uid_map" && p != "/proc/self/gid_map" {
 			v.fail("writes to %q", p)
 		}
 		return
 	}
-	if p == "/proc" || strings.HasPrefix(p, "/proc/self/fd/") || strings.HasPrefix(p, "/dev/") || p == v.facts.TTY {
+	if p == "/proc" || strings.HasPrefix(p, "/proc/self/fd/") || strings.HasPrefix(p, "/proc/self/ns/") || strings.HasPrefix(p, "/dev/") || p == v.facts.TTY {
 		return
 	}
 	for i := range v.plan.Ops {
