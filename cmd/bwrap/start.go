@@ -84,8 +84,12 @@ func start(args []string) int {
 }
 
 // readAll reads a file descriptor to its end, and closes it. The standard ones stay
-// open, lest their numbers are taken by others, but not for the command.
+// open, lest their numbers are taken by others, but not for the command. What is
+// closed on exec was not inherited: it is one of this process's own.
 func readAll(fd int) ([]byte, error) {
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || fd > 2 && flags&unix.FD_CLOEXEC != 0 {
+		return nil, errnoText(unix.EBADF)
+	}
 	b := make([]byte, 0, 4096)
 	for {
 		if len(b) == cap(b) {
