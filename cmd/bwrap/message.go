@@ -87,18 +87,22 @@ func (m *messages) fault(d plan.Diagnostic) string {
 	switch {
 	case d.What == plan.WhatDirectory:
 		return "Can't chdir to " + m.word(int(d.At.Pos.Line)+1) + ": " + e
+	case d.What == plan.WhatCommand:
+		return "execvp : " + e
 	case op == nil:
 	case d.What == plan.WhatSource && op.Kind == plan.Bind:
 		return "Can't find source path " + m.src(op) + ": " + e
 	case d.What == plan.WhatSource:
 		return "Can't find source path " + d.Path + ": " + e
-	case d.What == plan.WhatParents:
+	case d.What == plan.WhatTarget:
+		return "Can't make symlink at " + m.dst(op) + ": " + e
+	case d.What == plan.WhatParents && op.Kind != plan.Chmod:
 		return "Can't mkdir parents for " + m.dst(op) + ": " + e
 	case d.What == plan.WhatConflict && d.Path != "":
 		return "Can't make symlink at " + m.dst(op) + ": existing destination is " + d.Path
 	case d.What == plan.WhatConflict:
 		return "Can't make symlink at " + m.dst(op) + ": destination exists and is not a symlink"
-	case d.What == plan.WhatPoint:
+	case d.What == plan.WhatPoint || d.What == plan.WhatParents:
 		return m.point(op, d.Errno)
 	}
 	s := d.Msg

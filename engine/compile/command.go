@@ -37,7 +37,9 @@ func (c *compiler) command() error {
 		c.key("", "init", "")
 		// What has capabilities in the sandbox must not look into the init, whose
 		// memory is a copy of ours. But who is told its pid may want its namespaces.
-		if !c.prog.Loose {
+		if c.prog.Loose {
+			c.initDir()
+		} else {
 			c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))
 		}
 		c.add(program.ForkCommand)

@@ -359,17 +359,40 @@ func (c *compiler) userNS(proc program.Slot) {
 	}
 }
 
-// tryDirs makes the first of the caller's working directory and $HOME that the
-// sandbox has the working directory, or else the root.
-func (c *compiler) tryDirs() {
-	c.key("", "chdir", "/")
-	c.add(program.Chdir, c.str("/"))
+// initDir makes the command's working directory that of the init as well, if it can
+// be: who enters the sandbox by the init's pid starts there. The command enters it
+// once more, with the rights that it has.
+func (c *compiler) initDir() {
+	dirs := []string{}
+	if c.plan.TryDir && c.plan.Dir == "" && !c.plan.SameDir {
+		dirs = append(dirs, c.home(), c.facts.Cwd) // the last one that is there counts
+	} else if dir, _ := c.workDir(); dir != "/" {
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
+		if dir != "" {
+			c.add(program.Chdir, c.str(dir)).Flags = program.FlagAnyErr
+		}
+	}
+}
+
+// home is the command's $HOME.
+func (c *compiler) home() string {
 	home := ""
 	for _, kv := range Environment(c.plan, c.facts.Env, "/") {
 		if v, ok := strings.CutPrefix(kv, "HOME="); ok {
 			home = v
 		}
 	}
+	return home
+}
+
+// tryDirs makes the first of the caller's working directory and $HOME that the
+// sandbox has the working directory, or else the root.
+func (c *compiler) tryDirs() {
+	c.key("", "chdir", "/")
+	c.add(program.Chdir, c.str("/"))
+	home := c.home()
 	var first []int // to skip what comes after one that is there
 	for _, dir := range []string{c.facts.Cwd, home} {
 		if dir == "" {

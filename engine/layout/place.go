@@ -167,7 +167,7 @@ func (b *builder) placeRoot(s *Step, r *region) {
 		s.Done = true
 		return
 	case !s.Dir:
-		b.fault(s.Op, "", "destination \"/\" is a directory")
+		b.faultOf(plan.WhatPoint, syscall.EISDIR, s.Op, "", "destination \"/\" is a directory")
 		return
 	case s.Op.Inside, !b.given && s.Op.Kind != plan.Bind && s.Op.Kind != plan.Tmpfs && s.Op.Kind != plan.Mkdir && s.Op.Kind != plan.Overlay:
 		b.fault(s.Op, "", "cannot be the root of the sandbox")

@@ -42,6 +42,8 @@ const (
 	WhatConflict  What = "conflict"  // of a symlink: something else is there
 	WhatNoMount   What = "no mount"  // nothing is mounted there
 	WhatDirectory What = "directory" // the working directory cannot be entered
+	WhatTarget    What = "target"    // of a symlink: it is none
+	WhatCommand   What = "command"   // it has no name
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.

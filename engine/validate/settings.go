@@ -5,6 +5,7 @@ package validate
 import (
 	"slices"
 	"strings"
+	"syscall"
 
 	"sbx/engine/plan"
 )
@@ -77,6 +78,7 @@ func (c *checker) settings() {
 		}
 		if i == 0 && a == "" {
 			c.setting("command", "", "the name of the command is empty")
+			c.about(plan.WhatCommand, syscall.ENOENT, "")
 		}
 	}
 }

@@ -168,6 +168,7 @@ func (c *checker) op(op *plan.Op) {
 		switch t := string(op.Target); {
 		case t == "":
 			fault("", "target is empty")
+			c.about(plan.WhatTarget, syscall.ENOENT, "")
 		case strings.IndexByte(t, 0) >= 0:
 			fault("", "target %q has a NUL byte in it", clip(t))
 		case len(t) > maxPath:

@@ -45,13 +45,13 @@ func (r *reader) setting(arg string) bool {
 	case "--setenv":
 		v := r.values(2)
 		if v[0] == "" || strings.Contains(v[0], "=") {
-			r.die("setenv failed: Invalid argument")
+			r.die("setenv failed")
 		}
 		p.Env = append(p.Env, plan.EnvOp{Kind: plan.SetEnv, Name: plan.Str(v[0]), Value: plan.Str(v[1]), At: at(r.word)})
 	case "--unsetenv":
 		v := r.values(1)[0]
 		if v == "" || strings.Contains(v, "=") {
-			r.die("unsetenv failed: Invalid argument")
+			r.die("unsetenv failed")
 		}
 		p.Env = append(p.Env, plan.EnvOp{Kind: plan.UnsetEnv, Name: plan.Str(v), At: at(r.word)})
 
