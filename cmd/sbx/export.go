@@ -76,17 +76,16 @@ func (c *argvFlags) run(t target, convert func(*plan.Plan) (foreignLine, plan.Di
 	if !ok {
 		return exitSetup
 	}
-	links(p)
 	line, lost := convert(p)
 	return c.print(t.sources, line, lost)
 }
 
-// links turns binds of symlinks themselves, which other programs do not have, into
-// what they come to on this host.
-func links(p *plan.Plan) {
+// links turns binds of symlinks themselves, of which the other program has none,
+// or none that are optional, into what they come to on this host.
+func links(p *plan.Plan, optional bool) {
 	kept := p.Ops[:0]
 	for _, o := range p.Ops {
-		if o.Kind == plan.Bind && o.NoFollow && !o.Inside && o.SrcFD == nil {
+		if o.Kind == plan.Bind && o.NoFollow && (o.Optional || !optional) && !o.Inside && o.SrcFD == nil {
 			st, err := os.Lstat(string(o.Src))
 			switch {
 			case err == nil && st.Mode()&os.ModeSymlink != 0:

@@ -104,6 +104,7 @@ func wordLines(words []string) []byte {
 
 // toBwrap returns the command line of a plan for bubblewrap.
 func toBwrap(p *plan.Plan) (foreignLine, plan.Diagnostics) {
+	links(p, false)
 	argv, inputs, lost := bwrap.Print(p)
 	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, lost
 }
@@ -153,6 +154,7 @@ func fromMkosi(p *plan.Plan) {
 // toMkosi returns the command line of a plan for mkosi-sandbox, which does what
 // fromMkosi adds without being told. What has a position was asked for.
 func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
+	links(p, true)
 	q := *p
 	if p.SuppressChown || p.SuppressSync {
 		q.NoNewPrivs = false
