@@ -299,6 +299,9 @@ func (w *writer) unsaidOf(o *plan.Op) {
 	case o.Devices != nil && !*o.Devices && o.Kind == plan.Overlay:
 		w.cannot(o.At, string(o.Kind), "devices work in it, %q", o.Dst)
 	}
+	if o.Exact {
+		w.cannot(o.At, string(o.Kind), "symlinks on the way to %q are followed", o.Src)
+	}
 	if o.ParentMode == nil {
 		return
 	}

@@ -28,6 +28,7 @@ func TestNothingIsDropped(t *testing.T) {
 		"tmpfs /t: Suid":          true,
 		"mkdir /m: Optional":      true,
 		"copy /c: Src":            true,
+		"copy /c: Exact":          true,
 		"copy /c: Content":        true,
 		"copy /c: Mode":           true,
 		"overlay /o: Devices":     true,

@@ -388,6 +388,9 @@ func (w *writer) option(o *plan.Op) bool {
 }
 
 func (w *writer) bind(o *plan.Op) bool {
+	if o.Exact {
+		w.cannot(o.At, "bind", "symlinks on the way to %q are followed", o.Src)
+	}
 	option := "bind"
 	if o.RO {
 		option = "ro-bind"
