@@ -199,8 +199,10 @@ func modesOf(t *testing.T, tt *terminal) unix.Termios {
 func TestSession(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		d := newDesk(t, w)
+		idle := d.on(exec.Command("true"))
+		idle.wait()
+		before := modesOf(t, idle)
 		tt := d.on(d.begin("attach", script, "sh", "-c", `tty; stty size; stty size </dev/console; ps -o tty= -p $$ 2>/dev/null || true; exec /probe probe:signals`))
-		before := modesOf(t, tt)
 		tt.expect("/dev/pts/0\r\n24 80\r\n24 80\r\n")
 		tt.expect("ready\r\n")
 		if modesOf(t, tt).Lflag&unix.ICANON != 0 {
