@@ -204,6 +204,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 			return l, nil
 		}
 	}
+	changed := false
 	if r.State != "" {
 		rec, err := r.Store().Get(r.Dir)
 		if err != nil {
@@ -217,9 +218,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 			}
 			return l, nil
 		}
-		if rec != nil && why == "" {
-			return no(hint, "has changed since it was trusted, or a file that it loads has")
-		}
+		changed = rec != nil
 	}
 	if !r.Files.outside(r.Dir) {
 		with, ok := r.tightens(l, user)
@@ -228,8 +227,11 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 			return with, nil
 		}
 	}
-	if why != "" {
+	switch {
+	case why != "":
 		return no(hint, "is in a trusted directory, but it %s", why)
+	case changed:
+		return no(hint, "has changed since it was trusted, or a file that it loads has")
 	}
 	return no(hint, "is not trusted, and it opens the sandbox further than it is without")
 }

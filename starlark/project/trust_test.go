@@ -193,6 +193,15 @@ func TestTrust(t *testing.T) {
 	w.write("p/sub/b.star", "def b(): mkdir(read('$H/p/name').strip())")
 	trusted()
 
+	// One that only tightens by now needs no trust.
+	entry := "load('a.star', 'a')\na()"
+	w.write("p/.sbx.star", "unshare(net = True)")
+	if r := w.must(Options{}); r.Project != Tightens {
+		t.Errorf("state %d", r.Project)
+	}
+	w.write("p/.sbx.star", entry)
+	trusted()
+
 	// The same file elsewhere is another project's.
 	w2 := *w
 	w2.dir = w.home + "/q"
