@@ -8,7 +8,7 @@
 //
 //   - No symlink in the sandbox leads a bind, file, directory or symlink to the
 //     host: all destinations are resolved below the sandbox's root, and absolute
-//     symlinks mean what they mean in it. In the original they are resolved on the
+//     symlinks mean what they mean in it (CVE-2026-87766). In the original they are resolved on the
 //     root that the set-up takes place in, where the host's is as well.
 //   - All sources and destinations that are at fault are told at once, a line each,
 //     before anything is made.
@@ -24,8 +24,8 @@
 //     set-up takes place in; --mqueue is nosuid, nodev and noexec.
 //   - The command's capabilities go together with its bounding set also where there
 //     is no new user namespace and --cap-add or --cap-drop is given.
-//   - The init, pid 1, is not under the filters of --seccomp. It cannot be looked
-//     into from the sandbox, and runs nothing but a few calls of its own.
+//   - The init, pid 1, is not under the filters of --seccomp, and keeps its
+//     capabilities, so that a command without them cannot look into it.
 //   - A caller with some capabilities but without uid 0 is served like any other.
 //   - File descriptors of --userns, --userns2 and --pidns are not passed on to the
 //     command. Of 0, 1 and 2 those that are closed are /dev/null.

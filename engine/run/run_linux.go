@@ -84,6 +84,11 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		defer unix.Close(c.pipeR)
 	}
 	if gated {
+		for i, fd := range []*int{p.Plan.Hooks.Info, p.Plan.Hooks.Status} {
+			if fd != nil {
+				c.told[i] = *fd
+			}
+		}
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			return 0, fmt.Errorf("pipe: %w", err)
@@ -214,7 +219,7 @@ func prepare(p *program.Program) (*child, error) {
 		slots:   &make([]int64, p.Slots+2)[0],
 		arena:   &p.Arena[0],
 		numbers: &callNumbers[0],
-		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, childrenFD: -1,
+		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, told: [2]int{-1, -1}, childrenFD: -1,
 		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
 		apart: p.Plan.NewSession || p.Pty,
 		pidNS: p.PIDNS,
