@@ -30,7 +30,7 @@ var bwrapOptions = []option{
 	{"--assert-userns-disabled", ""}, {"--uid", "i"}, {"--gid", "i"}, {"--cap-add", "c"}, {"--cap-drop", "c"}, {"--new-session", ""},
 	{"--die-with-parent", ""}, {"--lock-file", "d"}, {"--sync-fd", "f"}, {"--block-fd", "f"}, {"--info-fd", "f"}, {"--json-status-fd", "f"},
 	{"--add-seccomp-fd", "f"}, {"--perms 0640 --tmpfs", "d"}, {"--perms 0500 --dir", "d"}, {"--size 4096 --tmpfs", "d"}, {"--perms 0400 --file", "fd"},
-	{"--overlay-src /l1 --overlay-src /l2 --ro-overlay", "d"}, {"--overlay-src /l1 --tmp-overlay", "d"}, {"--overlay-src /l1 --overlay /up /work", "d"},
+	{"--overlay-src /l1 --overlay-src /l2 --ro-overlay", "d"}, {"--overlay-src /l1 --tmp-overlay", "d"}, {"--overlay-src /l1 --overlay /up /wk", "d"},
 }
 
 var mkosiOptions = []option{
@@ -120,7 +120,7 @@ func TestBwrap(t *testing.T) {
 	for range 600 {
 		args := words(r, bwrapOptions)
 		data := map[int]string{3: "12345678", 4: "\xff2345678", 5: "text\nof lines\n56", 6: "\x00\x00\x00\x00\x00\x00\x00\x00", 7: "--------"}
-		line, err := bwrap.Parse(args, bwrap.Options{Dir: "/work", Read: func(fd int) ([]byte, error) {
+		line, err := bwrap.Parse(args, bwrap.Options{Dir: "/cwd", Read: func(fd int) ([]byte, error) {
 			s, ok := data[fd]
 			if delete(data, fd); !ok {
 				return nil, os.ErrClosed
@@ -163,7 +163,7 @@ func TestMkosi(t *testing.T) {
 	good := 0
 	for range 600 {
 		args := words(r, mkosiOptions)
-		line, ds := mkosi.Parse(args, "/work")
+		line, ds := mkosi.Parse(args, "/cwd")
 		if ds.HasErrors() {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 func world() *host.Facts {
-	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file 0640", "/l1 dir", "/l2 dir", "/up dir", "/work dir",
+	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file 0640", "/l1 dir", "/l2 dir", "/up dir", "/wk dir",
 		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir")
 	f.Cwd, f.FDs = "/usr", []int{3, 5}
 	return f
@@ -75,10 +75,10 @@ mount /dev/shm tmpfs shm nosuid,noexec,nodev,mode=1777
 mount /dev/fuse bind /dev/fuse bind,nosuid
 mount /dev/mqueue mqueue mqueue nosuid,nodev,noexec
 mount /proc bind /proc rbind,rnosuid,rnodev,rnoexec`},
-		{"overlays", []plan.Op{{Kind: plan.Overlay, Dst: "/r", Lower: []plan.Str{"/l1", "/l2"}}, {Kind: plan.Overlay, Dst: "/one", Lower: []plan.Str{"/l1"}}, {Kind: plan.Overlay, Dst: "/w", Lower: []plan.Str{"/l1"}, Upper: "/up", Work: "/work"}}, `
+		{"overlays", []plan.Op{{Kind: plan.Overlay, Dst: "/r", Lower: []plan.Str{"/l1", "/l2"}}, {Kind: plan.Overlay, Dst: "/one", Lower: []plan.Str{"/l1"}}, {Kind: plan.Overlay, Dst: "/w", Lower: []plan.Str{"/l1"}, Upper: "/up", Work: "/wk"}}, `
 mount /one bind /l1 bind,ro,nosuid,nodev
 mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr
-mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/work,userxattr`},
+mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,userxattr`},
 		{"masks and read-only parts", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), op(plan.Mask, "/usr/lib"), op(plan.RemountRO, "/d"), op(plan.RemountRO, "/usr")}, `
 mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
 mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
@@ -103,7 +103,7 @@ mount /l2 bind /l2 rbind,rro,rnosuid
 mount /srv bind /srv rbind,rro,rnosuid
 mount /up bind /up rbind,rro,rnosuid
 mount /usr bind /usr rbind,rro,rnosuid
-mount /work bind /work rbind,rro,rnosuid
+mount /wk bind /wk rbind,rro,rnosuid
 mount /etc/x bind files/0 bind,nosuid,nodev
 mount /l1 tmpfs tmpfs nosuid,nodev,mode=0755`},
 		{"what is lost", []plan.Op{bind("/usr", "/usr"), op(plan.Mkdir, "/usr/new"), {Kind: plan.Bind, Src: "/usr", Dst: "/again", Inside: true}, op(plan.Dev, "/d"), {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1"}, UpperTmpfs: true},
