@@ -230,6 +230,9 @@ func TestSession(t *testing.T) {
 		tt.expect("size 50 132\r\n")
 		tt.expect("size 24 80\r\n")
 		d.attached(1)
+		// The runtime directory goes and comes back, as with the last logout.
+		must(t, os.RemoveAll(filepath.Join(d.runtime, "sbx")))
+		eventually(t, "the session to come back", func() bool { return len(d.ps()) == 1 })
 		// A third one mirrors it.
 		third := d.on(d.sbx("attach", s.ID))
 		third.expect("size 24 80\r\n")

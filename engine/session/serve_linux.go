@@ -46,13 +46,17 @@ const (
 // stall is how long a client may leave its output unread before it is left behind.
 const stall = 10 * time.Second
 
+// stayTime is how often the session looks whether it is still on record.
+const stayTime = 2 * time.Second
+
 // maxQueue is how much output waits for a client, in bytes.
 const maxQueue = 256 << 10
 
 type server struct {
-	info  Info
-	entry *entry
-	rest  []byte // JSON of what is left of the plan for those who join
+	info     Info
+	entry    *entry
+	listener *os.File
+	rest     []byte // JSON of what is left of the plan for those who join
 
 	master, slave *os.File
 	namespaces    []int
@@ -146,9 +150,8 @@ func (s *server) run(req *request) error {
 	if s.entry, err = newEntry(req.Project); err != nil {
 		return err
 	}
-	defer s.entry.remove()
-	listener, err := s.entry.listen()
-	if err != nil {
+	defer func() { s.entry.remove() }()
+	if s.listener, err = s.entry.listen(); err != nil {
 		return err
 	}
 	s.info = Info{
@@ -157,7 +160,8 @@ func (s *server) run(req *request) error {
 	}
 	unix.Chdir("/") // it shall not keep a file system busy
 	go s.start(sock)
-	go s.listen(listener)
+	go s.listen(s.listener)
+	go s.stay()
 
 	run.ResetSignals()
 	run.RestoreFileLimit()
@@ -167,7 +171,7 @@ func (s *server) run(req *request) error {
 		return &Failure{Diags: plan.Diagnostics{d}, Code: code}
 	}
 	<-s.started
-	s.finish(status, listener)
+	s.finish(status)
 	return nil
 }
 
@@ -299,7 +303,7 @@ func (s *server) resize(rows, cols uint16, redraw bool) {
 }
 
 // finish hands out the rest of the output and how the command ended.
-func (s *server) finish(status unix.WaitStatus, listener *os.File) {
+func (s *server) finish(status unix.WaitStatus) {
 	close(s.over)
 	if s.slave != nil {
 		s.drain()
@@ -319,8 +323,33 @@ func (s *server) finish(status unix.WaitStatus, listener *os.File) {
 	s.changed.Broadcast()
 	s.mu.Unlock()
 	s.entry.remove()
-	listener.Close()
+	s.listener.Close()
 	s.wait()
+}
+
+// stay puts the session on record again when that was removed, as happens to
+// all of a user's runtime directory at the last logout.
+func (s *server) stay() {
+	for {
+		select {
+		case <-s.over:
+			return
+		case <-time.After(stayTime):
+		}
+		s.mu.Lock()
+		if !s.ended && s.entry.lost() {
+			if e, err := s.entry.again(); err == nil {
+				s.listener.Close()
+				s.entry.remove()
+				s.entry = e
+				if s.listener, err = e.listen(); err == nil {
+					go s.listen(s.listener)
+				}
+				s.record()
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 // drain waits until the terminal has given all: till nobody has it open any more

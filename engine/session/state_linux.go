@@ -80,27 +80,56 @@ func newEntry(project string) (*entry, error) {
 		return nil, err
 	}
 	for range 100 {
-		id := newID(project)
-		dir := filepath.Join(root, id)
-		if err := unix.Mkdir(dir, 0o700); err == unix.EEXIST {
-			continue
-		} else if err != nil {
-			return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
+		e, err := makeEntry(root, newID(project))
+		if e != nil || err != nil {
+			return e, err
 		}
-		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-		if err == unix.ENOENT {
-			continue // taken for a stale one
-		}
-		if err != nil {
-			return nil, &os.PathError{Op: "open", Path: dir, Err: err}
-		}
-		var st unix.Stat_t
-		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil && unix.Fstat(fd, &st) == nil && st.Nlink > 0 {
-			return &entry{id: id, dir: dir, lock: fd}, nil
-		}
-		unix.Close(fd)
 	}
 	return nil, fmt.Errorf("no new name for a session in %q", root)
+}
+
+// makeEntry makes the directory and locks it. It returns nil where the name is taken.
+func makeEntry(root, id string) (*entry, error) {
+	dir := filepath.Join(root, id)
+	if err := unix.Mkdir(dir, 0o700); err == unix.EEXIST {
+		return nil, nil
+	} else if err != nil {
+		return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err == unix.ENOENT {
+		return nil, nil // taken for a stale one
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
+	var st unix.Stat_t
+	if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
+		unix.Close(fd)
+		return nil, nil
+	}
+	return &entry{id: id, dir: dir, lock: fd}, nil
+}
+
+// lost reports whether the directory is no longer at its place.
+func (e *entry) lost() bool {
+	var here, there unix.Stat_t
+	return unix.Fstat(e.lock, &here) == nil &&
+		(unix.Lstat(e.dir, &there) != nil || here.Ino != there.Ino || here.Dev != there.Dev)
+}
+
+// again makes a directory of the same name in the same place, where there is that
+// place again.
+func (e *entry) again() (*entry, error) {
+	root := filepath.Dir(e.dir)
+	if _, err := makeRoot(root, os.Geteuid()); err != nil {
+		return nil, err
+	}
+	again, err := makeEntry(root, e.id)
+	if again == nil && err == nil {
+		err = os.ErrExist
+	}
+	return again, err
 }
 
 // newID returns a name that can be spoken: the project's and two syllables.
@@ -163,9 +192,11 @@ func (e *entry) remove() {
 	if e.lock < 0 {
 		return
 	}
-	unix.Unlinkat(e.lock, stateFile, 0)
-	if unix.Rmdir(e.dir) != nil {
-		os.RemoveAll(e.dir)
+	if !e.lost() {
+		unix.Unlinkat(e.lock, stateFile, 0)
+		if unix.Rmdir(e.dir) != nil {
+			os.RemoveAll(e.dir)
+		}
 	}
 	unix.Close(e.lock)
 	e.lock = -1
