@@ -257,6 +257,12 @@ var mkosiDeliberate = []deliberate{
 	{"msync() is suppressed where it would write only", func(b *both, d difference) bool {
 		return d.key == "call msync" && b.has("--suppress-sync") && d.theirs == "ok" && d.ours == "EINVAL"
 	}},
+	{"layers that overlap are a fault", func(b *both, d difference) bool {
+		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "are the same directory or lie within each other")
+	}},
+	{"no path leads over a symlink that is bound itself", func(b *both, d difference) bool {
+		return b.has("--bind-nofollow", "--ro-bind-nofollow") && b.ours[""] == "" && strings.Contains(b.ours[noteKey], ": not a directory")
+	}},
 	{"a source in the sandbox is there before its bind", func(b *both, d difference) bool {
 		return b.ours[""] == "" && slices.ContainsFunc(b.args, func(s string) bool { return strings.HasPrefix(s, "+") }) &&
 			(strings.Contains(b.ours[noteKey], "does not exist in the sandbox") || strings.Contains(b.ours[noteKey], ": not a directory"))
@@ -277,8 +283,19 @@ var mkosiDeliberate = []deliberate{
 		if ro(d.theirs) == ro(d.ours) && d.ours != "" {
 			return true
 		}
-		return b.has("tmpfs") && (strings.HasPrefix(d.theirs, "tmpfs ") && strings.HasPrefix(d.ours, "overlay ") || strings.HasPrefix(d.theirs, "overlay ") && d.ours == "")
+		above := b.theirs[next(d.key)] // one of theirs less below
+		return b.has("tmpfs") && (above == "" && d.ours == "" || ro(above) == ro(d.ours) || safer(difference{d.key, above, d.ours}))
 	}},
+}
+
+// next is the key of the mount over that of a key.
+func next(key string) string {
+	point, n, ok := strings.Cut(key, " #")
+	if !ok {
+		return key + " #2"
+	}
+	i, _ := strconv.Atoi(n)
+	return fmt.Sprintf("%s #%d", point, i+1)
 }
 
 // twice tells whether only the second of two variables of one name is missing.
