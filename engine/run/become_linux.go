@@ -179,12 +179,10 @@ func unshareAlone(c *child, flags uintptr) (errno uintptr) {
 				off += uintptr(*(*uint16)(unsafe.Add(entry, 16)))
 			}
 		}
-		if wait < 50 {
-			sys(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
-		} else {
-			c.time = [2]int64{0, 1e5}
-			sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&c.time)), 0, 0, 0, 0, 0)
-		}
+		// Not sched_yield(2): with others waiting for a processor that is the longest
+		// wait of all.
+		c.time = [2]int64{0, 1e3}
+		sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&c.time)), 0, 0, 0, 0, 0)
 		_, errno = sys(unix.SYS_UNSHARE, flags, 0, 0, 0, 0, 0)
 	}
 	sys(unix.SYS_CLOSE, dir, 0, 0, 0, 0, 0)
