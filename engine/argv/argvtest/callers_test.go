@@ -279,3 +279,29 @@ func TestCallerNested(t *testing.T) {
 		}
 	})
 }
+
+// Who reads the messages finds the original's.
+func TestCallerReads(t *testing.T) {
+	callers(t, func(t *testing.T, w who, top string) {
+		file := give(t, w, top+"/file", "")
+		for _, tt := range []struct {
+			want string
+			args []string
+		}{
+			{"execvp : No such file or directory", []string{"--ro-bind", "/", "/", ""}},
+			{"Can't make symlink at /x: No such file or directory", []string{"--symlink", "", "/x", "true"}},
+			{"Can't chmod 0700 " + file + "/x: Not a directory", []string{"--ro-bind", "/", "/", "--chmod", "0700", file + "/x", "true"}},
+			{"Can't create file /: Is a directory", []string{"--file", "0", "/", "true"}},
+			{"Can't create file at /: Is a directory", []string{"--ro-bind-data", "0", "/", "true"}},
+			{"Can't mkdir parents for " + file + "/x: Not a directory", []string{"--ro-bind", "/", "/", "--tmpfs", file + "/x", "true"}},
+			{"Can't chdir to " + file + ": Not a directory", []string{"--ro-bind", "/", "/", "--chdir", file, "true"}},
+			{"setenv failed", []string{"--setenv", "A=B", "c", "true"}},
+			{"unsetenv failed", []string{"--unsetenv", "", "true"}},
+		} {
+			cmd := called(t, w, top, tt.args...)
+			if out, _ := cmd.CombinedOutput(); string(out) != "bwrap: "+tt.want+"\n" || cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("%q: %v\n%s\nwant:\n%s", tt.args, cmd.ProcessState, out, tt.want)
+			}
+		}
+	})
+}
