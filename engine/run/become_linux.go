@@ -108,7 +108,14 @@ func become(c *child, solitary bool) error {
 	if solitary {
 		endingThreads(c)
 	}
-	if errno := performHere(c, solitary); errno != 0 {
+	errno := performHere(c, solitary)
+	if solitary {
+		// A thread may have ended with a lock of the runtime's, for which this one
+		// would wait for ever: rather no word on the failure than no end.
+		setAction(uintptr(unix.SIGALRM), &sigaction{})
+		unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: 20}})
+	}
+	if errno != 0 {
 		return &Failure{Inst: -1, Errno: unix.Errno(errno)}
 	}
 	return failure(c.rep)
