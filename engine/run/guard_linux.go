@@ -157,6 +157,10 @@ func attend(c *child) {
 		c.rep.Inst = -1
 	}
 	if c.rep.Kind != reportNone { // written by the command, which shared this memory
+		// Its end is not done yet as it lets go of this memory: it holds locks still.
+		if c.command <= ^uintptr(4095) {
+			sys(unix.SYS_WAIT4, c.command, 0, unix.WALL, 0, 0, 0)
+		}
 		cleanUp(c)
 		exit(125)
 	}
