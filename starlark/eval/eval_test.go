@@ -105,7 +105,7 @@ func (h *fakeHost) Symlinks(dir string, depth, limit int) ([]string, error) {
 
 // eval evaluates src as the file t.star on a fake host.
 func evalText(src string, set ...[2]string) (*plan.Plan, error) {
-	return Eval(Options{File: "t.star", Source: []byte(src), Set: set, Host: newFakeHost(), Args: []string{"a", "b"}})
+	return Eval(Options{File: "t.star", Source: []byte(src), Set: set, Host: newFakeHost(), Args: []string{"a", "b"}, MaxMemory: 8 << 30})
 }
 
 func diagnostics(t *testing.T, err error) plan.Diagnostics {
