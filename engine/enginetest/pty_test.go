@@ -108,24 +108,20 @@ func (tt *terminal) keys(s string) {
 	}
 }
 
-// insist types again and again until the text is on the screen: a shell that
-// passes its terminal on does not tell when it has.
-func (tt *terminal) insist(keys, text string) {
+// handsOver types what makes the shell pass its terminal on to a job, which text
+// on the screen tells of first, and waits until it has: a key that is to make a
+// signal would come to the shell before that.
+func (tt *terminal) handsOver(keys, text string) {
 	tt.t.Helper()
-	eventually(tt.t, fmt.Sprintf("%q to be followed by %q", keys, text), func() bool {
-		tt.keys(keys)
-		for range 50 {
-			tt.mu.Lock()
-			rest := tt.screen.String()[tt.seen:]
-			tt.mu.Unlock()
-			if strings.Contains(rest, text) {
-				return true
-			}
-			time.Sleep(2 * time.Millisecond)
-		}
-		return false
-	})
+	group := func() int {
+		group, err := unix.IoctlGetInt(int(tt.master.Fd()), unix.TIOCGPGRP)
+		must(tt.t, err)
+		return group
+	}
+	shell := group()
+	tt.keys(keys)
 	tt.expect(text)
+	eventually(tt.t, "the shell to hand its terminal over", func() bool { return group() != shell })
 }
 
 // expect waits until the text is on the screen, after all that was expected

@@ -196,8 +196,9 @@ func attend(c *child) {
 			continue
 		}
 		code := *(*int32)(unsafe.Pointer(&c.info[8]))
-		switch {
-		case sig == uintptr(unix.SIGCHLD):
+		stops := c.stops
+		// With a SIGCONT the command may be on its way, and its SIGCHLD may not.
+		if sig == uintptr(unix.SIGCHLD) || sig == uintptr(unix.SIGCONT) {
 			status, ended := reap(c)
 			for c.stopping {
 				c.stopping = false
@@ -223,6 +224,9 @@ func attend(c *child) {
 			if c.over && childless() {
 				exit(0)
 			}
+		}
+		switch {
+		case sig == uintptr(unix.SIGCHLD) || c.over && sig != deathSignal:
 		case sig == deathSignal:
 			// In the init the pipe may still be open, by threads of sbx that are on
 			// their way out; but what comes from outside comes from no pid.
@@ -231,9 +235,9 @@ func attend(c *child) {
 				cleanUp(c)
 				exit(125)
 			}
-		case sig == uintptr(unix.SIGCONT) && c.stops > 0 && !c.halted:
+		case sig == uintptr(unix.SIGCONT) && c.stops > 0 && (!c.halted || c.stops != stops):
 			// What woke sbx has woken the command, too, as all of the job. By now
-			// somebody may be stopping it again, and this would undo that.
+			// somebody may be stopping it again, or has, and this would undo that.
 		case code <= 0 || c.apart:
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}

@@ -135,41 +135,11 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if p.Loose {
 		return st, err
 	}
-	if err != nil || p.Init {
-		cleanUp(c)
-	}
 	if err != nil || p.Init || p.DieWithParent {
-		sweep(c, p.Cleanup)
+		cleanUp(c)
 	}
 	regainTerminal()
 	return st, err
-}
-
-// sweep removes the work directories that cleanUp has left since the kernel keeps
-// whiteouts in them, and perhaps what it was making when it was interrupted. The
-// sandbox is gone by now.
-func sweep(c *child, paths []string) {
-	for i := range c.nclean {
-		dir, name := c.clean[i].dir, paths[i][strings.LastIndexByte(paths[i], '/')+1:]
-		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			continue // gone, as it should be
-		}
-		unix.Fchmodat(fd, "work", 0o700, 0)
-		if inner, err := unix.Openat(fd, "work", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err == nil {
-			f := os.NewFile(uintptr(inner), "work")
-			names, _ := f.Readdirnames(-1)
-			for _, n := range names {
-				if strings.HasPrefix(n, "#") { // overlay's own, ovl_tempname
-					unix.Unlinkat(inner, n, 0)
-				}
-			}
-			f.Close()
-		}
-		unix.Unlinkat(fd, "work", unix.AT_REMOVEDIR)
-		unix.Close(fd)
-		unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)
-	}
 }
 
 // lock takes the lock of a directory. Every copy of the descriptor holds it, so
