@@ -306,6 +306,9 @@ var terminals = regexp.MustCompile(`\b136:\d+`)
 
 var numbers = regexp.MustCompile(`\d+`)
 
+// childPids can be any number.
+var childPids = regexp.MustCompile(`"child-pid": *\d+`)
+
 // normalise replaces what differs from run to run by what it means.
 func (o observation) normalise(started int) {
 	means := map[string]string{strconv.Itoa(started): "STARTED"}
@@ -356,14 +359,18 @@ func (o observation) normalise(started int) {
 		case strings.HasPrefix(key, "mount "):
 			o[key] = normalMount(value)
 		case strings.HasPrefix(key, "written to "):
-			o[key] = numbers.ReplaceAllStringFunc(value, func(n string) string {
+			mean := func(n string) string {
 				if m := means[n]; m != "" {
 					return m
 				}
-				if len(n) < 4 {
-					return n
-				}
 				return "N"
+			}
+			value = childPids.ReplaceAllStringFunc(value, func(s string) string { return numbers.ReplaceAllStringFunc(s, mean) })
+			o[key] = numbers.ReplaceAllStringFunc(value, func(n string) string {
+				if means[n] == "" && len(n) < 4 {
+					return n // not a namespace
+				}
+				return mean(n)
 			})
 		}
 	}
