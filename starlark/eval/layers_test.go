@@ -125,6 +125,7 @@ func TestLoads(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	for _, kv := range strings.Fields(`GITHUB_TOKEN=x NPM_TOKEN= HF_TOKEN=x my_secret=x SECRET_BASE=x OPENAI_API_KEY=x APIKEY=x SSH_PRIVATE_KEY=x KEY=x
 		PGPASSWORD=x DB_PASS=x MYSQL_PWD=x AWS_REGION=x AWS_ACCESS_KEY_ID=x AZURE_CLIENT_ID=x GOOGLE_APPLICATION_CREDENTIALS=x GITHUBTOKEN=x TOKEN=x
+		STRIPE_KEY=x DB_PWD=x nexusPass=x SMTPPASS=x X=ghp_0123456789abcdefghij AUTHORIZATION=x
 		npm_config_//registry.npmjs.org/:_authToken=x NODE_AUTH_TOKEN=x SESSION_COOKIE=x SENTRY_DSN=x GH_PAT=x DOCKER_AUTH_CONFIG=x
 		DATABASE_URL=postgres://u:p@h/d HTTPS_PROXY=http://u:p@proxy:3128 X=redis://:p@h
 		SSH_AUTH_SOCK=x SSH_AGENT_PID=1 DBUS_SESSION_BUS_ADDRESS=x DISPLAY=:0 WAYLAND_DISPLAY=x DOCKER_HOST=x TMUX=x KUBECONFIG=x VSCODE_IPC_HOOK_CLI=x SWAYSOCK=x`) {
@@ -139,6 +140,79 @@ func TestSecrets(t *testing.T) {
 		name, value, _ := strings.Cut(kv, "=")
 		if IsSecretEnv(name, value) {
 			t.Errorf("%s is kept out", kv)
+		}
+	}
+}
+
+func TestSecretLines(t *testing.T) {
+	for line := range strings.Lines(`PATH=/bin; export GITHUB_TOKEN=x
+export A=1 B_TOKEN=2
+export STRIPE_KEY=x
+DB_PASS='x'
+DB_PASS="x y"
+  # export DB_PASS=x
+alias x='API_TOKEN=x cmd'
+run --token=x
+setenv MY_TOKEN x
+set -gx MY_TOKEN x
+export TOKEN=$'x'
+//registry.example.com/:_authToken=x
+_auth = x
+npmAuthToken: "x"
+password: x
+token:
+{"token":"x"}
+token = "x"
+x = { index = "i", token = "x" }
+smtppass = x
+extraheader = Authorization: Basic x
+helper = "!f() { echo password=x; }; f"
+index-url = https://u:p@example.com/simple
+index-url = https://token@example.com/simple
+[url "https://me:pw@example.com/"]
+<nexusPass>x</nexusPass>
+<password>
+nexusPass=x
+nexus.password : x
+access-tokens = github.com=x
+curl -H "Authorization: Bearer x"
+x ghp_0123456789abcdefghij y
+-----BEGIN OPENSSH PRIVATE KEY-----
+MY_KEY+=x
+`) {
+		if !HoldsSecret(strings.TrimSuffix(line, "\n")) {
+			t.Errorf("%q holds none", line)
+		}
+	}
+	for line := range strings.Lines(`
+export PATH=/bin
+export GPG_TTY=$(tty)
+export MY_TOKEN=$(pass token)
+local key="$1"
+MY_TOKEN=
+DB_PASS=""
+if [ -z "$MY_TOKEN" ]; then
+if [ "$MY_TOKEN" = x ]; then
+: "${MY_TOKEN:?not set}" ${MY_TOKEN:-x} ${MY_TOKEN=x}
+bindkey '^X' edit
+KEYTIMEOUT=1
+key[Home]="${terminfo[khome]}"
+signingkey = ABC
+insteadOf = ssh://git@example.com/
+[url "ssh://deploy@example.com/"]
+url = https://git@example.com/
+//registry.example.com/:_authToken=${NPM_TOKEN}
+proxy = http://proxy:3128
+email = me@example.com
+helper = store --file ~/.x
+org.gradle.jvmargs=-Xmx2g
+<mirror>x</mirror>
+sk-learn task-0123456789abcdefghij
+alias tok='echo'
+set -o vi
+`) {
+		if HoldsSecret(strings.TrimSuffix(line, "\n")) {
+			t.Errorf("%q holds one", line)
 		}
 	}
 }

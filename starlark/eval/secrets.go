@@ -13,10 +13,11 @@ import (
 
 // IsSecretEnv reports whether a variable is one that unset_secrets() removes.
 func IsSecretEnv(name, value string) bool {
-	return IsSecretName(name) || leadsOut(strings.ToUpper(name)) || hasPassword(value)
+	return IsSecretName(name) || leadsOut(strings.ToUpper(name)) || hasPassword(value) || hasToken(value)
 }
 
-// IsSecretName reports whether the name of a variable is that of a secret.
+// IsSecretName reports whether the name of a variable, or of a setting in a file,
+// is that of a secret.
 func IsSecretName(name string) bool {
 	u := strings.ToUpper(name)
 	for _, part := range [...]string{"SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "CONNECTION_STRING", "COOKIE"} {
@@ -40,7 +41,7 @@ func IsSecretName(name string) bool {
 			rest = ""
 		}
 		switch word {
-		case "KEY", "KEYS", "TOKEN", "TOKENS", "BEARER", "JWT":
+		case "KEY", "KEYS", "TOKEN", "TOKENS", "BEARER", "JWT", "AUTHORIZATION":
 			return true
 		case "":
 		default:
@@ -53,10 +54,14 @@ func IsSecretName(name string) bool {
 		}
 	}
 	switch last {
-	case "PASS", "AUTH", "PAT", "PIN", "DSN":
+	case "AUTH", "PAT", "PIN", "DSN":
 		return true
+	case "PWD":
+		return strings.HasSuffix(u, "_PWD")
+	case "BYPASS", "COMPASS":
+		return false
 	}
-	return u == "MYSQL_PWD"
+	return strings.HasSuffix(last, "PASS")
 }
 
 // leadsOut reports whether the variable of that upper-case name tells a way to
@@ -81,11 +86,21 @@ func hasPassword(value string) bool {
 	if !ok {
 		return false
 	}
-	if i := strings.IndexAny(rest, "/?# "); i >= 0 {
+	_, password := login(rest)
+	return password != ""
+}
+
+// login returns the user and the password of a URL, after its "://".
+func login(rest string) (user, password string) {
+	if i := strings.IndexAny(rest, "/?# \t\"'<>"); i >= 0 {
 		rest = rest[:i]
 	}
 	at := strings.LastIndexByte(rest, '@')
-	return at >= 0 && strings.IndexByte(rest[:at], ':') >= 0 && !strings.HasSuffix(rest[:at], ":")
+	if at < 0 {
+		return "", ""
+	}
+	user, password, _ = strings.Cut(rest[:at], ":")
+	return user, password
 }
 
 func fnUnsetSecrets(c *call) (starlark.Value, error) {

@@ -264,6 +264,10 @@ var Builtins = []Builtin{
 	{Name: "symlinks", Group: groupHost, fn: fnSymlinks,
 		Doc:  "Returns the paths of the symbolic links in a directory of the host and `depth` levels of directories, sorted. Links are not followed.",
 		spec: spec{pos: 1, args: []arg{{"dir", kPath, ""}, {"depth", kInt, "1"}}}},
+	{Name: "holds_secret", Group: groupHost, fn: fnHoldsSecret,
+		Doc: "Reports whether a text, of settings or of a shell script, has a line that gives a secret its value: by a name that unset_secrets() knows, " +
+			"in a URL, or as a token that is known by its looks.",
+		spec: spec{pos: 1, args: []arg{{"text", kPath, ""}}}},
 	{Name: "which", Group: groupHost, fn: fnWhich,
 		Doc:  "Returns the path of a program on the host's PATH, or None.",
 		spec: spec{pos: 1, args: []arg{{"name", kPath, ""}}}},
