@@ -77,13 +77,23 @@ tmpfs(host.home)
 bind(host.project)
 `
 
-// newBox evaluates a script, to which all templates are known by name. $H, $P and
+// newBox is evalBox of what is to be no fault.
+func newBox(t *testing.T, script, files string, env ...string) *box {
+	t.Helper()
+	b, err := evalBox(t, script, files, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// evalBox evaluates a script, to which all templates are known by name. $H, $P and
 // $R stand for the home, the project and the runtime directory everywhere.
 //
 // A line of files is a path below the home, or one that begins with $; "PATH/" is
 // a directory, "PATH -> TARGET" a symbolic link, "PATH socket" a socket and
 // "PATH: TEXT" a file with that text.
-func newBox(t *testing.T, script, files string, env ...string) *box {
+func evalBox(t *testing.T, script, files string, env ...string) (*box, error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sbx") // a socket's path is short
 	if err != nil {
@@ -125,16 +135,16 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 	}
 	p, err := eval.Eval(eval.Options{File: "t.star", Source: []byte(loads + text + script), Host: h, Lib: lib.Read, Project: dir + "/p"})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	facts := host.Live(p)
 	facts.Env, facts.UID, facts.GID, facts.Caps = h.env, 1000, 1000, 0
 	l, diags := validate.Check(p, facts)
 	if diags.HasErrors() {
-		t.Fatal(diags)
+		return nil, diags
 	}
 	b.plan, b.layout, b.environ = p, l, compile.Environment(p, h.env, "/")
-	return b
+	return b, nil
 }
 
 func (b *box) must(err error) {
@@ -222,7 +232,26 @@ func (b *box) how(path string) string {
 	return "own"
 }
 
-// check compares with lines "HOW PATH…" and "env NAME=VALUE" or "env -NAME".
+// text returns what the plan writes at a path.
+func (b *box) text(path string) string {
+	b.t.Helper()
+	for _, op := range slices.Backward(b.plan.Ops) {
+		if op.Kind == plan.Write && string(op.Dst) == b.path(path) {
+			return string(op.Data)
+		}
+	}
+	b.t.Errorf("%s is not written", path)
+	return ""
+}
+
+// mounted reports whether a path is a mount point of its own, which nothing inside
+// can move away.
+func (b *box) mounted(path string) bool {
+	return slices.ContainsFunc(b.layout.Steps, func(s *layout.Step) bool { return s.Target.Path == path })
+}
+
+// check compares with lines "HOW PATH…", where HOW may be "at" too, for a mount
+// point, and "env NAME=VALUE" or "env -NAME".
 func (b *box) check(want string) {
 	b.t.Helper()
 	for line := range strings.Lines(want) {
@@ -233,6 +262,10 @@ func (b *box) check(want string) {
 		for _, w := range f[1:] {
 			if f[0] == "env" {
 				b.checkEnv(b.expand(w))
+			} else if f[0] == "at" {
+				if !b.mounted(b.path(w)) {
+					b.t.Errorf("%s is no mount point", w)
+				}
 			} else if got := b.how(b.path(w)); got != f[0] {
 				b.t.Errorf("%s is %q, want %q", w, got, f[0])
 			}

@@ -47,9 +47,12 @@ clearenv()
 git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAME=n", `env GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAME=n -HOME`},
 		{`git(credentials = True)`, ".git-credentials\n.config/git/credentials", "", `rw .git-credentials .config/git/credentials`},
 		{`git() # secrets among the settings`, `
-			.gitconfig: [http]\n extraHeader = Authorization: x\n[url "https://me:pw@example.com/"]\n insteadOf = e:
-			.config/git/config: [url "git@example.com:"]\n insteadOf = e:\n[url "ssh://git@example.com/"]`, "", `
-			own .gitconfig
+			.gitconfig: [include]\n path = mail\n path = hub\n path = helper\n[http]\n extraHeader = Authorization: x\n[url "https://me:pw@example.com/"]\n insteadOf = e:
+			mail: [sendemail]\n smtppass = x
+			hub: [github]\n token = x
+			helper: [credential]\n helper = "!f() { echo password=x; }; f"
+			.config/git/config: [url "git@example.com:"]\n insteadOf = e:\n[url "ssh://git@example.com/"]\n[user]\n signingkey = x`, "", `
+			own .gitconfig mail hub helper
 			ro .config/git/config`},
 		{`git(repository = "ro")`, repo("$P/.git"), "", `
 			rw $P
@@ -57,7 +60,35 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 		{`git(repository = "rw")`, repo("$P/.git"), "", `rw $P/.git $P/.git/config $P/.git/hooks`},
 		{`git() # submodules`, repo("$P/.git") + repo("$P/.git/modules/a") + repo("$P/.git/modules/b/c"), "", `
 			rw $P/.git/modules/a/HEAD
-			ro $P/.git/modules/a/config $P/.git/modules/b/c/hooks/pre-commit`},
+			ro $P/.git/modules/a/config $P/.git/modules/b/c/hooks/pre-commit
+			at $P/.git $P/.git/modules $P/.git/modules/a $P/.git/modules/b $P/.git/modules/b/c`},
+		{`git() # and their files in the work tree`, repo("$P/.git") + repo("$P/.git/modules/d/a") + "$P/d/a/.git: gitdir: ../../.git/modules/d/a", "", `
+			rw $P/d/a
+			ro $P/d/a/.git
+			at $P/d $P/d/a $P/d/a/.git`},
+		{`git(repository = "ro") # submodules`, repo("$P/.git") + repo("$P/.git/modules/a") + "$P/a/.git: gitdir: ../.git/modules/a", "", `
+			ro $P/a/.git $P/.git/modules/a/HEAD
+			at $P/a`},
+		{`git(repository = "private")`, repo("$P/.git"), "", `
+			rw $P
+			own $P/.git $P/.git/HEAD $P/.git/hooks/pre-commit`},
+		{`git() # the worktrees of the project`, repo("$P/.git") + `
+			$P/.git/worktrees/w/HEAD
+			$P/.git/worktrees/w/commondir: ../..\n
+			$P/.git/worktrees/w/gitdir: $H/w/.git\n
+			$P/.git/worktrees/w/config.worktree`, "", `
+			rw $P/.git/worktrees/w/HEAD
+			ro $P/.git/worktrees/w/commondir $P/.git/worktrees/w/gitdir $P/.git/worktrees/w/config.worktree
+			at $P/.git/worktrees $P/.git/worktrees/w
+			no w`},
+		{`git() # hooks and config that are links`, strings.Replace(repo("$P/.git"), "$P/.git/hooks/pre-commit", "$P/.git/hooks -> ../tools/hooks", 1) + "$P/tools/hooks/pre-commit", "", `
+			ro $P/.git/hooks $P/tools/hooks/pre-commit
+			rw $P/tools
+			at $P/tools $P/tools/hooks`},
+		{`git() # the repository is a link`, repo("$P/x/g") + "$P/.git -> x/g", "", `
+			ro $P/.git $P/x/g/config
+			rw $P/x/g/HEAD
+			at $P/x $P/x/g`},
 		{`git() # a worktree`, repo("main/.git") + `
 			main/file
 			main/.git/worktrees/w/HEAD
@@ -158,4 +189,21 @@ func TestGPG(t *testing.T) {
 			env GNUPGHOME=$H/k`},
 		{`gpg() # no agent yet`, ".gnupg/pubring.kbx", "", `no .gnupg/S.gpg-agent`},
 	})
+}
+
+func TestGitSettings(t *testing.T) {
+	b := newBox(t, "git()", `.gitconfig: [user]\n name = a\n[http "https://u:p@example.com"]\n sslVerify = false\n[core]\n editor = vi\n[github]\n token = x\n user = a`, "")
+	const want = "# Kept outside by sbx: 3 lines with secrets.\n[user]\n name = a\n[core]\n editor = vi\n[github]\n user = a\n"
+	if got := b.text(".gitconfig"); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestGitCommondir: a file by which a sandbox could have given a repository other
+// settings.
+func TestGitCommondir(t *testing.T) {
+	_, err := evalBox(t, "git()", repo("$P/.git")+"$P/.git/commondir: ../x")
+	if err == nil || !strings.Contains(err.Error(), "/.git/commondir") {
+		t.Errorf("%v", err)
+	}
 }

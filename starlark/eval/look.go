@@ -95,6 +95,10 @@ func fnRead(c *call) (starlark.Value, error) {
 		return nil, err
 	}
 	b, err := c.ev.opt.Host.ReadFile(path, maxRead)
+	if err != nil && c.v[1] != nil {
+		c.ev.record("file", path, "")
+		return c.v[1], nil
+	}
 	if err != nil {
 		return nil, wrong("cannot read "+quote(path)+": "+errText(err), "")
 	}
