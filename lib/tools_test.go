@@ -82,8 +82,10 @@ func TestEditors(t *testing.T) {
 			rw .config/emacs/var/x`},
 		{`direnv()`, `
 			.config/direnv/direnvrc
+			.config/direnv/lib/a.sh: export MY_TOKEN=x
 			.config/other
 			.local/share/direnv/allow/x`, "", `
+			own .config/direnv/lib/a.sh
 			ro .config/direnv/direnvrc .local/share/direnv/allow/x
 			no .config/other`},
 	})
@@ -176,15 +178,35 @@ func TestMore(t *testing.T) {
 	runBoxes(t, []boxTest{
 		{`shell()`, `
 			.bashrc: alias l=ls\nexport MY_TOKEN=x\n
+			.profile: PATH=/bin; export GITHUB_TOKEN=x
+			.bash_aliases: export A=1 B_TOKEN=2
+			.bash_login: STRIPE_KEY=x
+			.bash_profile: DB_PASS=x
+			.aliases: export MY_TOKEN=$(pass token)\nf() { local key="$1"; }
 			.zshrc
+			.bashrc.d/a.sh: export DB_PASS=x
+			.bashrc.d/b.sh: alias l=ls
+			.bashrc.d/.bash_history
+			.bashrc.d/sub/x
+			.config/zsh/.zshrc
+			.config/zsh/.zsh_history
+			.config/zsh/log: : 1700000000:0;export MY_TOKEN=x
+			.config/zsh/plugins/p/p.plugin.zsh
+			.config/zsh/secret/x
 			.config/fish/config.fish: set -gx API_KEY x\nset -gx EDITOR vi\n
+			.config/fish/conf.d/a.fish: set -Ux MY_TOKEN x
 			.config/fish/functions/f.fish
 			.config/fish/fish_variables
 			.bash_history
 			.zsh_history`, "", `
-			own .bashrc .config/fish/config.fish
-			ro .zshrc .config/fish/functions/f.fish
-			no .bash_history .zsh_history .config/fish/fish_variables`},
+			own .bashrc .profile .bash_aliases .bash_login .bash_profile .bashrc.d/a.sh .config/fish/config.fish .config/fish/conf.d/a.fish
+			ro .aliases .zshrc .bashrc.d/b.sh .config/zsh/.zshrc .config/zsh/plugins/p/p.plugin.zsh .config/fish/functions/f.fish
+			no .bash_history .zsh_history .config/fish/fish_variables .bashrc.d/.bash_history .bashrc.d/sub .config/zsh/.zsh_history .config/zsh/log .config/zsh/secret`},
+		{`shell() # stow`, ".config/zsh -> ../dot/zsh\ndot/zsh/a.zsh: X_TOKEN=x\ndot/zsh/b.zsh\ndot/zsh/.zsh_history", "", `
+			link .config/zsh
+			own dot/zsh/a.zsh
+			ro dot/zsh/b.zsh
+			no dot/zsh/.zsh_history`},
 		{`shell(history = True)`, "", "", "rw .local/state/sbx-shell\nenv HISTFILE=$H/.local/state/sbx-shell/history"},
 		{`gh()`, ".config/gh/hosts.yml\n.ssh/x", "GH_TOKEN=t", "ro .config/gh/hosts.yml\nno .ssh\nenv GH_TOKEN=t"},
 		{`network()`, "ca.pem\nother", "NODE_EXTRA_CA_CERTS=$H/ca.pem", "ro ca.pem /etc/resolv.conf\nno other\nenv NODE_EXTRA_CA_CERTS=$H/ca.pem"},
@@ -204,6 +226,9 @@ func TestLanguages(t *testing.T) {
 			ro .yarnrc.yml .nvm/versions/node/v1/bin/node
 			no .ssh
 			env -NPM_TOKEN`},
+		{`node() # a token that is a variable`, ".npmrc: //example.com/:_authToken=${NPM_TOKEN}\n.yarnrc: \"//example.com/:_authToken\" x\n.yarnrc.yml: npmRegistries:\\n  //example.com:\\n    npmAuthIdent: u:p", "", `
+			ro .npmrc
+			own .yarnrc.yml .yarnrc`},
 		{`node(cache = "shared", login = True)`, ".npmrc: _authToken=x\n.npm/x", "NPM_TOKEN=t", `
 			rw .npm/x
 			ro .npmrc
@@ -219,11 +244,20 @@ func TestLanguages(t *testing.T) {
 			.config/pip/pip.conf: [global]\nindex-url = https://u:p@example.com/simple\ntimeout = 9
 			.pyenv/shims/python3
 			.cache/pip/x
+			.local/share/uv/python/x
+			.local/share/uv/credentials/x
+			.conda/envs/x
+			.conda/aau_token
+			miniconda3/.condarc: channels: [https://conda.example.com/t/x/main]
 			.local/lib/python3.9/site-packages/x
 			miniconda3/bin/python
 			.venv/x
+			.condarc: channels:\n - https://conda.example.com/t/x/main
+			.config/uv/uv.toml: [[index]]\nurl = "https://token@example.com/"
 			.config/pypoetry/auth.toml`, "VIRTUAL_ENV=$H/.venv UV_PUBLISH_TOKEN=t", `
-			own .config/pip/pip.conf
+			ro .local/share/uv/python/x .conda/envs/x
+			no .local/share/uv/credentials .conda/aau_token
+			own miniconda3/.condarc .config/pip/pip.conf .condarc .config/uv/uv.toml
 			ro .pyenv/shims/python3 .local/lib/python3.9/site-packages miniconda3/bin/python .venv/x
 			no .pypirc .netrc .config/pypoetry
 			env VIRTUAL_ENV=$H/.venv -UV_PUBLISH_TOKEN`},
@@ -258,6 +292,11 @@ func TestLanguages(t *testing.T) {
 			own .cargo .cargo/config.toml
 			no .cargo/credentials.toml
 			env -CARGO_REGISTRY_TOKEN`},
+		{`rust() # tokens in other forms`, `
+			.cargo/config.toml: [registries]\nx = { index = "i", token = "s" }
+			.cargo/config: [registry]\ncredential-provider = ["cargo:token"]`, "", `
+			own .cargo/config.toml
+			ro .cargo/config`},
 		{`rust(login = True, cache = "shared") # moved`, "c/credentials.toml\nc/registry/x\nt/x\n.cargo/x", "CARGO_HOME=$H/c CARGO_TARGET_DIR=$H/t CARGO_REGISTRY_TOKEN=t", `
 			ro c/credentials.toml
 			rw c/registry/x t/x
@@ -275,16 +314,26 @@ func TestLanguages(t *testing.T) {
 			ro jdk/bin/java
 			no .m2/settings-security.xml .gradle/daemon
 			env JAVA_HOME=$H/jdk`},
+		{`java() # under other names`, `
+			.m2/settings.xml: <settings><profiles><profile><properties><nexusPass>x</nexusPass></properties></profile></profiles></settings>
+			.gradle/gradle.properties: nexusPass=x
+			.gradle/init.d/a.gradle
+			.gradle/init.gradle: credentials { password "x" }`, "", `
+			own .m2/settings.xml .gradle/gradle.properties .gradle/init.gradle
+			ro .gradle/init.d/a.gradle`},
 		{`java(login = True, cache = "shared")`, ".m2/settings.xml\n.m2/settings-security.xml\n.m2/repository/x\n.gradle/caches/x", "", `
 			ro .m2/settings.xml .m2/settings-security.xml
 			rw .m2/repository/x .gradle/caches/x`},
 		{`nix()`, `
 			.config/nix/nix.conf: access-tokens = github.com=x\nexperimental-features = y
+			.config/nixpkgs/config.nix: { token = "x"; }
+			.config/nixpkgs/key
 			.nix-profile -> .local/state/nix/profiles/profile
 			.local/state/nix/profiles/profile -> profile-1-link
 			.local/state/nix/profiles/profile-1-link/bin/hello
 			.netrc`, "", `
-			own .config/nix/nix.conf
+			own .config/nix/nix.conf .config/nixpkgs/config.nix
+			no .config/nixpkgs/key
 			ro .nix-profile/bin/hello .local/state/nix/profiles/profile-1-link/bin/hello
 			no .netrc`},
 	})
@@ -329,7 +378,7 @@ func TestClouds(t *testing.T) {
 			no .kube/config none
 			env KUBECONFIG=$H/a:$H/none:$H/b`},
 		{`docker()`, `
-			.docker/config.json: {"auths": {"x": {"auth": "s"}}, "currentContext": "c"}
+			.docker/config.json: {"auths": {"x": {"auth": "s"}}, "proxies": {"default": {"httpProxy": "http://u:p@h"}}, "currentContext": "c"}
 			.docker/contexts/meta/x
 			$R/docker.sock socket
 			$R/bus socket`, "", `
@@ -387,4 +436,31 @@ func TestDesktop(t *testing.T) {
 		{`dbus(session = False)`, sockets, "", `no $R/bus`},
 		{`gpu()`, ".cache/mesa_shader_cache/x", "", "own .cache/mesa_shader_cache\nno .cache/mesa_shader_cache/x"},
 	})
+}
+
+// TestWithout shows what is left of files that hold secrets.
+func TestWithout(t *testing.T) {
+	const line = "# Kept outside by sbx: 1 line with secrets.\n"
+	const whole = "# Kept outside by sbx: the whole file, as it holds secrets.\n"
+	for _, tt := range []struct{ script, file, text, want string }{
+		{"shell()", ".bashrc", `if x; then\n  export A_TOKEN=x\nfi\n`, line + "if x; then\n:\nfi\n"},
+		{"shell()", ".bashrc", `if x; then export A_TOKEN=x; fi\nl`, line + ":\nl\n"},
+		{"shell()", ".bashrc", `if x; then export A_TOKEN=x\nfi\n`, whole},
+		{"shell()", ".bashrc", `export A_TOKEN="x\ny"\n`, whole},
+		{"shell()", ".bashrc", `export A_TOKEN=x \\\n  B=secret\n`, whole},
+		{"rust()", ".cargo/config.toml", `[registry]\ntoken = """\nx\n"""\n`, whole},
+		{"rust()", ".cargo/config.toml", `[a]\nb = 1\n[registry]\ntoken = "x"\n`, line + "[a]\nb = 1\n[registry]\n"},
+		{"python()", ".condarc", `a: b\ntoken:\n  x\n`, whole},
+		{"docker()", ".docker/config.json", `{"auths": {"x": {"auth": "s"}}, "proxies": {"default": {"httpProxy": "http://u:p@h"}}, "a": "c"}`, "{\n\t\"a\": \"c\"\n}\n"},
+		{"docker()", ".docker/config.json", `[1]`, "{}\n"},
+		{"java()", ".m2/settings.xml", `<s><servers><server><id>x</id></server></servers><m>u</m></s>`, "<s><!-- kept outside by sbx: servers --><m>u</m></s>"},
+		{"java()", ".m2/settings.xml", `<s><p>\n<db.password>\nx\n</db.password>\n</p></s>`, "<s><p>\n<!-- kept outside by sbx: db.password -->\n</p></s>"},
+		{"java()", ".m2/settings.xml", `<s><url>https://u:p@h/</url></s>`, "<s><!-- kept outside by sbx: url --></s>"},
+		{"java()", ".m2/settings.xml", `<s><servers><password>x`, "<settings><!-- kept outside by sbx, as they hold secrets --></settings>\n"},
+	} {
+		b := newBox(t, tt.script, tt.file+": "+tt.text, "")
+		if got := b.text(tt.file); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.text, got, tt.want)
+		}
+	}
 }

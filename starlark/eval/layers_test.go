@@ -125,7 +125,7 @@ func TestLoads(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	for _, kv := range strings.Fields(`GITHUB_TOKEN=x NPM_TOKEN= HF_TOKEN=x my_secret=x SECRET_BASE=x OPENAI_API_KEY=x APIKEY=x SSH_PRIVATE_KEY=x KEY=x
 		PGPASSWORD=x DB_PASS=x MYSQL_PWD=x AWS_REGION=x AWS_ACCESS_KEY_ID=x AZURE_CLIENT_ID=x GOOGLE_APPLICATION_CREDENTIALS=x GITHUBTOKEN=x TOKEN=x
-		STRIPE_KEY=x DB_PWD=x nexusPass=x SMTPPASS=x X=ghp_0123456789abcdefghij AUTHORIZATION=x
+		STRIPE_KEY=x DB_PWD=x nexusPass=x SMTPPASS=x X=ghp_0123456789abcdefghij AUTHORIZATION=x GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=x GIT_CONFIG_VALUE_0=x
 		npm_config_//registry.npmjs.org/:_authToken=x NODE_AUTH_TOKEN=x SESSION_COOKIE=x SENTRY_DSN=x GH_PAT=x DOCKER_AUTH_CONFIG=x
 		DATABASE_URL=postgres://u:p@h/d HTTPS_PROXY=http://u:p@proxy:3128 X=redis://:p@h
 		SSH_AUTH_SOCK=x SSH_AGENT_PID=1 DBUS_SESSION_BUS_ADDRESS=x DISPLAY=:0 WAYLAND_DISPLAY=x DOCKER_HOST=x TMUX=x KUBECONFIG=x VSCODE_IPC_HOOK_CLI=x SWAYSOCK=x`) {
@@ -136,7 +136,7 @@ func TestSecrets(t *testing.T) {
 	}
 	for _, kv := range strings.Fields(`PATH=/bin HOME=/h PWD=/ OLDPWD=/x TOKENIZERS_PARALLELISM=1 KEYBOARD=us HTTP_PROXY=http://proxy:3128 GOPATH=/go
 		TERM=xterm LANG=C XKB_LAYOUT=us EDITOR=vi COMPASS=x MONKEY=x URL=https://h/a@b:c AUTHOR=me GIT_AUTHOR_NAME=x BYPASS=1 XDG_RUNTIME_DIR=/run/user/1 SHELL=/bin/sh
-		X=http://user@host SOCKS_PROXY=socks5://h:1 PINENTRY_USER_DATA=x`) {
+		X=http://user@host SOCKS_PROXY=socks5://h:1 PINENTRY_USER_DATA=x GIT_CONFIG_GLOBAL=x`) {
 		name, value, _ := strings.Cut(kv, "=")
 		if IsSecretEnv(name, value) {
 			t.Errorf("%s is kept out", kv)

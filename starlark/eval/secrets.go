@@ -25,7 +25,8 @@ func IsSecretName(name string) bool {
 			return true
 		}
 	}
-	for _, family := range [...]string{"AWS_", "AZURE_", "VAULT_", "OP_SESSION_", "DOCKER_AUTH"} {
+	for _, family := range [...]string{"AWS_", "AZURE_", "VAULT_", "OP_SESSION_", "DOCKER_AUTH",
+		"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_CONFIG_PARAMETERS"} { // settings with headers; all or none
 		if strings.HasPrefix(u, family) {
 			return true
 		}
