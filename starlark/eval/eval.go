@@ -250,6 +250,15 @@ func (ev *evaluator) predeclare(m *module, name string) bool {
 
 // load implements the load statement.
 func (ev *evaluator) load(_ *starlark.Thread, name string) (starlark.StringDict, error) {
+	globals, err := ev.module(name)
+	if err == nil && ev.layers != nil && !ev.cur.lib {
+		globals = ev.layers.watched(name, globals)
+	}
+	return globals, err
+}
+
+// module returns what the module of that name defines.
+func (ev *evaluator) module(name string) (starlark.StringDict, error) {
 	m, err := ev.locate(name)
 	if err != nil {
 		return nil, err

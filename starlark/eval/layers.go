@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -22,6 +21,8 @@ type Layers struct {
 	ev    *evaluator
 	diags plan.Diagnostics
 	calls []ProjectCall
+	uses  []TemplateUse
+	using bool // a template runs
 
 	// template is the evaluator's, by which project() gets at it: the table of
 	// built-ins would depend on itself otherwise.
@@ -106,7 +107,7 @@ func (l *Layers) Template(name string, at plan.Origin) {
 // of strings.
 func (l *Layers) Call(module, function string, args map[string]any) {
 	l.guarded(func() plan.Diagnostics {
-		globals, err := l.ev.load(l.ev.thread, module)
+		globals, err := l.ev.module(module)
 		if err == nil && globals[function] == nil {
 			err = fmt.Errorf("sbx bug: %s has no %s", module, function)
 		}
@@ -146,12 +147,12 @@ func (l *Layers) guarded(f func() plan.Diagnostics) {
 // that has the module's name.
 func (ev *evaluator) template(thread *starlark.Thread, name string) error {
 	m := libPrefix + name + ".star"
-	globals, err := ev.load(thread, m)
+	globals, err := ev.module(m)
 	if _, missing := err.(*callFault); err != nil && !missing {
 		return err
 	}
-	fn := globals[strings.ReplaceAll(name, "-", "_")]
-	if fn == nil {
+	fn, ok := globals[funcName(name)].(*starlark.Function)
+	if !ok {
 		hint := "sbx templates lists them"
 		if ev.opt.LibNear != nil {
 			if near := ev.opt.LibNear(name); near != "" {
@@ -160,7 +161,7 @@ func (ev *evaluator) template(thread *starlark.Thread, name string) error {
 		}
 		return wrong("there is no settings template "+quote(name), hint)
 	}
-	_, err = starlark.Call(thread, fn, nil, nil)
+	_, err = ev.layers.use(thread, name, fn, nil, nil)
 	return err
 }
 

@@ -216,3 +216,54 @@ set -o vi
 		}
 	}
 }
+
+// TestUses has calls of templates told, however they come about.
+func TestUses(t *testing.T) {
+	l := NewLayers(Options{Host: newFakeHost(), Lib: func(name string) ([]byte, error) {
+		text, ok := map[string]string{
+			"ssh.star":    "def ssh(keys = False, more = None):\n    bind('/agent')\n    setenv('A', 'b')\n",
+			"my-vim.star": "load('@sbx//ssh.star', 'ssh')\ndef my_vim(*paths):\n    ssh()\n    bind('/vim')\ndef helper(): bind('/h')\n",
+			"bad.star":    "def bad():\n    fail('no')\n",
+		}[name]
+		if !ok {
+			return nil, fmt.Errorf("none")
+		}
+		return []byte(text), nil
+	}})
+	defer l.Close()
+	l.File("/p/.sbx.star", ".sbx.star", []byte(`load("@sbx//ssh.star", login = "ssh")
+load("@sbx//my-vim.star", "my_vim", "helper")
+bind("/own")
+project(allow_settings = ["ssh"])
+def both():
+    login(True, more = [])
+    helper()
+    [f("/x") for f in [my_vim]]
+both()
+`))
+	if ds := l.Faults(); ds != nil {
+		t.Fatal(ds)
+	}
+	var got []string
+	for _, u := range l.Uses() {
+		got = append(got, fmt.Sprint(u.Name, "(", u.Args, ") ", u.Set, " ", u.Ops, u.Env, " ", u.At.Pos))
+	}
+	const want = `ssh() [] [1 2] [0 1] .sbx.star:4:1
+ssh(keys = True, more = []) [keys] [2 3] [1 2] .sbx.star:6:5
+my-vim(paths = "/x") [paths] [4 6] [2 3] .sbx.star:8:6`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("%s", strings.Join(got, "\n"))
+	}
+	if st := l.Plan().Ops[2].At.Stack; len(st) != 2 || st[0].Pos.String() != ".sbx.star:6:5" || st[0].Func != "both" {
+		t.Errorf("called from %v", st)
+	}
+	l.Template("bad", plan.Origin{})
+	l.Template("ssh", plan.Origin{})
+	if n := len(l.Uses()); n != 5 || !l.Faults().HasErrors() {
+		t.Error(n, l.Faults())
+	}
+	l.File("/p/x", "x", []byte("load('@sbx//ssh.star', 'ssh')\nssh(kyes = True)"))
+	if ds := l.Faults(); !strings.Contains(ds.Error(), "kyes") {
+		t.Error(ds)
+	}
+}

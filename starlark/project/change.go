@@ -44,33 +44,33 @@ func Changes(p, base *plan.Plan) []Change {
 		}
 	}
 	x, y := fields(p), fields(base)
-	var names []string
-	for k := range x {
-		names = append(names, k)
-	}
-	for k := range y {
-		if _, ok := x[k]; !ok {
-			names = append(names, k)
+	for _, k := range names(x, y) {
+		if x[k] != y[k] {
+			out = append(out, Change{Name: k, Value: shown(x[k]), Opens: !tightSetting(k, x[k]), At: whereOf(p, k)})
 		}
-	}
-	slices.Sort(names)
-	for _, k := range names {
-		if x[k] == y[k] {
-			continue
-		}
-		v := x[k]
-		if v == "" {
-			v = "off"
-		}
-		key := strings.TrimSuffix(strings.TrimSuffix(k, "_fds"), "s")
-		at := p.Where[k]
-		if at.IsZero() {
-			at = p.Where[key]
-		}
-		tight := strings.HasPrefix(k, "unshare.") && k != "unshare.time" && v == "true"
-		out = append(out, Change{Name: k, Value: v, Opens: !tight, At: at})
 	}
 	return out
+}
+
+// shown is the value of a setting for people.
+func shown(v string) string {
+	if v == "" {
+		return "off"
+	}
+	return v
+}
+
+// tightSetting reports whether a setting only takes away.
+func tightSetting(name, value string) bool {
+	return strings.HasPrefix(name, "unshare.") && name != "unshare.time" && value == "true"
+}
+
+// whereOf returns where a setting was made.
+func whereOf(p *plan.Plan, name string) plan.Origin {
+	if at := p.Where[name]; !at.IsZero() {
+		return at
+	}
+	return p.Where[strings.TrimSuffix(strings.TrimSuffix(name, "_fds"), "s")]
 }
 
 func sameEnv(a, b *plan.EnvOp) bool {

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"sbx/starlark/eval"
 )
@@ -46,7 +48,7 @@ func NewClosure(path string) *Closure {
 		}
 		seen[todo[0]] = true
 		f := File{Path: todo[0]}
-		f.Text, f.Err = eval.OS{}.ReadFile(f.Path, eval.MaxSource)
+		f.Text, f.Err = careful{eval.OS{}}.ReadFile(f.Path, eval.MaxSource)
 		c.Files = append(c.Files, f)
 		if total += len(f.Text); total > maxClosure || len(c.Files) > maxFiles {
 			c.Err = errors.New("it loads more than " + strconv.Itoa(maxFiles) + " files or " + strconv.Itoa(maxClosure>>20) + " MiB")
@@ -72,6 +74,23 @@ func (c *Closure) Digest() string {
 		h.Write([]byte(strconv.Quote(f.Path) + " " + state + " " + hex.EncodeToString(sum[:]) + "\n"))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// entry returns the SHA-256 of the script itself.
+func (c *Closure) entry() string {
+	sum := sha256.Sum256(c.Files[0].Text)
+	return hex.EncodeToString(sum[:])
+}
+
+// content is Digest wherever the directory is: its own files go by their names in it.
+func (c *Closure) content(dir string) string {
+	moved := Closure{Files: slices.Clone(c.Files)}
+	for i := range moved.Files {
+		if f := &moved.Files[i]; within(f.Path, dir) {
+			f.Path = strings.TrimPrefix(strings.TrimPrefix(f.Path, dir), "/")
+		}
+	}
+	return moved.Digest()
 }
 
 // outside reports whether any of the files is not one of the directory's own.

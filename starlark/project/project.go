@@ -77,6 +77,11 @@ type Result struct {
 	Without *plan.Plan // with Options.Trust: the plan without the project's file
 	Dropped []string   // variables that do not enter, sorted
 
+	// Adds is what the project's file adds to the sandbox, and Uses are the settings
+	// templates it calls.
+	Adds []Addition
+	Uses []eval.TemplateUse
+
 	// Seen, where not nil, is to be noted in the trust store before the sandbox begins.
 	Seen *Seen
 
@@ -136,7 +141,8 @@ type run struct {
 
 	userModules []string // what the user's file loads
 	userCalls   int      // how often it calls project()
-	trustedDirs []string // canonical
+	trusting    bool     // the user's file names directories that are always trusted
+	trustedDirs []string // canonical, of those that exist
 	trustedTop  string   // the trusted directory that the project lies in, or ""
 }
 
@@ -313,9 +319,11 @@ func (r *run) addProject(l *eval.Layers, host eval.Host) {
 	if host == nil {
 		host = r.host()
 	}
+	since := markOf(l)
 	l.SetHost(pinned{host, r.Files})
 	l.File(r.ProjectFile, r.shortName(), r.Files.Files[0].Text)
 	l.SetHost(r.host())
+	r.Adds, r.Uses = additions(l, since), l.Uses()[since.uses:]
 }
 
 func (r *run) host() eval.Host {

@@ -1,13 +1,14 @@
 package project
 
 // Seen: what stands between directories that are always trusted and the sandboxes
-// in them, which could write the configuration that the next one trusts.
+// that could write the configuration which the next one trusts.
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,31 +17,32 @@ import (
 	"sbx/starlark/eval"
 )
 
-// Seen is what a project in a trusted directory had for a configuration file
-// when a sandbox of it last began. What that sandbox could have written since
-// is not trusted for the directory's sake.
+// Seen is what a directory that a sandbox can write had for a project's
+// configuration when one last began. What that sandbox could have written since
+// is not trusted for the sake of the place where it is.
 type Seen struct {
 	Version int    `json:"version"`
 	Project string `json:"project"` // canonical path
+	Dir     string `json:"dir"`     // the directory's identity, by which it is known after it was moved
 	Entry   string `json:"entry"`   // SHA-256 of the project's file, or empty: there was none
+	Content string `json:"content"` // of it and of all that it loads, wherever the project is; or empty
 	Fixed   bool   `json:"fixed"`   // the file was read-only in the sandbox, and had no other name
-	Digest  string `json:"digest"`  // Closure.Digest, or empty
+	// Adds is what the file added to the sandboxes that began since it changed.
+	Adds []Addition `json:"adds,omitempty"`
 }
 
-// seen returns what there is now, of the project's own file.
-func (r *run) seen() *Seen {
-	s := &Seen{Version: recordVersion, Project: r.Dir}
-	path := filepath.Join(r.Dir, FileName)
+// seenNow returns what a directory has now.
+func seenNow(dir string, files *Closure) *Seen {
+	s := &Seen{Version: recordVersion, Project: dir, Dir: identity(dir)}
+	path := filepath.Join(dir, FileName)
 	st, err := os.Lstat(path)
 	if err != nil {
 		return s
 	}
-	files := r.Files
 	if files == nil || files.Files[0].Path != path { // another counts, or none
 		files = NewClosure(path)
 	}
-	sum := sha256.Sum256(files.Files[0].Text)
-	s.Entry, s.Digest = hex.EncodeToString(sum[:]), files.Digest()
+	s.Entry, s.Content = files.entry(), files.content(dir)
 	s.Fixed = st.Mode().IsRegular() && st.Sys().(*syscall.Stat_t).Nlink == 1
 	return s
 }
@@ -48,24 +50,70 @@ func (r *run) seen() *Seen {
 // note returns what is to be noted of the project before its sandbox begins, or
 // nil: what might have been written by an earlier one stays noted as it was.
 func (r *run) note() (*Seen, error) {
-	if r.trustedTop == "" || r.State == "" {
+	if !r.trusting || r.State == "" {
 		return nil, nil
+	}
+	now := seenNow(r.Dir, r.Files)
+	old, err := r.Store().known(r.Dir)
+	if err != nil {
+		return nil, err
 	}
 	switch r.Project {
 	case InTrusted, Trusted, Absent:
-		return r.seen(), nil
+		now.Adds = r.Adds
+		if old != nil && !old.Fixed && r.Project == InTrusted {
+			now.Fixed = false // one that could write it may still be there
+		}
+		return now, nil
 	}
-	old, err := r.Store().GetSeen(r.Dir)
-	if err != nil || old != nil {
+	if old != nil {
+		return nil, nil
+	}
+	if v, err := r.suspect(); err != nil {
 		return nil, err
+	} else if v.why != "" { // as if there was none
+		now.Entry, now.Content = "", ""
 	}
-	return r.seen(), nil
+	return now, nil
+}
+
+// NoteWritable notes that a sandbox that is not one of sbx run can write
+// directories. Where nothing speaks for directories that are always trusted it
+// does nothing.
+func (p Places) NoteWritable(dirs []string) error {
+	s := p.Store()
+	if p.State == "" || missing(s.seenDir()) && (p.Config == "" || missing(filepath.Join(p.Config, "project.star"))) {
+		return nil
+	}
+	for _, dir := range dirs {
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			continue
+		}
+		v, err := s.known(dir)
+		if err != nil {
+			return err
+		}
+		if v == nil || v.Project != dir {
+			w := seenNow(dir, nil)
+			if v != nil {
+				w.Entry, w.Content = v.Entry, v.Content
+			}
+			v = w
+		}
+		v.Fixed = false
+		if err := s.PutSeen(v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trustedDir returns the directory among those that the user's file trusts that
 // the project lies in, canonical, or "".
 func (r *run) trustedDir(dirs []Value) (string, error) {
 	top := ""
+	r.trusting = len(dirs) > 0
 	for _, v := range dirs {
 		path, _, err := r.path(v)
 		if err != nil {
@@ -83,42 +131,138 @@ func (r *run) trustedDir(dirs []Value) (string, error) {
 	return top, nil
 }
 
-// suspect returns why the file of a project in the trusted directory top may have
-// been written by what runs in a sandbox, or "".
-func (r *run) suspect(top string) (string, error) {
-	for dir := filepath.Dir(r.Dir); within(dir, top) && dir != "/"; dir = filepath.Dir(dir) {
-		if s, err := r.Store().GetSeen(dir); err != nil {
-			return "", err
-		} else if s != nil {
-			return "lies in a project that was sandboxed", nil
-		}
-	}
-	old, err := r.Store().GetSeen(r.Dir)
-	if err != nil || old == nil {
-		return "", err
-	}
-	now := r.seen()
-	switch {
-	case old.Entry == "":
-		return "has appeared since a sandbox was made of the project", nil
-	case now.Digest == old.Digest:
-		return "", nil
-	case now.Entry == old.Entry:
-		return "loads files that have changed since a sandbox was made of the project", nil
-	case !old.Fixed:
-		return "has changed since a sandbox was made of the project", nil
-	}
-	return "", nil // the sandbox could not have changed it
+// verdict is what is known of a project's file that is to be trusted for the sake
+// of its place.
+type verdict struct {
+	why  string     // it may have been written by what runs in a sandbox; "": not so
+	same bool       // it is as it was when a sandbox last began,
+	adds []Addition // to which it added that
 }
 
-func (s Store) seenName(project string) string {
-	sum := sha256.Sum256([]byte(project))
-	return filepath.Join(filepath.Dir(s.Dir), "seen", hex.EncodeToString(sum[:])+".json")
+// suspect looks into whether the project's file may have been written by what
+// runs in a sandbox.
+func (r *run) suspect() (verdict, error) {
+	s := r.Store()
+	for dir := filepath.Dir(r.Dir); dir != "/"; dir = filepath.Dir(dir) {
+		if v, err := s.known(dir); err != nil {
+			return verdict{}, err
+		} else if v != nil {
+			return verdict{why: "lies in a project that was sandboxed"}, nil
+		}
+	}
+	now := seenNow(r.Dir, r.Files)
+	old, err := s.known(r.Dir)
+	if err != nil {
+		return verdict{}, err
+	}
+	if old != nil {
+		v := verdict{why: old.judge(now)}
+		v.same = v.why == "" && old.Content == now.Content && old.Project == r.Dir
+		v.adds = old.Adds
+		return v, nil
+	}
+	// It is here for the first time. Where does it come from?
+	why, err := s.origin(now)
+	return verdict{why: why}, err
+}
+
+// judge returns why what is there now may be the work of a sandbox, or "".
+func (v *Seen) judge(now *Seen) string {
+	switch {
+	case now.Content == v.Content:
+		return ""
+	case v.Entry == "":
+		return "has appeared since a sandbox was made of the project"
+	case now.Entry == v.Entry:
+		return "loads files that have changed since a sandbox was made of the project"
+	case !v.Fixed:
+		return "has changed since a sandbox was made of the project"
+	}
+	return "" // the sandbox could not have changed it
+}
+
+// maxSearch bounds how many files are gone through for where a file comes from.
+const maxSearch = 200_000
+
+// origin looks for the same file in the directories that sandboxes can write, and
+// returns why the one there would not be trusted; "": there is none.
+func (s Store) origin(now *Seen) (string, error) {
+	if now.Entry == "" {
+		return "", nil
+	}
+	list, err := os.ReadDir(s.seenDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	why, n := "", 0
+	for _, e := range list {
+		v, err := s.read(filepath.Join(s.seenDir(), e.Name()))
+		if err != nil || v == nil || s.seenName(v.Project) != filepath.Join(s.seenDir(), e.Name()) {
+			continue // it is not by its path
+		}
+		err = filepath.WalkDir(v.Project, func(path string, d fs.DirEntry, err error) error {
+			if n++; n > maxSearch {
+				return fs.SkipAll
+			}
+			if err != nil || d.Name() != FileName || d.IsDir() {
+				return nil
+			}
+			dir := filepath.Dir(path)
+			there := seenNow(dir, nil)
+			if there.Entry != now.Entry {
+				return nil
+			}
+			what := "lies in a project that was sandboxed"
+			if dir == v.Project {
+				what = v.judge(there)
+			}
+			if rec, err := s.Get(dir); what == "" || err == nil && rec != nil && rec.Digest == NewClosure(path).Digest() {
+				return nil
+			}
+			why = fmt.Sprintf("is the same as %q, which %s", path, what)
+			return fs.SkipAll
+		})
+		if why != "" {
+			return why, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (s Store) seenDir() string { return filepath.Join(filepath.Dir(s.Dir), "seen") }
+
+func (s Store) seenName(project string) string { return s.seenFile("", project) }
+
+func (s Store) seenFile(kind, name string) string {
+	sum := sha256.Sum256([]byte(kind + name))
+	return filepath.Join(s.seenDir(), hex.EncodeToString(sum[:])+".json")
+}
+
+// known returns what is noted of a directory under this path, or else of the same
+// directory under another, or nil.
+func (s Store) known(dir string) (*Seen, error) {
+	v, err := s.GetSeen(dir)
+	if v != nil || err != nil {
+		return v, err
+	}
+	id := identity(dir)
+	if id == "" {
+		return nil, nil
+	}
+	if v, err = s.read(s.seenFile("dir ", id)); v == nil || v.Dir != id {
+		return nil, err
+	}
+	return v, nil
 }
 
 // GetSeen returns what is noted of a project, or nil.
-func (s Store) GetSeen(project string) (*Seen, error) {
-	b, err := eval.OS{}.ReadFile(s.seenName(project), 1<<20)
+func (s Store) GetSeen(project string) (*Seen, error) { return s.read(s.seenName(project)) }
+
+func (s Store) read(name string) (*Seen, error) {
+	b, err := eval.OS{}.ReadFile(name, maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -134,8 +278,13 @@ func (s Store) GetSeen(project string) (*Seen, error) {
 
 // PutSeen notes what a project had when a sandbox of it began.
 func (s Store) PutSeen(v *Seen) error {
-	if old, err := s.GetSeen(v.Project); err == nil && old != nil && *old == *v {
+	if old, err := s.GetSeen(v.Project); err == nil && old != nil && marshal(old) == marshal(v) {
 		return nil
+	}
+	if v.Dir != "" {
+		if err := putJSON(s.seenFile("dir ", v.Dir), v); err != nil {
+			return err
+		}
 	}
 	return putJSON(s.seenName(v.Project), v)
 }

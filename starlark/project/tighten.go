@@ -13,8 +13,9 @@ import (
 
 // tightens evaluates the project's file without letting it look at the host, and
 // reports whether all it does is to take something away. l has the layers below.
-// The layers returned have the file in addition.
-func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool) {
+// The layers returned have the file in addition. The faults are those of the file
+// itself, which it has whatever it would see.
+func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool, plan.Diagnostics) {
 	opt := r.o.Eval
 	r.o.Eval.Print, r.o.Eval.MaxSteps, r.o.Eval.MaxTime = nil, 5_000_000, 5*time.Second // it is anybody's
 	with := r.begin(user)
@@ -22,24 +23,31 @@ func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool) {
 	r.addProject(with, blind{r.host(), &looked})
 	calls := len(with.Calls())
 	r.o.Eval = opt
-	if looked || with.Faults().HasErrors() || len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1 {
+	if ds := with.Faults(); ds.HasErrors() {
 		with.Close()
-		return l, false
+		if looked || l.Faults().HasErrors() {
+			ds = nil
+		}
+		return l, false, ds
+	}
+	if looked || len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1 {
+		with.Close()
+		return l, false, nil
 	}
 	for _, c := range with.Calls()[len(l.Calls()):calls] {
 		// What is not an exclusion overrides what the user said, or opens.
 		c.ExcludedPaths, c.At = nil, plan.Origin{}
 		if c.AllowSettings != nil || c.ExtraDataPaths != nil || c.RefuseIfExists != nil || c.Command != nil || c.TrustedDirs != nil {
 			with.Close()
-			return l, false
+			return l, false, nil
 		}
 	}
 	if !Tighter(with.Plan(), l.Plan()) {
 		with.Close()
-		return l, false
+		return l, false, nil
 	}
 	l.Close()
-	return with, true
+	return with, true, nil
 }
 
 // Tighter reports whether plan p differs from base only in what takes away from

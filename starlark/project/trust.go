@@ -23,10 +23,14 @@ type Record struct {
 	Version int    `json:"version"`
 	Project string `json:"project"` // canonical path
 	Digest  string `json:"digest"`  // Closure.Digest of its file
-	Reads   string `json:"reads"`   // of what the script read of the project, or empty
+	// Adds is what the file added to the sandbox.
+	Adds []Addition `json:"adds"`
 }
 
-const recordVersion = 1
+const (
+	recordVersion = 2
+	maxRecord     = 64 << 20 // bytes
+)
 
 // Store is the trust store: a directory with a file for each trusted project.
 type Store struct{ Dir string }
@@ -55,13 +59,16 @@ func (s Store) Get(project string) (*Record, error) {
 			return nil, fmt.Errorf("%q can be written by others", path)
 		}
 	}
-	b, err := eval.OS{}.ReadFile(name, 1<<20)
+	b, err := eval.OS{}.ReadFile(name, maxRecord)
 	if err != nil {
 		return nil, err
 	}
 	var r Record
-	if err := json.Unmarshal(b, &r); err != nil || r.Version != recordVersion || r.Project != project {
+	if err := json.Unmarshal(b, &r); err != nil || r.Version < 1 || r.Version > recordVersion || r.Project != project {
 		return nil, fmt.Errorf("%q is no record of trust in %q", name, project)
+	}
+	if r.Version < recordVersion {
+		r.Digest = "" // of an older sbx, that noted less: not trusted any more
 	}
 	return &r, nil
 }
@@ -77,6 +84,9 @@ func putJSON(name string, v any) (err error) {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
+	}
+	if len(b) >= maxRecord {
+		return errors.New("the project's file adds too much to the sandbox")
 	}
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -128,7 +138,7 @@ func (s Store) List() ([]Record, error) {
 			continue
 		}
 		var r Record
-		b, err := eval.OS{}.ReadFile(filepath.Join(s.Dir, e.Name()), 1<<20)
+		b, err := eval.OS{}.ReadFile(filepath.Join(s.Dir, e.Name()), maxRecord)
 		if err == nil && json.Unmarshal(b, &r) == nil && s.name(r.Project) == filepath.Join(s.Dir, e.Name()) {
 			out = append(out, r)
 		}
@@ -136,52 +146,14 @@ func (s Store) List() ([]Record, error) {
 	return out, nil
 }
 
-// reads returns the digest of what a plan's scripts read of a directory's files
-// and links, beside the files of the closure: who can write there could change
-// by it what a trusted script does. "": nothing.
-func reads(p *plan.Plan, dir string, c *Closure) string {
-	h := sha256.New()
-	any := false
-	for _, in := range p.Inputs {
-		switch in.Kind {
-		case "file", "realpath", "readlink":
-		default:
-			continue
-		}
-		path := filepath.Clean(string(in.Name))
-		own := path == dir
-		for _, f := range c.Files {
-			own = own || f.Path == path && in.Kind == "file"
-		}
-		if !own && within(path, dir) {
-			any = true
-			fmt.Fprintf(h, "%s %q %q\n", in.Kind, path, in.Value)
-		}
-	}
-	if !any {
-		return ""
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
 // NewRecord returns the record that trusts what a result was evaluated from.
 func (r *Result) NewRecord() Record {
-	return Record{Project: r.Dir, Digest: r.Files.Digest(), Reads: reads(r.Plan, r.Dir, r.Files)}
+	return Record{Project: r.Dir, Digest: r.Files.Digest(), Adds: r.Adds}
 }
 
 // addUntrusted evaluates the project's file if it may count. l has the layers
 // below it; what is returned takes its place.
 func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
-	no := func(hint, format string, args ...any) (*eval.Layers, error) {
-		at := plan.Origin{}
-		return l, plan.Diagnostics{{At: at, Msg: fmt.Sprintf("%q ", r.shortName()) + fmt.Sprintf(format, args...), Hint: hint}}
-	}
-	trust := "sbx trust"
-	if r.o.Dir != "" {
-		trust += " " + r.o.Dir
-	}
-	hint := fmt.Sprintf("%q shows what it does, and trusts it; --ignore-project-config does without it", trust)
-
 	if r.o.Trust {
 		without := r.begin(user)
 		defer without.Close()
@@ -192,46 +164,90 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		r.addProject(l, careful{r.host()})
 		return l, nil
 	}
-	why := ""
+	trust := "sbx trust"
+	if r.o.Dir != "" {
+		trust += " " + r.o.Dir
+	}
+	// no is the error that the file does not count, and more of why.
+	no := func(more plan.Diagnostics, format string, args ...any) error {
+		return append(plan.Diagnostics{{
+			Msg:  fmt.Sprintf("%q ", r.shortName()) + fmt.Sprintf(format, args...),
+			Hint: fmt.Sprintf("%q shows what it does, and trusts it; --ignore-project-config does without it", trust),
+		}}, more...)
+	}
+
+	var rec *Record
+	if r.State != "" {
+		var err error
+		if rec, err = r.Store().Get(r.Dir); err != nil {
+			return l, no(nil, "cannot be trusted: %v", err)
+		}
+	}
+	trusted := rec != nil && rec.Digest == r.Files.Digest()
+	var place verdict
 	if r.trustedTop != "" {
 		var err error
-		if why, err = r.suspect(r.trustedTop); err != nil {
-			return no(hint, "cannot be trusted: %v", err)
+		if place, err = r.suspect(); err != nil {
+			return l, no(nil, "cannot be trusted: %v", err)
 		}
-		if why == "" {
+	}
+	if r.trustedTop != "" && place.why == "" || trusted {
+		ops := len(l.Plan().Ops)
+		r.addProject(l, nil)
+		var fresh, lost []Addition
+		since := func(was []Addition) bool {
+			fresh, lost = newSince(was, r.Adds, r.Dir, l.Plan(), l.Plan().Ops[ops:])
+			return len(fresh)+len(lost) > 0
+		}
+		switch {
+		case l.Faults().HasErrors():
+			r.Project = Trusted // whatever it does, it does not get far
+		case r.trustedTop != "" && place.why == "" && (!place.same || !since(place.adds)):
 			r.Project = InTrusted
-			r.addProject(l, nil)
-			return l, nil
-		}
-	}
-	changed := false
-	if r.State != "" {
-		rec, err := r.Store().Get(r.Dir)
-		if err != nil {
-			return no(hint, "cannot be trusted: %v", err)
-		}
-		if rec != nil && rec.Digest == r.Files.Digest() {
-			r.Project = Trusted
-			r.addProject(l, nil)
-			if !l.Faults().HasErrors() && reads(l.Plan(), r.Dir, r.Files) != rec.Reads {
-				return no(hint, "reads files of the project that have changed since it was trusted")
+			if place.same {
+				r.Adds = union(place.adds, r.Adds)
 			}
-			return l, nil
+		case trusted && !since(rec.Adds):
+			r.Project = Trusted
+		case trusted:
+			return l, no(tell(fresh, lost), "does more than it did when it was trusted")
+		default:
+			return l, no(tell(fresh, lost), "is in a trusted directory, but it does more than it did when a sandbox was last made of the project")
 		}
-		changed = rec != nil
+		return l, nil
 	}
+	var faults plan.Diagnostics
 	if !r.Files.outside(r.Dir) {
-		with, ok := r.tightens(l, user)
+		with, ok, ds := r.tightens(l, user)
 		if ok {
 			r.Project = Tightens
 			return with, nil
 		}
+		faults = ds
 	}
 	switch {
-	case why != "":
-		return no(hint, "is in a trusted directory, but it %s", why)
-	case changed:
-		return no(hint, "has changed since it was trusted, or a file that it loads has")
+	case place.why != "":
+		return l, no(faults, "is in a trusted directory, but it %s", place.why)
+	case rec != nil && rec.Digest == "":
+		return l, no(faults, "was trusted by an older version of sbx, which looked less closely")
+	case rec != nil:
+		return l, no(faults, "has changed since it was trusted, or a file that it loads has")
+	case faults != nil:
+		return l, no(faults, "is not trusted, and it has faults")
 	}
-	return no(hint, "is not trusted, and it opens the sandbox further than it is without")
+	return l, no(nil, "is not trusted, and it opens the sandbox further than it is without")
+}
+
+// union adds to a list of additions those that it has not.
+func union(list, more []Addition) []Addition {
+	known := map[string]bool{}
+	for _, a := range list {
+		known[a.Sums[0]] = true
+	}
+	for _, a := range more {
+		if !known[a.Sums[0]] {
+			list = append(list, a)
+		}
+	}
+	return list
 }

@@ -175,16 +175,17 @@ func TestTrust(t *testing.T) {
 		t.Error(info.Mode())
 	}
 
-	for _, change := range []struct{ file, text string }{
-		{"p/.sbx.star", "load('a.star', 'a')\na() "}, {"p/a.star", "def a(): bind('/', '/x')"}, {"p/sub/b.star", "def b(): bind('/')"},
-		{"p/name", "/n2"}, // what a trusted file reads counts too
+	const changed = "changed since it was trusted"
+	for _, change := range []struct{ file, text, why string }{
+		{"p/.sbx.star", "load('a.star', 'a')\na() ", changed}, {"p/a.star", "def a(): bind('/', '/x')", changed}, {"p/sub/b.star", "def b(): bind('/')", changed},
+		{"p/name", "/n2", `mkdir "/n2": this is new`}, // what comes of what it reads
 	} {
 		old, err := os.ReadFile(filepath.Join(w.home, change.file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.write(change.file, change.text)
-		untrusted("changed since it was trusted")
+		untrusted(change.why)
 		w.write(change.file, string(old))
 		trusted()
 	}
@@ -293,7 +294,7 @@ func TestStore(t *testing.T) {
 	if list, _ := s.List(); len(list) != 2 {
 		t.Error(list)
 	}
-	for _, text := range []string{"", "{}", `{"version":2,"project":"/p"}`} {
+	for _, text := range []string{"", "{}", `{"version":3,"project":"/p"}`} {
 		if err := os.WriteFile(s.name("/p"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
