@@ -102,6 +102,9 @@ func execVerb(o execOptions) int {
 		complain(err)
 		return exitSetup
 	}
+	if o.sources[libRoot+"run.star"] != nil && !noteWritable(p) {
+		return exitSetup
+	}
 	return perform(prog, f, o.sources)
 }
 

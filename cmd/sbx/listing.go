@@ -100,7 +100,7 @@ func (s *list) leftOut(done []bool) {
 		}
 		why := "faulty"
 		switch {
-		case op.Optional && op.Src != "" && s.facts.Stat(string(op.Src)).Type == host.Missing:
+		case s.later(op):
 			why = "its source does not exist"
 		case places[filepath.Clean(string(op.Dst))]:
 			why = "another is at the same place"
@@ -480,7 +480,7 @@ func (s *list) script(inputs []plan.Input) {
 		switch {
 		case in.Kind == "env" && eval.IsSecretEnv(string(in.Name), value):
 			value = "a secret"
-		case in.Kind == "file" || in.Kind == "glob":
+		case in.Kind == "file" || in.Kind == "glob" || in.Kind == "symlinks":
 			value = "sha256 " + clip(value, 16)
 		case value != "":
 			value = "= " + pathText(in.Value)

@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sbx/engine/host"
 	"sbx/engine/layout"
 	"sbx/engine/plan"
 	"sbx/engine/validate"
+	"sbx/starlark/eval"
 	"sbx/starlark/project"
+	"sbx/starlark/template"
 )
 
 // trustCmd is the verb's grammar.
@@ -27,7 +30,7 @@ type trustCmd struct {
 func (*trustCmd) Help() string {
 	return `A project's .sbx.star may come from anyone, so sbx run does not go by it before you have seen what it does. ` +
 		`This lists the sandbox that it makes, with what it opens marked, and asks. ` +
-		`Trust is in the file as it is, with all that it loads and reads of the project: after any change, sbx run asks for it again. ` +
+		`Trust is in the file as it is, with all that it loads, and in what it adds to the sandbox: when a file changes, or comes to add more, sbx run asks for it again. ` +
 		`A file that only masks paths, makes them read-only or takes namespaces away needs none.`
 }
 
@@ -90,6 +93,23 @@ func (c *trustCmd) run() int {
 	}
 	talk("trusted: " + plan.Printable(r.ProjectFile) + "\n")
 	return 0
+}
+
+// noteWritable notes of a sandbox like that of sbx run which directories it can
+// write, for where their place makes them trusted. Where it cannot the user has
+// been told.
+func noteWritable(p *plan.Plan) bool {
+	var dirs []string
+	for i := range p.Ops {
+		if op := &p.Ops[i]; op.Kind == plan.Bind && !op.RO && !op.Inside && op.SrcFD == nil {
+			dirs = append(dirs, string(op.Src))
+		}
+	}
+	if err := project.FindPlaces().NoteWritable(dirs); err != nil {
+		complain(fmt.Errorf("cannot note the configuration of a project that the sandbox can write: %s", couldNot(err)))
+		return false
+	}
+	return true
 }
 
 func trustList(store project.Store) int {
@@ -155,6 +175,8 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 			for i, r := range opRows("", c.Op) {
 				if i > 0 {
 					mark = cell{}
+				} else if s.later(c.Op) {
+					r.cells[3].text = strings.Replace(r.cells[3].text, "optional", "when it exists", 1)
 				}
 				r.cells[0] = mark
 				rows = append(rows, r)
@@ -174,5 +196,45 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	}
 	for _, f := range r.Files.Files[1:] {
 		s.add("\n  It loads ", pathText(plan.Str(f.Path)), ".\n")
+	}
+	s.uses(r.Uses)
+	rows = nil
+	for _, a := range r.New {
+		rows = append(rows, row{[]cell{{"opens", "error"}, {text: plan.Printable(a.What)}}, where(a.At)})
+	}
+	for _, a := range r.Lost {
+		rows = append(rows, row{cells: []cell{{"does no more", "error"}, {text: plan.Printable(a.What)}}})
+	}
+	if rows != nil {
+		s.heading("What is new since it was trusted")
+		s.table(rows)
+	}
+}
+
+// later reports whether an operation is left out as long as its source does not exist.
+func (s *list) later(op *plan.Op) bool {
+	return op.Kind == plan.Bind && op.Optional && op.Src != "" && s.facts.Stat(string(op.Src)).Type == host.Missing
+}
+
+// uses lists the settings templates that are called, those that open most first.
+func (s *list) uses(uses []eval.TemplateUse) {
+	var rows []row
+	for level := len(template.Levels) - 1; level >= 0; level-- {
+		for _, u := range uses {
+			t, _, err := findTemplate(libRoot + u.Name + ".star")
+			if err != nil || t == nil || template.Level(t.Level(u.Set)) != level {
+				continue
+			}
+			about := t.Exposes
+			if t.Why != "" {
+				about += ": " + t.Why
+			}
+			name := template.Levels[level].Name
+			rows = append(rows, row{cells: []cell{{name, levelStyle(name)}, {plan.Printable(u.Name + "(" + clip(u.Args, 60) + ")"), "op"}, {text: about}}})
+		}
+	}
+	if rows != nil {
+		s.heading("Settings templates that it uses, and how far they open the sandbox")
+		s.table(rows)
 	}
 }

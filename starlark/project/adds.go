@@ -353,6 +353,7 @@ func tell(fresh, lost []Addition) plan.Diagnostics {
 	for _, a := range fresh {
 		ds = append(ds, plan.Diagnostic{At: a.At, Msg: a.What + ": this is new"})
 	}
+	ds.Sort()
 	for _, a := range lost {
 		ds = append(ds, plan.Diagnostic{Msg: a.What + ": this is done no more"})
 	}

@@ -14,6 +14,8 @@ import (
 // maxWalk bounds how many files a pattern with ** goes through.
 const maxWalk = 1_000_000
 
+var errWhole = errors.New("it goes through all the host's files")
+
 // expand returns the paths that a pattern means now. What exists by the very
 // name, path, is that; else *, ? and […] match within a name, and ** any number
 // of directories, not following symlinks.
@@ -25,8 +27,11 @@ func expand(path, pattern string) ([]string, error) {
 		return nil, nil
 	}
 	i := strings.Index(pattern+"/", "/**/")
-	if i < 0 {
+	switch {
+	case i < 0:
 		return filepath.Glob(pattern)
+	case i == 0:
+		return nil, errWhole
 	}
 	rest := strings.TrimPrefix(pattern[i+3:], "/")
 	if _, err := filepath.Match(rest, ""); err != nil {

@@ -44,11 +44,23 @@ func (r *run) protect(p *plan.Plan) {
 	done := map[string]bool{}
 	for _, path := range paths {
 		real, err := filepath.EvalSymlinks(path)
-		if err == nil && within(real, r.Dir) && !done[real] {
+		if err == nil && within(real, r.Dir) && !done[real] && !masked(p, real) {
 			done[real] = true
 			p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(real), Dst: plan.Str(real), RO: true})
 		}
 	}
+}
+
+// masked reports whether a path cannot be seen in the sandbox, where that is so
+// because an operation masks it or a directory that holds it.
+func masked(p *plan.Plan, path string) bool {
+	last, kind := "", plan.Kind("")
+	for i := range p.Ops {
+		if dst := filepath.Clean(string(p.Ops[i].Dst)); within(path, dst) && len(dst) >= len(last) {
+			last, kind = dst, p.Ops[i].Kind
+		}
+	}
+	return kind == plan.Mask
 }
 
 // guard refuses plans that let the sandbox write to what sbx itself goes by, and

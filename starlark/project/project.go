@@ -81,6 +81,9 @@ type Result struct {
 	// templates it calls.
 	Adds []Addition
 	Uses []eval.TemplateUse
+	// New and Lost, with Options.Trust, are the additions that were not there when
+	// the file was trusted before, and those that are missed.
+	New, Lost []Addition
 
 	// Seen, where not nil, is to be noted in the trust store before the sandbox begins.
 	Seen *Seen

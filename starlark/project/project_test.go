@@ -238,7 +238,7 @@ func TestExcluded(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.pattern, got, tt.want)
 		}
 	}
-	for _, bad := range []string{"", ".", "..", "/", "~", "~bob/x", "a\x00b", "[", "**/["} {
+	for _, bad := range []string{"", ".", "..", "/", "~", "~bob/x", "a\x00b", "[", "**/[", "/**/x", "/**", "//../**/*.pem"} {
 		if _, err := w.evaluate(Options{ExcludedPaths: vals(bad)}); err == nil {
 			t.Errorf("%q is no fault", bad)
 		}

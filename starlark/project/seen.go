@@ -27,8 +27,9 @@ type Seen struct {
 	Entry   string `json:"entry"`   // SHA-256 of the project's file, or empty: there was none
 	Content string `json:"content"` // of it and of all that it loads, wherever the project is; or empty
 	Fixed   bool   `json:"fixed"`   // the file was read-only in the sandbox, and had no other name
-	// Adds is what the file added to the sandboxes that began since it changed.
-	Adds []Addition `json:"adds,omitempty"`
+	// Adds is what the file, where it Counted, added to the sandboxes that began since it changed.
+	Counted bool       `json:"counted"`
+	Adds    []Addition `json:"adds,omitempty"`
 }
 
 // seenNow returns what a directory has now.
@@ -60,7 +61,7 @@ func (r *run) note() (*Seen, error) {
 	}
 	switch r.Project {
 	case InTrusted, Trusted, Absent:
-		now.Adds = r.Adds
+		now.Counted, now.Adds = r.Project != Absent, r.Adds
 		if old != nil && !old.Fixed && r.Project == InTrusted {
 			now.Fixed = false // one that could write it may still be there
 		}
@@ -157,7 +158,7 @@ func (r *run) suspect() (verdict, error) {
 	}
 	if old != nil {
 		v := verdict{why: old.judge(now)}
-		v.same = v.why == "" && old.Content == now.Content && old.Project == r.Dir
+		v.same = v.why == "" && old.Content == now.Content && old.Project == r.Dir && old.Counted
 		v.adds = old.Adds
 		return v, nil
 	}

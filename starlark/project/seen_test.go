@@ -70,6 +70,27 @@ func TestTrustedDirs(t *testing.T) {
 	want("which was changed", Untrusted, "loads files that have changed")
 
 	forget()
+	w.write("work/p/.sbx.star", open+"\nif exists('$H/work/p/flag'): mkdir('/more')")
+	want("that asks for a file", InTrusted, "")
+	w.write("work/p/flag", "")
+	want("which was made", Untrusted, "does more than it did when a sandbox was last made of the project")
+	os.Remove(w.dir + "/flag")
+	want("and removed", InTrusted, "")
+	w.write("work/p/.sbx.star", open+"\nif not exists('$H/work/p/flag'): mkdir('/more')")
+	want("more, as it was changed outside", InTrusted, "")
+	w.write("work/p/flag", "")
+	want("less", InTrusted, "")
+	os.Remove(w.dir + "/flag")
+	want("as much as before", InTrusted, "")
+	w.write("work/p/.sbx.star", open+"\nif exists('$H/work/p/flag'): mkdir('/more')")
+	want("changed again", InTrusted, "")
+	w.write("work/p/flag", "")
+	w.trust()
+	want("trusted with it", Trusted, "")
+	want("which counts from then on", InTrusted, "")
+	os.Remove(w.dir + "/flag")
+
+	forget()
 	w.write("work/p/real.star", open)
 	os.Remove(w.dir + "/.sbx.star")
 	w.write("work/p/.sbx.star", "-> real.star")
@@ -110,6 +131,134 @@ func TestTrustedDirs(t *testing.T) {
 	w.write(".config/sbx/project.star", "project(trusted_dirs = ['~/z/work'])")
 	w.dir = w.home + "/z"
 	want("a project that holds one", Untrusted, "are trusted")
+}
+
+// TestMoved has a project whose file may be the work of a sandbox come to another
+// place, where nothing is noted of it.
+func TestMoved(t *testing.T) {
+	const open = "bind('/etc', '/x')"
+	var w *world
+	begin := func(dir string) error {
+		t.Helper()
+		w.dir = w.home + dir
+		r, err := w.evaluate(Options{})
+		if err == nil && r.Seen != nil {
+			err = w.places.Store().PutSeen(r.Seen)
+		}
+		return err
+	}
+	good := func(what, dir string) {
+		t.Helper()
+		if err := begin(dir); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	bad := func(what, dir, why string) {
+		t.Helper()
+		if err := begin(dir); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %s", what, err, why)
+		}
+	}
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(w.home+from, w.home+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clone := func(from, to string) {
+		t.Helper()
+		if err := os.CopyFS(w.home+to, os.DirFS(w.home+from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fresh := func() {
+		t.Helper()
+		w = newWorld(t, ".config/sbx/project.star: project(trusted_dirs = ['~/work'])", "work/p/x: ", "other/x: ")
+	}
+
+	fresh()
+	good("none", "/work/p")
+	w.write("work/p/.sbx.star", open) // from inside
+	bad("at its place", "/work/p", "has appeared")
+	clone("/work/p", "/work/copy")
+	bad("a copy", "/work/copy", `p/.sbx.star", which has appeared`)
+	move("/work/p", "/work/moved")
+	bad("moved", "/work/moved", "has appeared")
+	w.write("work/moved/.sbx.star", open+" ")
+	bad("moved and changed", "/work/moved", "has appeared")
+	w.trust()
+	good("and trusted", "/work/moved")
+	clone("/work/moved", "/work/copy2")
+	good("a copy of that", "/work/copy2")
+
+	fresh()
+	w.write("work/p/.sbx.star", "load('lib/a.star', 'a')\n"+open)
+	w.write("work/p/lib/a.star", "a = 1")
+	good("the user's own", "/work/p")
+	clone("/work/p", "/work/copy")
+	good("a copy of it", "/work/copy")
+	move("/work/p", "/work/q")
+	good("moved", "/work/q")
+	w.write("work/q/lib/a.star", "a = 2")
+	clone("/work/q", "/work/copy2")
+	bad("a copy of what was changed inside", "/work/copy2", "loads files that have changed")
+	if _, err := w.evaluate(Options{IgnoreProjectConfig: true}); err != nil {
+		t.Error(err)
+	}
+
+	// Ignoring it is no way around.
+	r := w.must(Options{IgnoreProjectConfig: true})
+	if err := w.places.Store().PutSeen(r.Seen); err != nil {
+		t.Fatal(err)
+	}
+	bad("after it was ignored", "/work/copy2", "has appeared since")
+
+	// What was sandboxed elsewhere.
+	fresh()
+	good("elsewhere", "/other")
+	w.write("other/.sbx.star", open)
+	w.write("other/sub/.sbx.star", open+" ")
+	bad("where it needs trust anyway", "/other", "is not trusted")
+	clone("/other/sub", "/work/sub")
+	bad("a copy of a part", "/work/sub", "which lies in a project that was sandboxed")
+	move("/other", "/work/other")
+	bad("moved in", "/work/other", "has appeared")
+	bad("and a part", "/work/other/sub", "lies in a project that was sandboxed")
+
+	// Another that only stands where one was.
+	if err := os.RemoveAll(w.home + "/work/other"); err != nil {
+		t.Fatal(err)
+	}
+	w.write("work/fresh/.sbx.star", open+"  ")
+	good("another", "/work/fresh")
+
+	// Sandboxes that are not those of sbx run.
+	fresh()
+	w.write("work/p/.sbx.star", open)
+	if err := w.places.NoteWritable([]string{w.home + "/work/p", w.home + "/none"}); err != nil {
+		t.Fatal(err)
+	}
+	good("unchanged", "/work/p")
+	w.write("work/p/.sbx.star", open+" ")
+	bad("changed, as it could be", "/work/p", "has changed since")
+	w.trust()
+	good("trusted", "/work/p")
+	good("in its place", "/work/p")
+	w.write("work/p/.sbx.star", open+"  ")
+	good("changed outside", "/work/p")
+
+	// Without directories that are trusted nothing is noted.
+	fresh()
+	if err := os.Remove(w.home + "/.config/sbx/project.star"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.places.NoteWritable([]string{w.home + "/work/p"}); err != nil {
+		t.Fatal(err)
+	}
+	good("no notes", "/work/p")
+	if _, err := os.Stat(w.places.State); err == nil {
+		t.Error("something is noted")
+	}
 }
 
 func TestConfigFileInProject(t *testing.T) {

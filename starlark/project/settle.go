@@ -167,7 +167,11 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 		}
 		paths, err := expand(path, pattern)
 		if err != nil {
-			ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q: %v", v.Text, err)})
+			d := plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q: %v", v.Text, err)}
+			if err == errWhole {
+				d.Hint = fmt.Sprintf("in the project it is %q, elsewhere name a directory before the **", strings.TrimLeft(v.Text, "/"))
+			}
+			ds = append(ds, d)
 			continue
 		}
 		for _, path := range paths {

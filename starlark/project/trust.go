@@ -161,7 +161,14 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		if p, err := r.settle(without); err == nil && r.guard(p) == nil {
 			r.Without = p
 		}
+		ops := len(l.Plan().Ops)
 		r.addProject(l, careful{r.host()})
+		if r.State != "" {
+			// A record that cannot be read is put in order by the one to come.
+			if rec, err := r.Store().Get(r.Dir); err == nil && rec != nil && rec.Digest != "" {
+				r.New, r.Lost = newSince(rec.Adds, r.Adds, r.Dir, l.Plan(), l.Plan().Ops[ops:])
+			}
+		}
 		return l, nil
 	}
 	trust := "sbx trust"

@@ -64,6 +64,20 @@ func Level(name string) int {
 	return -1
 }
 
+// Level returns how far a call opens the sandbox that gives those parameters
+// something true: whose documentation says so, as in `then it opens "high"`, raises it.
+func (t *Template) Level(params []string) string {
+	level := Level(t.Opens)
+	for _, name := range params {
+		if p := t.param(name); p != nil {
+			_, rest, _ := strings.Cut(p.Doc, `opens "`)
+			raised, _, _ := strings.Cut(rest, `"`)
+			level = max(level, Level(raised))
+		}
+	}
+	return Levels[level].Name
+}
+
 // FuncName returns the name of the function that makes a module of that file a
 // template.
 func FuncName(file string) string {
