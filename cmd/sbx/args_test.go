@@ -123,3 +123,18 @@ func TestWord(t *testing.T) {
 		}
 	}
 }
+
+// TestOddWords has words that are not UTF-8 come through kong as they are.
+func TestOddWords(t *testing.T) {
+	const odd = "a\xff\xc3/ü\xf4\x90\x80\x80b"
+	c, err := readArgs([]string{"trust", "--yes", odd})
+	if err != nil || c.flags.Trust.Project == nil || *c.flags.Trust.Project != odd {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err = readArgs([]string{"exec", "--plan=" + odd, "--", odd}); err != nil || c.target.plan != odd || len(c.target.command) != 1 || c.target.command[0] != odd {
+		t.Errorf("%+v %v", c, err)
+	}
+	if _, err = readArgs([]string{"trust", "x", odd}); err == nil || !strings.Contains(err.Error(), `"a\xff\xc3/`) {
+		t.Error(err)
+	}
+}

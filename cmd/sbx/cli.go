@@ -5,7 +5,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -130,7 +132,14 @@ func readArgs(args []string) (*commandLine, error) {
 			head = append(append(append([]string{}, head[:i]...), "--"), head[i:]...)
 		}
 	}
-	_, err = k.Parse(head)
+	given, odd := asText(head)
+	_, err = k.Parse(given)
+	if odd {
+		restoreBytes(reflect.ValueOf(&c.flags).Elem())
+		if err != nil {
+			err = errors.New(asBytes(err.Error()))
+		}
+	}
 	if helped {
 		c.help = text.String()
 		if node == nil { // a command is something else here

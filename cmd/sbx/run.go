@@ -228,6 +228,10 @@ func evaluateProject(o *project.Options, args []string) (*project.Result, map[st
 			exit(exitSetup)
 		},
 	}
+	o.TrustCommand = "sbx trust"
+	if o.Dir != "" {
+		o.TrustCommand += " " + word(o.Dir)
+	}
 	r, err := project.Evaluate(o, project.FindPlaces())
 	if err == nil {
 		return r, sources, true

@@ -122,12 +122,12 @@ func trustList(store project.Store) int {
 	var rows []row
 	for _, r := range records {
 		note := cell{"as it was trusted", "ok"}
-		if c := project.NewClosure(filepath.Join(r.Project, project.FileName)); c.Err != nil {
+		if c := project.NewClosure(filepath.Join(string(r.Project), project.FileName)); c.Err != nil {
 			note = cell{"gone", "dim"}
 		} else if c.Digest() != r.Digest {
 			note = cell{"changed since", "warning"}
 		}
-		rows = append(rows, row{cells: []cell{{text: pathText(plan.Str(r.Project))}, note}})
+		rows = append(rows, row{cells: []cell{{text: pathText(r.Project)}, note}})
 	}
 	p.table(rows)
 	return out(p.String())
@@ -192,7 +192,7 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	s.heading("What " + pathText(plan.Str(r.ProjectFile)) + " does")
 	s.table(rows)
 	if !opens {
-		s.add("\n  It opens nothing, and counts without trust unless it looks at the host.\n")
+		s.add("\n  It opens nothing, and counts without trust unless it looks at the host or loads what is not a file of the project.\n")
 	}
 	for _, f := range r.Files.Files[1:] {
 		s.add("\n  It loads ", pathText(plan.Str(f.Path)), ".\n")

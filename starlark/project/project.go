@@ -46,6 +46,8 @@ type Options struct {
 	// Trust evaluates the project's file whether it is trusted or not.
 	Trust bool
 
+	TrustCommand string // for hints; "": sbx trust
+
 	Eval eval.Options // Lib, LibNear, Host, limits, Print, Abort, Sources
 }
 

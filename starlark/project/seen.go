@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"sbx/engine/plan"
 	"sbx/starlark/eval"
 )
 
@@ -21,12 +22,12 @@ import (
 // configuration when one last began. What that sandbox could have written since
 // is not trusted for the sake of the place where it is.
 type Seen struct {
-	Version int    `json:"version"`
-	Project string `json:"project"` // canonical path
-	Dir     string `json:"dir"`     // the directory's identity, by which it is known after it was moved
-	Entry   string `json:"entry"`   // SHA-256 of the project's file, or empty: there was none
-	Content string `json:"content"` // of it and of all that it loads, wherever the project is; or empty
-	Fixed   bool   `json:"fixed"`   // the file was read-only in the sandbox, and had no other name
+	Version int      `json:"version"`
+	Project plan.Str `json:"project"` // canonical path
+	Dir     string   `json:"dir"`     // the directory's identity, by which it is known after it was moved
+	Entry   string   `json:"entry"`   // SHA-256 of the project's file, or empty: there was none
+	Content string   `json:"content"` // of it and of all that it loads, wherever the project is; or empty
+	Fixed   bool     `json:"fixed"`   // the file was read-only in the sandbox, and had no other name
 	// Adds is what the file, where it Counted, added to the sandboxes that began since it changed.
 	Counted bool       `json:"counted"`
 	Adds    []Addition `json:"adds,omitempty"`
@@ -34,7 +35,7 @@ type Seen struct {
 
 // seenNow returns what a directory has now.
 func seenNow(dir string, files *Closure) *Seen {
-	s := &Seen{Version: recordVersion, Project: dir, Dir: identity(dir)}
+	s := &Seen{Version: recordVersion, Project: plan.Str(dir), Dir: identity(dir)}
 	path := filepath.Join(dir, FileName)
 	st, err := os.Lstat(path)
 	if err != nil {
@@ -95,7 +96,7 @@ func (p Places) NoteWritable(dirs []string) error {
 		if err != nil {
 			return err
 		}
-		if v == nil || v.Project != dir {
+		if v == nil || string(v.Project) != dir {
 			w := seenNow(dir, nil)
 			if v != nil {
 				w.Entry, w.Content = v.Entry, v.Content
@@ -158,7 +159,7 @@ func (r *run) suspect() (verdict, error) {
 	}
 	if old != nil {
 		v := verdict{why: old.judge(now)}
-		v.same = v.why == "" && old.Content == now.Content && old.Project == r.Dir && old.Counted
+		v.same = v.why == "" && old.Content == now.Content && string(old.Project) == r.Dir && old.Counted
 		v.adds = old.Adds
 		return v, nil
 	}
@@ -198,10 +199,10 @@ func (s Store) origin(now *Seen) (string, error) {
 	why, n := "", 0
 	for _, e := range list {
 		v, err := s.read(filepath.Join(s.seenDir(), e.Name()))
-		if err != nil || v == nil || s.seenName(v.Project) != filepath.Join(s.seenDir(), e.Name()) {
+		if err != nil || v == nil || s.seenName(string(v.Project)) != filepath.Join(s.seenDir(), e.Name()) {
 			continue // it is not by its path
 		}
-		err = filepath.WalkDir(v.Project, func(path string, d fs.DirEntry, err error) error {
+		err = filepath.WalkDir(string(v.Project), func(path string, d fs.DirEntry, err error) error {
 			if n++; n > maxSearch {
 				return fs.SkipAll
 			}
@@ -214,7 +215,7 @@ func (s Store) origin(now *Seen) (string, error) {
 				return nil
 			}
 			what := "lies in a project that was sandboxed"
-			if dir == v.Project {
+			if dir == string(v.Project) {
 				what = v.judge(there)
 			}
 			if rec, err := s.Get(dir); what == "" || err == nil && rec != nil && rec.Digest == NewClosure(path).Digest() {
@@ -279,7 +280,7 @@ func (s Store) read(name string) (*Seen, error) {
 
 // PutSeen notes what a project had when a sandbox of it began.
 func (s Store) PutSeen(v *Seen) error {
-	if old, err := s.GetSeen(v.Project); err == nil && old != nil && marshal(old) == marshal(v) {
+	if old, err := s.GetSeen(string(v.Project)); err == nil && old != nil && marshal(old) == marshal(v) {
 		return nil
 	}
 	if v.Dir != "" {
@@ -287,5 +288,5 @@ func (s Store) PutSeen(v *Seen) error {
 			return err
 		}
 	}
-	return putJSON(s.seenName(v.Project), v)
+	return putJSON(s.seenName(string(v.Project)), v)
 }

@@ -11,43 +11,56 @@ import (
 	"sbx/starlark/eval"
 )
 
-// tightens evaluates the project's file without letting it look at the host, and
-// reports whether all it does is to take something away. l has the layers below.
-// The layers returned have the file in addition. The faults are those of the file
-// itself, which it has whatever it would see.
-func (r *run) tightens(l *eval.Layers, user []byte) (*eval.Layers, bool, plan.Diagnostics) {
+// tightened is what became of a file that is not trusted.
+type tightened struct {
+	with   *eval.Layers     // the layers with it, where all it does is to take something away
+	why    string           // else what it does
+	faults plan.Diagnostics // of the file itself, which it has whatever it would see
+}
+
+// tightens evaluates the project's file without letting it look at the host. l
+// has the layers below.
+func (r *run) tightens(l *eval.Layers, user []byte) tightened {
+	if r.Files.outside(r.Dir) {
+		return tightened{why: "loads what is not a file of the project"}
+	}
 	opt := r.o.Eval
 	r.o.Eval.Print, r.o.Eval.MaxSteps, r.o.Eval.MaxTime = nil, 5_000_000, 5*time.Second // it is anybody's
 	with := r.begin(user)
 	looked := false
 	r.addProject(with, blind{r.host(), &looked})
-	calls := len(with.Calls())
+	r.Adds, r.Uses = nil, nil
 	r.o.Eval = opt
-	if ds := with.Faults(); ds.HasErrors() {
-		with.Close()
-		if looked || l.Faults().HasErrors() {
+	why := ""
+	switch ds := with.Faults(); {
+	case looked:
+		why = "looks at the host"
+	case ds.HasErrors():
+		if with.Close(); l.Faults().HasErrors() {
 			ds = nil
 		}
-		return l, false, ds
+		return tightened{why: "has faults", faults: ds}
+	case len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1:
+		why = "loads what is not a file of the project"
+	case overrides(with.Calls()[len(l.Calls()):]) || !Tighter(with.Plan(), l.Plan()):
+		why = "opens the sandbox further than it is without"
+	default:
+		l.Close()
+		return tightened{with: with}
 	}
-	if looked || len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1 {
-		with.Close()
-		return l, false, nil
-	}
-	for _, c := range with.Calls()[len(l.Calls()):calls] {
-		// What is not an exclusion overrides what the user said, or opens.
-		c.ExcludedPaths, c.At = nil, plan.Origin{}
+	with.Close()
+	return tightened{why: why}
+}
+
+// overrides reports whether calls of project() do more than to exclude: that
+// overrides what the user said, or opens.
+func overrides(calls []eval.ProjectCall) bool {
+	for _, c := range calls {
 		if c.AllowSettings != nil || c.ExtraDataPaths != nil || c.RefuseIfExists != nil || c.Command != nil || c.TrustedDirs != nil {
-			with.Close()
-			return l, false, nil
+			return true
 		}
 	}
-	if !Tighter(with.Plan(), l.Plan()) {
-		with.Close()
-		return l, false, nil
-	}
-	l.Close()
-	return with, true, nil
+	return false
 }
 
 // Tighter reports whether plan p differs from base only in what takes away from

@@ -20,9 +20,9 @@ import (
 
 // Record is one entry of the trust store: this file of that project, as it was.
 type Record struct {
-	Version int    `json:"version"`
-	Project string `json:"project"` // canonical path
-	Digest  string `json:"digest"`  // Closure.Digest of its file
+	Version int      `json:"version"`
+	Project plan.Str `json:"project"` // canonical path
+	Digest  string   `json:"digest"`  // Closure.Digest of its file
 	// Adds is what the file added to the sandbox.
 	Adds []Addition `json:"adds"`
 }
@@ -64,7 +64,7 @@ func (s Store) Get(project string) (*Record, error) {
 		return nil, err
 	}
 	var r Record
-	if err := json.Unmarshal(b, &r); err != nil || r.Version < 1 || r.Version > recordVersion || r.Project != project {
+	if err := json.Unmarshal(b, &r); err != nil || r.Version < 1 || r.Version > recordVersion || string(r.Project) != project {
 		return nil, fmt.Errorf("%q is no record of trust in %q", name, project)
 	}
 	if r.Version < recordVersion {
@@ -76,7 +76,7 @@ func (s Store) Get(project string) (*Record, error) {
 // Put enters a record.
 func (s Store) Put(r Record) error {
 	r.Version = recordVersion
-	return putJSON(s.name(r.Project), r)
+	return putJSON(s.name(string(r.Project)), r)
 }
 
 // putJSON writes a file whole or not at all, for nobody else to read.
@@ -139,7 +139,7 @@ func (s Store) List() ([]Record, error) {
 		}
 		var r Record
 		b, err := eval.OS{}.ReadFile(filepath.Join(s.Dir, e.Name()), maxRecord)
-		if err == nil && json.Unmarshal(b, &r) == nil && s.name(r.Project) == filepath.Join(s.Dir, e.Name()) {
+		if err == nil && json.Unmarshal(b, &r) == nil && s.name(string(r.Project)) == filepath.Join(s.Dir, e.Name()) {
 			out = append(out, r)
 		}
 	}
@@ -148,7 +148,7 @@ func (s Store) List() ([]Record, error) {
 
 // NewRecord returns the record that trusts what a result was evaluated from.
 func (r *Result) NewRecord() Record {
-	return Record{Project: r.Dir, Digest: r.Files.Digest(), Adds: r.Adds}
+	return Record{Project: plan.Str(r.Dir), Digest: r.Files.Digest(), Adds: r.Adds}
 }
 
 // addUntrusted evaluates the project's file if it may count. l has the layers
@@ -171,15 +171,15 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		}
 		return l, nil
 	}
-	trust := "sbx trust"
-	if r.o.Dir != "" {
-		trust += " " + r.o.Dir
+	trust := r.o.TrustCommand
+	if trust == "" {
+		trust = "sbx trust"
 	}
 	// no is the error that the file does not count, and more of why.
 	no := func(more plan.Diagnostics, format string, args ...any) error {
 		return append(plan.Diagnostics{{
 			Msg:  fmt.Sprintf("%q ", r.shortName()) + fmt.Sprintf(format, args...),
-			Hint: fmt.Sprintf("%q shows what it does, and trusts it; --ignore-project-config does without it", trust),
+			Hint: trust + " shows what it does, and trusts it; --ignore-project-config does without it",
 		}}, more...)
 	}
 
@@ -223,26 +223,19 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		}
 		return l, nil
 	}
-	var faults plan.Diagnostics
-	if !r.Files.outside(r.Dir) {
-		with, ok, ds := r.tightens(l, user)
-		if ok {
-			r.Project = Tightens
-			return with, nil
-		}
-		faults = ds
-	}
+	t := r.tightens(l, user)
 	switch {
+	case t.with != nil:
+		r.Project = Tightens
+		return t.with, nil
 	case place.why != "":
-		return l, no(faults, "is in a trusted directory, but it %s", place.why)
+		return l, no(t.faults, "is in a trusted directory, but it %s", place.why)
 	case rec != nil && rec.Digest == "":
-		return l, no(faults, "was trusted by an older version of sbx, which looked less closely")
+		return l, no(t.faults, "was trusted by an older version of sbx, which looked less closely")
 	case rec != nil:
-		return l, no(faults, "has changed since it was trusted, or a file that it loads has")
-	case faults != nil:
-		return l, no(faults, "is not trusted, and it has faults")
+		return l, no(t.faults, "has changed since it was trusted, or a file that it loads has")
 	}
-	return l, no(nil, "is not trusted, and it opens the sandbox further than it is without")
+	return l, no(t.faults, "is not trusted, and it %s", t.why)
 }
 
 // union adds to a list of additions those that it has not.

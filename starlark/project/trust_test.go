@@ -265,8 +265,8 @@ func TestStore(t *testing.T) {
 	if r, err := s.Get("/p"); r != nil || err != nil {
 		t.Error(r, err)
 	}
-	for _, p := range []string{"/p", "/q/x y\n", "/p"} {
-		if err := s.Put(Record{Project: p, Digest: "d" + p}); err != nil {
+	for _, p := range []string{"/p", "/q/x\xff y\n", "/p"} {
+		if err := s.Put(Record{Project: plan.Str(p), Digest: "d"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -274,7 +274,7 @@ func TestStore(t *testing.T) {
 	if err != nil || len(list) != 2 {
 		t.Error(list, err)
 	}
-	if r, err := s.Get("/q/x y\n"); err != nil || r.Digest != "d/q/x y\n" {
+	if r, err := s.Get("/q/x\xff y\n"); err != nil || r.Digest != "d" {
 		t.Error(r, err)
 	}
 	if files, _ := os.ReadDir(s.Dir); len(files) != 2 {
@@ -305,7 +305,7 @@ func TestStore(t *testing.T) {
 	if err := os.Chmod(s.Dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := s.Get("/q/x y\n"); r != nil || err == nil || !strings.Contains(err.Error(), "by others") {
+	if r, err := s.Get("/q/x\xff y\n"); r != nil || err == nil || !strings.Contains(err.Error(), "by others") {
 		t.Error(r, err)
 	}
 }
