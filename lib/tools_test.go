@@ -96,29 +96,35 @@ func TestAgents(t *testing.T) {
 		.claude/settings.json
 		.claude/projects/x
 		.claude/commands/c.md
+		.claude/CLAUDE.md
+		.claude/.credentials.json
 		.claude.json
 		.codex/auth.json
 		.codex/config.toml
+		.codex/AGENTS.md
 		.gemini/oauth_creds.json
 		.gemini/settings.json
+		.gemini/tmp/bin/rg
+		.gemini/tmp/p/chats/x
 		.config/opencode/opencode.json
 		.local/share/opencode/auth.json
+		.local/share/opencode/bin/x
 		.ssh/id_rsa`
 	keys := "ANTHROPIC_API_KEY=a OPENAI_API_KEY=o GEMINI_API_KEY=g GITHUB_TOKEN=t"
 	runBoxes(t, []boxTest{
 		{`claude()`, all, keys, `
-			rw .claude .claude/projects/x
-			ro .claude/settings.json .claude/commands/c.md
-			own .claude.json
+			rw .claude/projects/x .claude/todos .claude/.credentials.json
+			own .claude .claude/settings.json .claude/commands/c.md .claude/CLAUDE.md .claude.json
 			no .codex .gemini .config/opencode .ssh
 			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
 		{`claude(keys = False)`, "", keys, `
-			rw .claude
-			no .claude.json
+			own .claude
+			rw .claude/projects
+			no .claude.json .claude/settings.json
 			env -ANTHROPIC_API_KEY`},
 		{`claude() # moved`, "c/.claude.json\nc/settings.json\n.claude/x\n.claude.json", "CLAUDE_CONFIG_DIR=$H/c", `
-			rw c/.claude.json
-			ro c/settings.json
+			rw c/projects
+			own c/.claude.json c/settings.json
 			no .claude .claude.json
 			env CLAUDE_CONFIG_DIR=$H/c`},
 		{`claude() # links of stow, and of an earlier sandbox`, `
@@ -126,31 +132,39 @@ func TestAgents(t *testing.T) {
 			dot/claude/settings.json
 			.claude/CLAUDE.md -> $H/.ssh/id_rsa
 			.claude/commands/id_rsa.md -> $H/.ssh/id_rsa
+			.claude/projects/id_rsa -> $H/.ssh/id_rsa
 			.claude/commands/c.md -> $H/dot/c.md
 			dot/c.md
 			.claude/agents -> agents2
 			.claude/agents2 -> $H/.ssh
 			.ssh/id_rsa`, "", `
-			rw .claude
-			ro dot/claude/settings.json dot/c.md .claude/commands/c.md
+			rw .claude/projects
+			ro dot/claude/settings.json dot/c.md
 			no .ssh .ssh/id_rsa`},
+		{`claude() # the whole directory a link`, ".claude -> dot/claude\ndot/claude/settings.json\ndot/claude/projects/x\ndot/x", "", `
+			link .claude
+			own dot/claude/settings.json
+			rw dot/claude/projects/x
+			no dot/x`},
 		{`codex()`, all, keys, `
-			rw .codex/auth.json
-			ro .codex/config.toml
+			rw .codex/sessions
+			own .codex/auth.json .codex .codex/config.toml .codex/AGENTS.md
 			no .claude .claude.json
 			env OPENAI_API_KEY=o -ANTHROPIC_API_KEY`},
 		{`gemini()`, all, keys, `
-			rw .gemini/oauth_creds.json
-			ro .gemini/settings.json
+			rw .gemini/oauth_creds.json .gemini/tmp/p/chats
+			own .gemini .gemini/settings.json .gemini/tmp/bin
 			no .claude
 			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
 		{`opencode()`, all, keys, `
 			rw .local/share/opencode/auth.json
-			rw .local/state/opencode
-			own .cache/opencode
-			ro .config/opencode/opencode.json
-			no .claude .codex
+			own .local/state/opencode .cache/opencode .config/opencode/opencode.json .local/share/opencode/bin .local/share/opencode/snapshot
+			no .claude .codex .local/share/opencode/bin/x
 			env ANTHROPIC_API_KEY=a OPENAI_API_KEY=o -GITHUB_TOKEN`},
+		{`opencode() # nothing there`, "", "", `
+			rw .local/share/opencode
+			own .config/opencode .local/share/opencode/bin
+			no .ssh`},
 	})
 }
 
