@@ -17,10 +17,13 @@ func TestEditors(t *testing.T) {
 			no .vim/undo/secret .viminfo .local`},
 		{`vim(history = True)`, `
 			.vim/undo/x
+			.vim/view/x
+			.vim/sessions/x
 			.viminfo
 			.local/state/vim/viminfo`, "", `
 			ro .viminfo .vim
 			rw .local/state/vim .vim/undo/x
+			own .vim/view/x .vim/sessions/x
 			own .vim/plugin/sbx.vim`},
 		{`vim(history = True) # nothing there`, "", "", `
 			rw .local/state/vim
@@ -56,9 +59,13 @@ func TestEditors(t *testing.T) {
 			.config/my/init.lua
 			.config/nvim/init.lua
 			data/my/x
-			.local/state/my/x`, "NVIM_APPNAME=my XDG_DATA_HOME=$H/data", `
+			.local/state/my/shada/main.shada
+			.local/state/my/sessions/x
+			data/my/sessions/x
+			.local/state/my/trust`, "NVIM_APPNAME=my XDG_DATA_HOME=$H/data", `
 			ro .config/my/init.lua
-			rw data/my/x .local/state/my
+			rw data/my/x .local/state/my/shada/main.shada .local/state/my/undo
+			own .local/state/my .local/state/my/trust .local/state/my/sessions/x data/my/sessions/x
 			no .config/nvim`},
 		{`neovim() # home-manager`, `
 			.config/nvim/init.lua -> $R/store/files/init.lua
@@ -77,9 +84,10 @@ func TestEditors(t *testing.T) {
 			masked .emacs.d/recentf
 			own .emacs.d/server
 			no .emacs.d/server/server .emacs.d/auto-save-list/x`},
-		{`emacs(history = True)`, ".config/emacs/recentf\n.config/emacs/var/x", "", `
+		{`emacs(history = True)`, ".config/emacs/recentf\n.config/emacs/var/savehist.el\n.config/emacs/backups/x", "", `
 			ro .config/emacs/recentf
-			rw .config/emacs/var/x`},
+			own .config/emacs/var/savehist.el
+			rw .config/emacs/backups/x`},
 		{`direnv()`, `
 			.config/direnv/direnvrc
 			.config/direnv/lib/a.sh: export MY_TOKEN=x
