@@ -22,6 +22,7 @@ type terminal struct {
 	t      testing.TB
 	master *os.File
 	cmd    *exec.Cmd
+	modes  unix.Termios // at the program's start
 
 	mu     sync.Mutex
 	screen strings.Builder
@@ -65,7 +66,7 @@ func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	must(t, cmd.Start())
 	must(t, slave.Close())
-	tt := &terminal{t: t, master: master, cmd: cmd}
+	tt := &terminal{t: t, master: master, cmd: cmd, modes: *modes}
 	go tt.read()
 	t.Cleanup(func() {
 		cmd.Process.Kill()

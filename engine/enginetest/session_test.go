@@ -199,9 +199,6 @@ func modesOf(t *testing.T, tt *terminal) unix.Termios {
 func TestSession(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		d := newDesk(t, w)
-		idle := d.on(exec.Command("true"))
-		idle.wait()
-		before := modesOf(t, idle)
 		tt := d.on(d.begin("attach", script, "sh", "-c", `tty; stty size; stty size </dev/console; ps -o tty= -p $$ 2>/dev/null || true; exec /probe probe:signals`))
 		tt.expect("/dev/pts/0\r\n24 80\r\n24 80\r\n")
 		tt.expect("ready\r\n")
@@ -221,8 +218,8 @@ func TestSession(t *testing.T) {
 		if r := tt.wait(); r.code != 60 {
 			t.Fatal(r, tt.text())
 		}
-		if after := modesOf(t, tt); after != before {
-			t.Errorf("modes of the terminal: %+v, before %+v", after, before)
+		if after := modesOf(t, tt); after != tt.modes {
+			t.Errorf("modes of the terminal: %+v, before %+v", after, tt.modes)
 		}
 		d.attached(0)
 		// Another terminal sees what there was, and has its own size.
@@ -480,7 +477,6 @@ func TestEnter(t *testing.T) {
 			wantError(t, finish(t, d.sbx("enter", id, "--", "/tmp")), 126)
 			// On a terminal it has one of the sandbox's.
 			et := d.on(d.sbx("enter", id, "--", "sh", "-c", `tty; stty size; kill -0 $$; cat; exit 4`))
-			before := modesOf(t, et)
 			et.expect("/dev/pts/1\r\n24 80\r\n")
 			et.keys("typed\n")
 			et.expect("typed\r\ntyped\r\n")
@@ -488,8 +484,8 @@ func TestEnter(t *testing.T) {
 			if r := et.wait(); r.code != 4 {
 				t.Error(r, et.text())
 			}
-			if after := modesOf(t, et); after != before {
-				t.Errorf("modes of the terminal: %+v, before %+v", after, before)
+			if after := modesOf(t, et); after != et.modes {
+				t.Errorf("modes of the terminal: %+v, before %+v", after, et.modes)
 			}
 			et = d.on(d.sbx("enter", id, "--", "/probe", "probe:signals"))
 			et.expect("ready\r\n")
