@@ -72,7 +72,7 @@ func start(args []string) int {
 		return exitFailed
 	}
 	run.RestoreFileLimit()
-	status, err := run.Run(prog)
+	status, err := run.RunLast(prog, true)
 	if err != nil {
 		die(m.failure(prog, err))
 		return exitFailed

@@ -22,7 +22,9 @@ func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 // perform runs the program and returns the exit code, or ends sbx by the signal
 // that ended the command.
 func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) int {
-	return performAnd(prog, f, sources, func() {})
+	run.RestoreFileLimit()
+	status, err := run.RunLast(prog, false)
+	return outcome(prog, f, sources, status, err)
 }
 
 // performNoted is perform for a sandbox that sbx ps lists.
@@ -30,13 +32,15 @@ func performNoted(prog *program.Program, f *host.Facts, sources map[string][]byt
 	if prog.Become {
 		return perform(prog, f, sources) // sbx will not be there to take it off the list
 	}
-	return performAnd(prog, f, sources, session.Note(prog.Plan, f, project))
-}
-
-func performAnd(prog *program.Program, f *host.Facts, sources map[string][]byte, then func()) int {
+	off := session.Note(prog.Plan, f, project)
 	run.RestoreFileLimit()
 	status, err := run.Run(prog)
-	then()
+	off()
+	return outcome(prog, f, sources, status, err)
+}
+
+// outcome returns the exit code for how Run returned.
+func outcome(prog *program.Program, f *host.Facts, sources map[string][]byte, status unix.WaitStatus, err error) int {
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
 		report(sources, d)

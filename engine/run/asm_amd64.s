@@ -112,12 +112,27 @@ TEXT ·handlers(SB),NOSPLIT,$0-16
 	MOVQ	AX, restorer+8(FP)
 	RET
 
-// threadEndHandler is a signal handler that ends the thread it runs in.
+// threadEndHandler is a signal handler, DX is the ucontext, that ends the thread it
+// runs in if that was asleep in a system call, which the signal has interrupted: the
+// instruction before RIP is SYSCALL, and RAX is -EINTR.
 TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	168(DX), AX // RIP
+	CMPW	-2(AX), $0x050f
+	JNE	stay
+	CMPQ	144(DX), $-4 // RAX
+	JNE	stay
+	MOVL	$186, AX // gettid
+	SYSCALL
+	CMPL	AX, ·thisThread(SB)
+	JEQ	stay
+	CMPL	AX, ·firstThread(SB)
+	JEQ	stay
 	XORL	DI, DI
 	MOVL	$60, AX // exit
 	SYSCALL
 	INT	$3
+stay:
+	RET
 
 // func threadEnd() uintptr
 TEXT ·threadEnd(SB),NOSPLIT,$0-8

@@ -119,12 +119,32 @@ TEXT ·handlers(SB),NOSPLIT,$0-16
 	MOVD	ZR, restorer+8(FP)
 	RET
 
-// threadEndHandler is a signal handler that ends the thread it runs in.
+// threadEndHandler is a signal handler, R2 is the ucontext, that ends the thread it
+// runs in if that was asleep in a system call, which the signal has interrupted: the
+// instruction before PC is SVC, and X0 is -EINTR.
 TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
+	MOVD	440(R2), R3 // PC
+	MOVWU	-4(R3), R3
+	MOVD	$0xd4000001, R4
+	CMP	R4, R3
+	BNE	stay
+	MOVD	184(R2), R3 // X0
+	CMP	$-4, R3
+	BNE	stay
+	MOVD	$178, R8 // gettid
+	SVC
+	MOVW	·thisThread(SB), R3
+	CMPW	R3, R0
+	BEQ	stay
+	MOVW	·firstThread(SB), R3
+	CMPW	R3, R0
+	BEQ	stay
 	MOVD	ZR, R0
 	MOVD	$93, R8 // exit
 	SVC
 	BRK
+stay:
+	RET
 
 // func threadEnd() uintptr
 TEXT ·threadEnd(SB),NOSPLIT,$0-8

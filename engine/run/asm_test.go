@@ -8,10 +8,12 @@ package run
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,4 +118,53 @@ func TestSigForwardAbort(t *testing.T) {
 			t.Errorf("started %d: pending: %#x", started, p)
 		}
 	}
+}
+
+// TestThreadEnd ends threads, of which only those end that are asleep. It does so in
+// a process of its own, which the Go runtime cannot go on with.
+func TestThreadEnd(t *testing.T) {
+	if os.Getenv("SBX_TEST_THREADS") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestThreadEnd$")
+		cmd.Env = append(os.Environ(), "SBX_TEST_THREADS=1")
+		if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 23 {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	runtime.GOMAXPROCS(4)
+	var asleep, busy, turns atomic.Int32
+	go func() {
+		runtime.LockOSThread()
+		asleep.Store(int32(unix.Gettid()))
+		for {
+			time := [2]int64{1000, 0}
+			unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&time)), 0, 0)
+		}
+	}()
+	go func() {
+		runtime.LockOSThread()
+		busy.Store(int32(unix.Gettid()))
+		for {
+			turns.Add(1)
+		}
+	}()
+	runtime.LockOSThread()
+	for busy.Load() == 0 || asleep.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	endingThreads()
+	there := func(tid int32) bool { return unix.Tgkill(os.Getpid(), int(tid), 0) == nil }
+	for there(asleep.Load()) {
+		unix.Tgkill(os.Getpid(), int(asleep.Load()), endSignal)
+		unix.Tgkill(os.Getpid(), int(busy.Load()), endSignal)
+		unix.Tgkill(os.Getpid(), unix.Gettid(), endSignal) // this one stays, whatever it does
+		pause := [2]int64{0, 1e6}
+		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
+	}
+	for n := turns.Load(); turns.Load() == n; {
+	}
+	if there(busy.Load()) {
+		exit(23)
+	}
+	exit(1)
 }

@@ -4,20 +4,14 @@ package run
 // into the command, which then has its pid, its parent and nothing beside it.
 
 import (
-	"bytes"
 	"os"
 	"runtime"
-	"runtime/debug"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/program"
 )
-
-// endSignal ends a thread of this process.
-const endSignal = 63
 
 // mayBecome reports whether the program can be performed in this thread. A user
 // namespace is for a process with one thread only, unshare(2), and the one that
@@ -40,39 +34,14 @@ func solitary(p *program.Program) bool {
 func EnterUserNS(fd int) error {
 	runtime.LockOSThread()
 	c := &child{all: ^uint64(0), ppid: uintptr(os.Getpid())}
-	endingThreads(c)
-	settle()
-	if errno := enterHere(c, fd); errno != 0 {
+	endingThreads()
+	copy(c.path[:], "/proc/self/task\x00")
+	errno := enterHere(c, fd)
+	unlock()
+	if errno != 0 {
 		return unix.Errno(errno)
 	}
 	return nil
-}
-
-// settle waits, for a few milliseconds at most, until all other threads are at rest.
-// One that ended while it held a lock of the Go runtime's would leave it locked.
-func settle() {
-	self := strconv.Itoa(unix.Gettid())
-	for range 200 {
-		quiet := true
-		tasks, err := os.ReadDir("/proc/self/task")
-		if err != nil {
-			return
-		}
-		for _, t := range tasks {
-			if t.Name() == self {
-				continue
-			}
-			b, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/stat") // "tid (name) state …"
-			if i := bytes.LastIndexByte(b, ')'); i >= 0 && i+2 < len(b) && b[i+2] != 'S' {
-				quiet = false
-			}
-		}
-		if quiet {
-			return
-		}
-		pause := [2]int64{0, 1e5}
-		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
-	}
 }
 
 //go:nosplit
@@ -89,29 +58,19 @@ func enterHere(c *child, fd int) uintptr {
 	return errno
 }
 
-// endingThreads makes ready for the end of all threads but this one.
-func endingThreads(c *child) {
-	debug.SetGCPercent(-1) // nobody will be left to collect
-	act := sigaction{handler: threadEnd(), flags: saOnStack, mask: ^uint64(0)}
-	if _, restorer := handlers(); restorer != 0 {
-		act.flags |= saRestorer
-		act.restorer = restorer
-	}
-	setAction(endSignal, &act)
-	copy(c.path[:], "/proc/self/task\x00")
-}
-
 // become makes the sandbox in this thread, which then becomes the command. It
 // returns only if that fails; this process is then good for nothing but to say so.
 func become(c *child, solitary bool) error {
 	runtime.LockOSThread()
 	if solitary {
-		endingThreads(c)
+		endingThreads()
+		copy(c.path[:], "/proc/self/task\x00")
 	}
 	errno := performHere(c, solitary)
 	if solitary {
-		// A thread may have ended with a lock of the runtime's, for which this one
-		// would wait for ever: rather no word on the failure than no end.
+		unlock()
+		// Should this one wait for what only another could do: rather no word on the
+		// failure than no end.
 		setAction(uintptr(unix.SIGALRM), &sigaction{})
 		unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: 20}})
 	}
@@ -120,9 +79,6 @@ func become(c *child, solitary bool) error {
 	}
 	return failure(c.rep)
 }
-
-// threadEnd returns the address of a signal handler that ends the thread.
-func threadEnd() uintptr
 
 // performHere performs the program in this thread, in new namespaces. It returns
 // the errno of unshare(2), or 0 with the report filled in.
@@ -166,26 +122,8 @@ func unshareAlone(c *child, flags uintptr) (errno uintptr) {
 	if bad != 0 {
 		return bad
 	}
-	self, _ := sys(unix.SYS_GETTID, 0, 0, 0, 0, 0, 0)
 	for wait := 0; errno == uintptr(unix.EINVAL) && wait < 20000; wait++ {
-		sys(unix.SYS_LSEEK, dir, 0, 0, 0, 0, 0)
-		for {
-			n, bad := sys(unix.SYS_GETDENTS64, dir, uintptr(unsafe.Pointer(&c.buf)), uintptr(len(c.buf)), 0, 0, 0)
-			if bad != 0 || n == 0 {
-				break
-			}
-			for off := uintptr(0); off < n; {
-				entry := unsafe.Add(unsafe.Pointer(&c.buf), off)
-				tid := uintptr(0)
-				for name := unsafe.Add(entry, 19); *(*byte)(name) >= '0' && *(*byte)(name) <= '9'; name = unsafe.Add(name, 1) {
-					tid = tid*10 + uintptr(*(*byte)(name)-'0')
-				}
-				if tid != 0 && tid != self {
-					sys(unix.SYS_TGKILL, c.ppid, tid, endSignal, 0, 0, 0)
-				}
-				off += uintptr(*(*uint16)(unsafe.Add(entry, 16)))
-			}
-		}
+		endOthers(dir, &c.buf)
 		// Not sched_yield(2): with others waiting for a processor that is the longest
 		// wait of all.
 		c.time = [2]int64{0, 1e3}

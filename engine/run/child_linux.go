@@ -28,8 +28,15 @@ type report struct {
 	Kind, Inst, Errno, Len int32
 	Value                  int64
 	Started                int32      // the sandbox is made, and the command about to start
+	Running                int32      // what became of that, where there is a guard or init
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }
+
+// What became of the start of a command, of which RunLast waits to hear.
+const (
+	commandRuns   = 1
+	commandFailed = 2
+)
 
 const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
 
@@ -195,6 +202,7 @@ func childMain(c *child) {
 		next = perform(c, next)
 	}
 	if next == 0 {
+		tellStart(c, commandFailed)
 		cleanUp(c)
 		exit(125)
 	}
@@ -374,9 +382,9 @@ func slot(c *child, i uintptr) *int64 {
 //go:nocheckptr
 func unblock(c *child) {
 	for sig := uintptr(1); sig <= 64; sig++ {
-		_, errno := sys(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&c.action)), 8, 0, 0)
-		if errno == 0 && c.action[0] > 1 {
-			sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.deflt)), 0, 8, 0, 0)
+		_, errno := sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.deflt)), uintptr(unsafe.Pointer(&c.action)), 8, 0, 0)
+		if errno == 0 && c.action[0] == sigIgn {
+			sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.action)), 0, 8, 0, 0)
 		}
 	}
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)

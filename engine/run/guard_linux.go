@@ -162,8 +162,10 @@ func attend(c *child) {
 			sys(unix.SYS_WAIT4, c.command, 0, unix.WALL, 0, 0, 0)
 		}
 		cleanUp(c)
+		tellStart(c, commandFailed)
 		exit(125)
 	}
+	tellStart(c, commandRuns)
 	if c.guard {
 		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
 		if orphaned(c) {
@@ -242,6 +244,16 @@ func attend(c *child) {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
+}
+
+// tellStart tells sbx whether the command has started.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func tellStart(c *child, state int32) {
+	c.rep.Running = state
+	sys(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&c.rep.Running)), futexWake, 1, 0, 0, 0)
 }
 
 // stopped has sbx stop as the command did; its own handler of SIGCONT will wake

@@ -6,7 +6,6 @@ package run
 import (
 	"math/bits"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,7 +19,8 @@ import (
 type watch struct {
 	prog  *program.Program
 	child *child
-	pid   int // of the guard or init, or of the command where there is neither
+	pid   int     // of the guard or init, or of the command where there is neither
+	last  *ending // or nil: of the process
 }
 
 // What sigForward, the signal handler, works with: the process to send to, or 0;
@@ -51,11 +51,14 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
+	if w.last != nil && w.alone() && w.running() {
+		w.finish(w.last)
+	}
 	if w.prog.Loose {
 		return w.waitLoose()
 	}
 	if w.prog.Init {
-		go w.stops()
+		w.stops()
 	}
 	st := w.waitChild()
 	if !between && !w.prog.Copy {
@@ -112,8 +115,8 @@ func (w *watch) waitChild() unix.WaitStatus {
 	}
 }
 
-// stops follows the command's stops, of which a guard that is a pid 1 tells
-// through the pipe.
+// stops follows the command's stops, of which a pid 1 tells through the pipe, to
+// the end of that.
 func (w *watch) stops() {
 	var b [1]byte
 	for {
@@ -180,10 +183,11 @@ func passSignals(c *child) {
 				continue
 			}
 		}
-		if ignored(sig) { // by the caller, nohup(1) for one; so it is for the command
-			continue
+		var before sigaction
+		swapAction(sig, &act, &before)
+		if before.handler == sigIgn { // by the caller, nohup(1) for one; so it is for the command
+			setAction(sig, &before)
 		}
-		setAction(sig, &act)
 	}
 }
 
@@ -194,23 +198,30 @@ func (w *watch) stop() {
 		// This thread looks after the command, the handler would be a second one.
 		setAction(uintptr(unix.SIGCONT), &sigaction{})
 	}
-	runtime.LockOSThread()
-	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP) // this thread stops before it returns
-	runtime.UnlockOSThread()
+	stopThread()
 }
 
 // regainTerminal makes sbx's process group the foreground one of its terminal
 // again, where the one that is has died with the sandbox. A shell with job control
 // gives the terminal back at its end, but not out of a pid namespace, where the
 // group of its caller has no number.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
 func regainTerminal() {
-	for fd := range 3 {
-		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
-		if err != nil || unix.Kill(-group, 0) != unix.ESRCH {
+	var group int32
+	for fd := uintptr(0); fd < 3; fd++ {
+		if _, errno := sys(unix.SYS_IOCTL, fd, unix.TIOCGPGRP, uintptr(unsafe.Pointer(&group)), 0, 0, 0); errno != 0 {
 			continue
 		}
-		setAction(uintptr(unix.SIGTTOU), &sigaction{handler: 1}) // SIG_IGN: else it would stop sbx
-		unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, unix.Getpgrp())
+		if _, errno := sys(unix.SYS_KILL, -uintptr(group), 0, 0, 0, 0, 0); errno != uintptr(unix.ESRCH) {
+			continue
+		}
+		setAction(uintptr(unix.SIGTTOU), &sigaction{handler: sigIgn}) // else it would stop sbx
+		own, _ := sys(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
+		group = int32(own)
+		sys(unix.SYS_IOCTL, fd, unix.TIOCSPGRP, uintptr(unsafe.Pointer(&group)), 0, 0, 0)
 		return
 	}
 }
@@ -277,11 +288,21 @@ const (
 func ignored(sig uintptr) bool {
 	var act sigaction
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&act)), 8, 0, 0)
-	return errno == 0 && act.handler == 1 // SIG_IGN
+	return errno == 0 && act.handler == sigIgn
 }
 
+// sigIgn is SIG_IGN.
+const sigIgn = 1
+
+func swapAction(sig uintptr, act, before *sigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(before)), 8, 0, 0)
+}
+
+//go:nosplit
+//go:norace
+//go:nocheckptr
 func setAction(sig uintptr, act *sigaction) {
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
+	sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
 }
 
 // DieBySignal ends this process by the signal that ended the command, without a

@@ -1,0 +1,81 @@
+package run
+
+// The end of the Go runtime's threads but one. They wait for work, and where none
+// will come they are only in the way: of a user namespace that the process itself is
+// to enter, or of its end.
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// endSignal ends a thread of this process. The C library has it for its own
+// purposes, so that nobody sends it, and the Go runtime never blocks it.
+const endSignal = 33
+
+// thisThread is the one that stays, and so does firstThread, which has the number
+// of the process: without it that would look dead.
+var (
+	//lint:ignore U1000 it is read in assembly
+	thisThread int32
+	//lint:ignore U1000 it is read in assembly
+	firstThread int32
+)
+
+// threadEnd returns the address of a signal handler that ends a thread which is
+// asleep. One that runs may hold a lock of the runtime's, and goes on.
+func threadEnd() uintptr
+
+// endingThreads makes ready for the end of all threads but this one. After that
+// nothing may wait for another goroutine.
+func endingThreads() {
+	debug.SetGCPercent(-1) // nobody will be left to collect
+	thisThread, firstThread = int32(unix.Gettid()), int32(os.Getpid())
+	act := sigaction{handler: threadEnd(), flags: saSiginfo | saOnStack, mask: ^uint64(0)}
+	if _, restorer := handlers(); restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	setAction(endSignal, &act)
+}
+
+// unlock takes back that the calling goroutine is for its thread alone, which is the
+// only one by now. A locked one hands its processor on when its time is up, and waits
+// to get it back: there is nobody to do that.
+func unlock() {
+	for range 4 { // as often as it has been locked; more is no harm
+		runtime.UnlockOSThread()
+	}
+}
+
+// endOthers asks all threads but this one and the first to end, given the open
+// directory of them, and returns how many there are.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func endOthers(dir uintptr, buf *[512]byte) (n int) {
+	sys(unix.SYS_LSEEK, dir, 0, 0, 0, 0, 0)
+	for {
+		size, errno := sys(unix.SYS_GETDENTS64, dir, uintptr(unsafe.Pointer(buf)), uintptr(len(buf)), 0, 0, 0)
+		if errno != 0 || size == 0 {
+			return n
+		}
+		for off := uintptr(0); off < size; {
+			entry := unsafe.Add(unsafe.Pointer(buf), off)
+			tid := uintptr(0)
+			for name := unsafe.Add(entry, 19); *(*byte)(name) >= '0' && *(*byte)(name) <= '9'; name = unsafe.Add(name, 1) {
+				tid = tid*10 + uintptr(*(*byte)(name)-'0')
+			}
+			if tid != 0 && tid != uintptr(thisThread) && tid != uintptr(firstThread) {
+				n++
+				sys(unix.SYS_TGKILL, uintptr(firstThread), tid, endSignal, 0, 0, 0)
+			}
+			off += uintptr(*(*uint16)(unsafe.Add(entry, 16)))
+		}
+	}
+}
