@@ -486,3 +486,12 @@ func TestWithout(t *testing.T) {
 		}
 	}
 }
+
+// TestX11Scope: libraries that are kept from the abstract socket do not try the other.
+func TestX11Scope(t *testing.T) {
+	for env, want := range map[string]bool{"DISPLAY=:77": false, "DISPLAY=host:10": true, "DISPLAY=": true} {
+		if b := newBox(t, "scope_sockets()\nx11()", "", env); b.plan.ScopeSockets != want {
+			t.Errorf("%s: %v", env, b.plan.ScopeSockets)
+		}
+	}
+}
