@@ -193,7 +193,7 @@ func TestGPG(t *testing.T) {
 
 func TestGitSettings(t *testing.T) {
 	b := newBox(t, "git()", `.gitconfig: [user]\n name = a\n[http "https://u:p@example.com"]\n sslVerify = false\n[core]\n editor = vi\n[github]\n token = x\n user = a`, "")
-	const want = "# Kept outside by sbx: 3 lines with secrets.\n[user]\n name = a\n[core]\n editor = vi\n[github]\n user = a\n"
+	const want = "# sbx: 3 lines with secrets left out\n[user]\n name = a\n[core]\n editor = vi\n[github]\n user = a\n"
 	if got := b.text(".gitconfig"); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -224,6 +224,10 @@ func TestMore(t *testing.T) {
 			own .bashrc .profile .bash_aliases .bash_login .bash_profile .bashrc.d/a.sh .config/fish/config.fish .config/fish/conf.d/a.fish
 			ro .aliases .zshrc .bashrc.d/b.sh .config/zsh/.zshrc .config/zsh/plugins/p/p.plugin.zsh .config/fish/functions/f.fish
 			no .bash_history .zsh_history .config/fish/fish_variables .bashrc.d/.bash_history .bashrc.d/sub .config/zsh/.zsh_history .config/zsh/log .config/zsh/secret`},
+		{`shell() # moved`, "z/.zshrc\nz/a.zsh: MY_KEY=x\nz/b.zsh\nz/.zhistory\n.zshrc", "ZDOTDIR=$H/z HISTFILE=$H/z/b.zsh", `
+			ro z/.zshrc
+			own z/a.zsh
+			no z/.zhistory z/b.zsh .zshrc`},
 		{`shell() # stow`, ".config/zsh -> ../dot/zsh\ndot/zsh/a.zsh: X_TOKEN=x\ndot/zsh/b.zsh\ndot/zsh/.zsh_history", "", `
 			link .config/zsh
 			own dot/zsh/a.zsh
@@ -462,8 +466,8 @@ func TestDesktop(t *testing.T) {
 
 // TestWithout shows what is left of files that hold secrets.
 func TestWithout(t *testing.T) {
-	const line = "# Kept outside by sbx: 1 line with secrets.\n"
-	const whole = "# Kept outside by sbx: the whole file, as it holds secrets.\n"
+	const line = "# sbx: 1 line with secrets left out\n"
+	const whole = "# sbx: all is left out, as it holds secrets\n"
 	for _, tt := range []struct{ script, file, text, want string }{
 		{"shell()", ".bashrc", `if x; then\n  export A_TOKEN=x\nfi\n`, line + "if x; then\n:\nfi\n"},
 		{"shell()", ".bashrc", `if x; then export A_TOKEN=x; fi\nl`, line + ":\nl\n"},
@@ -475,10 +479,10 @@ func TestWithout(t *testing.T) {
 		{"python()", ".condarc", `a: b\ntoken:\n  x\n`, whole},
 		{"docker()", ".docker/config.json", `{"auths": {"x": {"auth": "s"}}, "proxies": {"default": {"httpProxy": "http://u:p@h"}}, "a": "c"}`, "{\n\t\"a\": \"c\"\n}\n"},
 		{"docker()", ".docker/config.json", `[1]`, "{}\n"},
-		{"java()", ".m2/settings.xml", `<s><servers><server><id>x</id></server></servers><m>u</m></s>`, "<s><!-- kept outside by sbx: servers --><m>u</m></s>"},
-		{"java()", ".m2/settings.xml", `<s><p>\n<db.password>\nx\n</db.password>\n</p></s>`, "<s><p>\n<!-- kept outside by sbx: db.password -->\n</p></s>"},
-		{"java()", ".m2/settings.xml", `<s><url>https://u:p@h/</url></s>`, "<s><!-- kept outside by sbx: url --></s>"},
-		{"java()", ".m2/settings.xml", `<s><servers><password>x`, "<settings><!-- kept outside by sbx, as they hold secrets --></settings>\n"},
+		{"java()", ".m2/settings.xml", `<s><servers><server><id>x</id></server></servers><m>u</m></s>`, "<s><!-- left out by sbx: servers --><m>u</m></s>"},
+		{"java()", ".m2/settings.xml", `<s><p>\n<db.password>\nx\n</db.password>\n</p></s>`, "<s><p>\n<!-- left out by sbx: db.password -->\n</p></s>"},
+		{"java()", ".m2/settings.xml", `<s><url>https://u:p@h/</url></s>`, "<s><!-- left out by sbx: url --></s>"},
+		{"java()", ".m2/settings.xml", `<s><servers><password>x`, "<settings><!-- left out by sbx, as they hold secrets --></settings>\n"},
 	} {
 		b := newBox(t, tt.script, tt.file+": "+tt.text, "")
 		if got := b.text(tt.file); got != tt.want {
