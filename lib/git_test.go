@@ -85,6 +85,12 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 			ro $P/.git/hooks $P/tools/hooks/pre-commit
 			rw $P/tools
 			at $P/tools $P/tools/hooks`},
+		{`git() # a bare repository`, strings.ReplaceAll(repo("$P"), "$P/\n", ""), "", `
+			rw $P/HEAD
+			ro $P/config $P/hooks/pre-commit`},
+		{`git() # hooks that are a link to nothing`, strings.Replace(repo("$P/.git"), "$P/.git/hooks/pre-commit", "$P/.git/hooks -> ../none", 1), "", `
+			rw $P/.git/HEAD
+			at $P/.git/hooks`},
 		{`git() # the repository is a link`, repo("$P/x/g") + "$P/.git -> x/g", "", `
 			ro $P/.git $P/x/g/config
 			rw $P/x/g/HEAD
