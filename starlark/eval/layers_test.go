@@ -179,6 +179,8 @@ curl -H "Authorization: Bearer x"
 x ghp_0123456789abcdefghij y
 -----BEGIN OPENSSH PRIVATE KEY-----
 MY_KEY+=x
+MY_TOKENS=(x y)
+MY_TOKENS=(
 `) {
 		if !HoldsSecret(strings.TrimSuffix(line, "\n")) {
 			t.Errorf("%q holds none", line)
@@ -209,6 +211,10 @@ org.gradle.jvmargs=-Xmx2g
 <mirror>x</mirror>
 sk-learn task-0123456789abcdefghij
 alias tok='echo'
+set -l token (commandline -ct)
+keys=(${values%%:*})
+MY_KEYS=($a $b)
+key=(
 set -o vi
 `) {
 		if HoldsSecret(strings.TrimSuffix(line, "\n")) {

@@ -60,9 +60,14 @@ func HoldsSecret(line string) bool {
 		}
 	}
 	for i := 0; i < len(line); i++ {
-		if name := nameBefore(line, i); name != "" && IsSecretName(name) && asItStands(line[i], line[i+1:]) {
-			return true
+		name := nameBefore(line, i)
+		if name == "" || !IsSecretName(name) || !asItStands(line[i], line[i+1:]) {
+			continue
 		}
+		if (name == "key" || name == "keys") && strings.HasPrefix(line[i+1:], "(") {
+			continue // those of the keyboard, as zsh's settings have them
+		}
+		return true
 	}
 	words := strings.Fields(line)
 	for i, w := range words {
@@ -120,6 +125,8 @@ func asItStands(sep byte, value string) bool {
 	switch {
 	case value == "":
 		return sep != '=' && sep != ' ' // on the lines that follow
+	case value[0] == '(' && (sep == ' ' || strings.HasPrefix(value, "($")):
+		return false // of a command, in fish; of variables
 	case value[0] == '=' || value[0] == '~':
 		return false // a comparison
 	case strings.HasPrefix(value, "$'"):
