@@ -181,9 +181,10 @@ func (c *compiler) name(path string) program.Arg {
 }
 
 // created are the errnos to expect where a thing is made: on the host somebody
-// else may have made it meanwhile.
+// else may have made it meanwhile, and a source that was made just now may be seen
+// there through an overlay.
 func created(s *layout.Step) [2]uint8 {
-	if s.Target.Place == layout.Writable {
+	if s.Target.Place == layout.Writable || s.Op.CreateSrc {
 		return [2]uint8{eEXIST}
 	}
 	return [2]uint8{}
