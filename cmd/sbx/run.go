@@ -3,7 +3,6 @@ package main
 // The verb run: a command in the sandbox of a project.
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -270,18 +269,15 @@ func runVerb(o runOptions) int {
 	if o.dryRun {
 		return 0
 	}
-	if r.Seen != nil {
-		if err := project.FindPlaces().Store().PutSeen(r.Seen); err != nil {
-			complain(fmt.Errorf("cannot note the configuration of a project in a trusted directory: %s", couldNot(err)))
-			return exitSetup
-		}
-	}
 	if o.session() {
 		return runSession(o, r, sources)
 	}
 	prog, err := compile.Compile(r.Plan, l, f, compile.Options{Debug: o.debug})
 	if err != nil {
 		complain(err)
+		return exitSetup
+	}
+	if !noteBegin(r.Seen) {
 		return exitSetup
 	}
 	return performNoted(prog, f, sources, r.Dir)
@@ -304,6 +300,9 @@ func runSession(o runOptions, r *project.Result, sources map[string][]byte) int 
 			talk("[back in " + id + ", " + age(int64(since.Seconds())) + " old; --no-reconnect starts afresh]\n")
 			return attachSession(id, o.detachKey)
 		}
+	}
+	if !noteBegin(r.Seen) {
+		return exitSetup
 	}
 	return startSession(r.Plan, sources, r.Dir, o.detach, o.detachKey)
 }

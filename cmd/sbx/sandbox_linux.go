@@ -36,6 +36,7 @@ func performNoted(prog *program.Program, f *host.Facts, sources map[string][]byt
 	run.RestoreFileLimit()
 	status, err := run.Run(prog)
 	off()
+	noteEnd(project, ownSandbox(), "")
 	return outcome(prog, f, sources, status, err)
 }
 

@@ -41,11 +41,12 @@ func startSession(p *plan.Plan, sources map[string][]byte, project string, detac
 	if err != nil {
 		return sessionFailed(sources, err)
 	}
+	noteEnd(project, ownSandbox(), sessionSandbox(c.ID()))
 	if detach {
 		c.Close()
 		return out(c.ID() + "\n")
 	}
-	return follow(c, k)
+	return follow(c, k, project)
 }
 
 // attachSession attaches to a session that runs, and returns the exit code.
@@ -59,7 +60,11 @@ func attachSession(id, key string) int {
 	if err != nil {
 		return sessionFailed(nil, err)
 	}
-	return follow(c, k)
+	project := ""
+	if s := findSandbox(c.ID()); s != nil {
+		project = s.Project
+	}
+	return follow(c, k, project)
 }
 
 // findSession returns the name and age of the newest session of a project that
@@ -90,8 +95,9 @@ func detachKey(s string) (byte, error) {
 	return k, nil
 }
 
-// follow attaches this terminal until the session ends or is left.
-func follow(c *session.Client, key byte) int {
+// follow attaches this terminal until the session, which is one of that project,
+// ends or is left.
+func follow(c *session.Client, key byte, project string) int {
 	o, err := c.Attach(key)
 	switch {
 	case errors.Is(err, unix.EPIPE):
@@ -106,7 +112,43 @@ func follow(c *session.Client, key byte) int {
 		talk("[detached from " + c.ID() + "; sbx attach " + c.ID() + " comes back]\n")
 		return 0
 	}
+	noteEnd(project, sessionSandbox(c.ID()), "")
 	return exitCode(o.Status)
+}
+
+// ownSandbox is what a sandbox that ends with this process is noted as.
+func ownSandbox() string { return processSandbox(os.Getpid()) }
+
+func processSandbox(pid int) string {
+	return "process " + strconv.Itoa(pid) + " " + strconv.FormatUint(session.StartTime(pid), 10)
+}
+
+// sessionSandbox is what a session is noted as.
+func sessionSandbox(id string) string { return "session " + id }
+
+// sandboxRuns reports whether a sandbox that was noted runs.
+func sandboxRuns(name string) bool {
+	kind, rest, _ := strings.Cut(name, " ")
+	if kind == "session" {
+		return findSandbox(rest) != nil
+	}
+	number, _, _ := strings.Cut(rest, " ")
+	pid, err := strconv.Atoi(number)
+	return err == nil && session.StartTime(pid) != 0 && processSandbox(pid) == name
+}
+
+// findSandbox returns what is on record of a sandbox, or nil.
+func findSandbox(id string) *session.Info {
+	list, err := session.List()
+	if err != nil {
+		return nil
+	}
+	for i := range list {
+		if list[i].ID == id {
+			return &list[i]
+		}
+	}
+	return nil
 }
 
 // sessionFailed tells why there is no session, or none any more.

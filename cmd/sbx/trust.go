@@ -95,6 +95,27 @@ func (c *trustCmd) run() int {
 	return 0
 }
 
+// noteBegin notes what a project has for a configuration as a sandbox of this
+// process begins. Where it cannot the user has been told.
+func noteBegin(v *project.Seen) bool {
+	if v == nil {
+		return true
+	}
+	if err := project.FindPlaces().Store().Begin(v, ownSandbox(), sandboxRuns); err != nil {
+		complain(fmt.Errorf("cannot note the configuration of the project: %s", couldNot(err)))
+		return false
+	}
+	return true
+}
+
+// noteEnd notes that a sandbox has ended, or goes by another name from now on. What
+// goes wrong only has the next configuration file looked at with more suspicion.
+func noteEnd(dir, sandbox, next string) {
+	if places := project.FindPlaces(); places.State != "" {
+		places.Store().End(dir, sandbox, next)
+	}
+}
+
 // noteWritable notes of a sandbox like that of sbx run which directories it can
 // write, for where their place makes them trusted. Where it cannot the user has
 // been told.

@@ -23,7 +23,7 @@ func Note(p *plan.Plan, f *host.Facts, project string) (forget func()) {
 		return func() {}
 	}
 	pid := os.Getpid()
-	info := Info{ID: e.id, Project: project, Command: commandLine(p, f), Started: time.Now(), Server: pid, Start: startTime(pid)}
+	info := Info{ID: e.id, Project: project, Command: commandLine(p, f), Started: time.Now(), Server: pid, Start: StartTime(pid)}
 	if err := e.write(&info); err != nil {
 		e.remove()
 		return func() {}

@@ -156,7 +156,7 @@ func (s *server) run(req *request) error {
 	}
 	s.info = Info{
 		ID: s.entry.id, Project: req.Project, Started: time.Now(), Session: true,
-		Server: os.Getpid(), Start: startTime(os.Getpid()), Command: commandLine(p, f),
+		Server: os.Getpid(), Start: StartTime(os.Getpid()), Command: commandLine(p, f),
 	}
 	unix.Chdir("/") // it shall not keep a file system busy
 	go s.start(sock)

@@ -276,9 +276,9 @@ func Lookup(id string) (*Info, error) {
 	return it, nil
 }
 
-// startTime returns when a process was started, in clock ticks since boot, or 0
+// StartTime returns when a process was started, in clock ticks since boot, or 0
 // where there is none. A zombie is none.
-func startTime(pid int) uint64 {
+func StartTime(pid int) uint64 {
 	_, _, start := status(pid)
 	return start
 }
@@ -302,7 +302,7 @@ func status(pid int) (state byte, parent int, start uint64) {
 
 // Alive reports whether the server's process is there, and not another one with
 // its number. It is not where sbx runs in another pid namespace.
-func (i *Info) Alive() bool { return i.Start != 0 && startTime(i.Server) == i.Start }
+func (i *Info) Alive() bool { return i.Start != 0 && StartTime(i.Server) == i.Start }
 
 // Age returns how long it has been running.
 func (i *Info) Age() time.Duration { return time.Since(i.Started) }

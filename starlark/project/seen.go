@@ -12,7 +12,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"sbx/engine/plan"
 	"sbx/starlark/eval"
@@ -27,7 +30,12 @@ type Seen struct {
 	Dir     string   `json:"dir"`     // the directory's identity, by which it is known after it was moved
 	Entry   string   `json:"entry"`   // SHA-256 of the project's file, or empty: there was none
 	Content string   `json:"content"` // of it and of all that it loads, wherever the project is; or empty
-	Fixed   bool     `json:"fixed"`   // the file was read-only in the sandbox, and had no other name
+	// Fixed says that the file was read-only in the sandbox, and had no other name.
+	// That ends where somebody outside puts another File in its place: then no sandbox
+	// that was Open is beyond suspicion.
+	Fixed bool     `json:"fixed"`
+	File  string   `json:"file,omitempty"`
+	Open  []string `json:"open,omitempty"` // sandboxes that have begun and are not known to have ended
 	// Adds is what the file, where it Counted, added to the sandboxes that began since it changed.
 	Counted bool       `json:"counted"`
 	Adds    []Addition `json:"adds,omitempty"`
@@ -44,7 +52,7 @@ func seenNow(dir string, files *Closure) *Seen {
 	if files == nil || files.Files[0].Path != path { // another counts, or none
 		files = NewClosure(path)
 	}
-	s.Entry, s.Content = files.entry(), files.content(dir)
+	s.Entry, s.Content, s.File = files.entry(), files.content(dir), identity(path)
 	s.Fixed = st.Mode().IsRegular() && st.Sys().(*syscall.Stat_t).Nlink == 1
 	return s
 }
@@ -59,6 +67,9 @@ func (r *run) note() (*Seen, error) {
 	old, err := r.Store().known(r.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if old != nil {
+		now.Open = old.Open
 	}
 	switch r.Project {
 	case InTrusted, Trusted, Absent:
@@ -179,6 +190,8 @@ func (v *Seen) judge(now *Seen) string {
 		return "loads files that have changed since a sandbox was made of the project"
 	case !v.Fixed:
 		return "has changed since a sandbox was made of the project"
+	case len(v.Open) > 0 && v.File != now.File:
+		return "was replaced when a sandbox of the project may have been running, from where it could be changed then"
 	}
 	return "" // the sandbox could not have changed it
 }
@@ -278,7 +291,66 @@ func (s Store) read(name string) (*Seen, error) {
 	return &v, nil
 }
 
-// PutSeen notes what a project had when a sandbox of it began.
+// Begin notes what a project has as a sandbox of it begins, which End has to name
+// as sandbox does here. alive reports whether another one still runs.
+func (s Store) Begin(v *Seen, sandbox string, alive func(string) bool) error {
+	return s.locked(func() error {
+		w := *v
+		if old, err := s.GetSeen(string(v.Project)); err == nil && old != nil {
+			w.Open = old.Open // by now
+		}
+		w.Open = slices.DeleteFunc(slices.Clone(w.Open), func(o string) bool { return o == sandbox || !alive(o) })
+		w.Open = append(w.Open, sandbox)
+		return s.PutSeen(&w)
+	})
+}
+
+// End notes that a sandbox of a project has ended, or, where next is not empty,
+// that it is known by that name from now on.
+func (s Store) End(project, sandbox, next string) error {
+	if missing(s.seenName(project)) {
+		return nil
+	}
+	return s.locked(func() error {
+		v, err := s.GetSeen(project)
+		if v == nil || err != nil {
+			return err
+		}
+		i := slices.Index(v.Open, sandbox)
+		switch {
+		case i < 0:
+			return nil
+		case next != "":
+			v.Open[i] = next
+		case v.File != identity(filepath.Join(project, FileName)):
+			return nil // it may have changed what was put there
+		default:
+			v.Open = slices.Delete(v.Open, i, i+1)
+		}
+		return s.PutSeen(v)
+	})
+}
+
+// locked calls f while no other process does so.
+func (s Store) locked(f func() error) error {
+	if err := os.MkdirAll(s.seenDir(), 0o700); err != nil {
+		return err
+	}
+	d, err := os.Open(s.seenDir())
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(int(d.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		return err
+	}
+	return f()
+}
+
+// PutSeen notes what a project has.
 func (s Store) PutSeen(v *Seen) error {
 	if old, err := s.GetSeen(string(v.Project)); err == nil && old != nil && marshal(old) == marshal(v) {
 		return nil

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -258,6 +259,74 @@ func TestMoved(t *testing.T) {
 	good("no notes", "/work/p")
 	if _, err := os.Stat(w.places.State); err == nil {
 		t.Error("something is noted")
+	}
+}
+
+// TestReplaced has the file replaced from outside, and then perhaps changed by a
+// sandbox in which it is no longer read-only.
+func TestReplaced(t *testing.T) {
+	w := newWorld(t, ".config/sbx/project.star: project(trusted_dirs = ['~/p'])", "p/.sbx.star: bind('/etc', '/x')")
+	s, n := w.places.Store(), 0
+	runs := map[string]bool{}
+	begin := func(why string) string {
+		t.Helper()
+		n++
+		name := fmt.Sprint("sandbox ", n)
+		r, err := w.evaluate(Options{})
+		if err == nil {
+			runs[name] = true
+			err = s.Begin(r.Seen, name, func(name string) bool { return runs[name] })
+			if why != "" || err != nil {
+				t.Errorf("%d: %v, want %q", n, err, why)
+			}
+		} else if why == "" || !strings.Contains(err.Error(), why) {
+			t.Errorf("%d: %v, want %q", n, err, why)
+		}
+		return name
+	}
+	end := func(name, next string) {
+		t.Helper()
+		if err := s.End(w.dir, name, next); err != nil {
+			t.Error(err)
+		}
+		delete(runs, name)
+		runs[next] = next != ""
+	}
+	replace := func() {
+		t.Helper()
+		n++
+		w.write("p/new", fmt.Sprint("bind('/etc', '/x') #", n))
+		if err := os.Rename(w.dir+"/new", w.dir+"/.sbx.star"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const replaced = "was replaced when a sandbox of the project may have been running"
+
+	end(begin(""), "")
+	replace()
+	first := begin("") // that had ended
+	w.write("p/.sbx.star", "bind('/etc', '/x') # in its place")
+	second := begin("")
+	end(second, "session x")
+	end(first, "")
+	replace()
+	begin(replaced)
+	end("session x", "")
+	begin(replaced) // before it ended
+	w.trust()
+	third := begin("")
+	end(third, "")
+	replace()
+	fourth := begin("")
+	delete(runs, fourth) // killed, so it is not known when
+	replace()
+	begin(replaced)
+	w.trust()
+	end(begin(""), "")
+	replace()
+	end(begin(""), "")
+	if err := s.End(w.home+"/none", "x", ""); err != nil {
+		t.Error(err)
 	}
 }
 
