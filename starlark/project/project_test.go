@@ -208,6 +208,7 @@ func TestExcluded(t *testing.T) {
 		{".env", "$H/p/.env"},
 		{"none", ""},
 		{"*.none", ""},
+		{"none,other none", ""},
 		{"k/*.pem", "$H/p/k/.c.pem $H/p/k/a.pem"},
 		{"**/*.pem", "$H/p/k/.c.pem $H/p/k/a.pem $H/p/k/d/b.pem"},
 		{"**/d", "$H/p/k/d"},
@@ -238,7 +239,7 @@ func TestExcluded(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.pattern, got, tt.want)
 		}
 	}
-	for _, bad := range []string{"", ".", "..", "/", "~", "~bob/x", "a\x00b", "[", "**/[", "/**/x", "/**", "//../**/*.pem"} {
+	for _, bad := range []string{"", ".", "..", "/", "~", "~bob/x", "a\x00b", "[", "**/[", "/**/x", "/**", "//../**/*.pem", ".env,k", "none:k/*.pem", ".env none"} {
 		if _, err := w.evaluate(Options{ExcludedPaths: vals(bad)}); err == nil {
 			t.Errorf("%q is no fault", bad)
 		}

@@ -121,6 +121,7 @@ func TestTrustedDirs(t *testing.T) {
 	want("not so", InTrusted, "")
 
 	// What can be written beside the project.
+	w.write("work/q/x", "")
 	if _, err := begin(Options{ExtraDataPaths: vals(w.home + "/work/q")}); err == nil || !strings.Contains(err.Error(), "are trusted") {
 		t.Error(err)
 	}

@@ -109,6 +109,10 @@ func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
 			keep(err)
 			continue
 		}
+		if missing(path) {
+			ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("extra data path %q does not exist", path)})
+			continue
+		}
 		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(path), Dst: plan.Str(path), At: v.At})
 	}
 	for _, v := range r.o.PassEnv {
@@ -174,6 +178,10 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 			ds = append(ds, d)
 			continue
 		}
+		if paths == nil && r.listed(v) {
+			ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q does not exist, but what is named in it does", v.Text),
+				Hint: "give each path by itself"})
+		}
 		for _, path := range paths {
 			for _, at := range places(path, shows) {
 				if within(r.Dir, at) {
@@ -188,6 +196,22 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 		}
 	}
 	return ds.Err()
+}
+
+// listed reports whether an excluded path that does not exist is a list of some
+// that do, taken for one.
+func (r *run) listed(v Value) bool {
+	parts := strings.FieldsFunc(v.Text, func(c rune) bool { return c == ',' || c == ':' || c == ' ' })
+	for _, part := range parts {
+		path, pattern, err := r.path(Value{Text: part})
+		if err != nil || len(parts) == 1 {
+			continue
+		}
+		if paths, err := expand(path, pattern); err == nil && paths != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // show is a bind: the canonical path of what it shows, and where.
