@@ -102,7 +102,7 @@ func execVerb(o execOptions) int {
 		complain(err)
 		return exitSetup
 	}
-	if o.sources[libRoot+"run.star"] != nil && !noteWritable(p) {
+	if o.sources[runModule] != nil && !noteWritable(p, "") {
 		return exitSetup
 	}
 	return perform(prog, f, o.sources)

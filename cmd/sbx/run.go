@@ -277,7 +277,7 @@ func runVerb(o runOptions) int {
 		complain(err)
 		return exitSetup
 	}
-	if !noteBegin(r.Seen) {
+	if !noteBegin(r.Seen, r.Plan) {
 		return exitSetup
 	}
 	return performNoted(prog, f, sources, r.Dir)
@@ -301,7 +301,7 @@ func runSession(o runOptions, r *project.Result, sources map[string][]byte) int 
 			return attachSession(id, o.detachKey)
 		}
 	}
-	if !noteBegin(r.Seen) {
+	if !noteBegin(r.Seen, r.Plan) {
 		return exitSetup
 	}
 	return startSession(r.Plan, sources, r.Dir, o.detach, o.detachKey)

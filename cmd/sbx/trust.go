@@ -97,9 +97,12 @@ func (c *trustCmd) run() int {
 
 // noteBegin notes what a project has for a configuration as a sandbox of this
 // process begins. Where it cannot the user has been told.
-func noteBegin(v *project.Seen) bool {
+func noteBegin(v *project.Seen, p *plan.Plan) bool {
 	if v == nil {
 		return true
+	}
+	if !noteWritable(p, string(v.Project)) {
+		return false
 	}
 	if err := project.FindPlaces().Store().Begin(v, ownSandbox(), sandboxRuns); err != nil {
 		complain(fmt.Errorf("cannot note the configuration of the project: %s", couldNot(err)))
@@ -116,13 +119,16 @@ func noteEnd(dir, sandbox, next string) {
 	}
 }
 
-// noteWritable notes of a sandbox like that of sbx run which directories it can
-// write, for where their place makes them trusted. Where it cannot the user has
-// been told.
-func noteWritable(p *plan.Plan) bool {
+// noteWritable notes which directories a sandbox can write, other than that of its
+// project, for where their place makes what is in them trusted. Where it cannot
+// the user has been told.
+func noteWritable(p *plan.Plan, own string) bool {
 	var dirs []string
 	for i := range p.Ops {
-		if op := &p.Ops[i]; op.Kind == plan.Bind && !op.RO && !op.Inside && op.SrcFD == nil {
+		op := &p.Ops[i]
+		// Templates show no projects.
+		template := strings.HasPrefix(op.At.Pos.File, libRoot) && op.At.Pos.File != runModule
+		if op.Kind == plan.Bind && !op.RO && !op.Inside && op.SrcFD == nil && !template && string(op.Src) != own {
 			dirs = append(dirs, string(op.Src))
 		}
 	}
@@ -132,6 +138,9 @@ func noteWritable(p *plan.Plan) bool {
 	}
 	return true
 }
+
+// runModule is what the sandbox of sbx run is made by.
+const runModule = libRoot + "run.star"
 
 func trustList(store project.Store) int {
 	records, err := store.List()

@@ -73,17 +73,21 @@ func additions(l *eval.Layers, since mark) []Addition {
 		}
 	}
 	uses := l.Uses()[since.uses:]
-	inUse := func(i int, of func(*eval.TemplateUse) [2]int) bool {
-		return slices.ContainsFunc(uses, func(u eval.TemplateUse) bool { r := of(&u); return r[0] <= i && i < r[1] })
-	}
+	ops, env := make([]bool, len(p.Ops)), make([]bool, len(p.Env)) // those of templates
 	for i := range uses {
 		u := &uses[i]
+		for i := u.Ops[0]; i < u.Ops[1]; i++ {
+			ops[i] = true
+		}
+		for i := u.Env[0]; i < u.Env[1]; i++ {
+			env[i] = true
+		}
 		b.add(Addition{Kind: kindTemplate, Name: plan.Str(u.Name), What: "template " + u.Name + "(" + clip(u.Args) + ")", At: u.At}, u.Name, u.Args)
 	}
 	// Of several operations at one place the last counts.
 	last := map[string]int{}
 	for i := since.ops; i < len(p.Ops); i++ {
-		if !inUse(i, func(u *eval.TemplateUse) [2]int { return u.Ops }) {
+		if !ops[i] {
 			last[filepath.Clean(string(p.Ops[i].Dst))] = i
 		}
 	}
@@ -101,7 +105,7 @@ func additions(l *eval.Layers, since mark) []Addition {
 	}
 	named := map[string]int{}
 	for i := since.env; i < len(p.Env); i++ {
-		if !inUse(i, func(u *eval.TemplateUse) [2]int { return u.Env }) {
+		if !env[i] {
 			named[string(p.Env[i].Name)] = i // "" for clearenv
 		}
 	}

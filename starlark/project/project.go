@@ -318,17 +318,22 @@ func (r *run) findProjectFile() error {
 	return nil
 }
 
-// addProject evaluates the project's file, exactly as it was read for its
-// digest. host, where not nil, is what it sees.
+// addProject evaluates the project's file and works out what it adds. host, where
+// not nil, is what it sees.
 func (r *run) addProject(l *eval.Layers, host eval.Host) {
 	if host == nil {
 		host = r.host()
 	}
 	since := markOf(l)
+	r.evaluateFile(l, host)
+	r.Adds, r.Uses = additions(l, since), l.Uses()[since.uses:]
+}
+
+// evaluateFile evaluates the project's file, exactly as it was read for its digest.
+func (r *run) evaluateFile(l *eval.Layers, host eval.Host) {
 	l.SetHost(pinned{host, r.Files})
 	l.File(r.ProjectFile, r.shortName(), r.Files.Files[0].Text)
 	l.SetHost(r.host())
-	r.Adds, r.Uses = additions(l, since), l.Uses()[since.uses:]
 }
 
 func (r *run) host() eval.Host {

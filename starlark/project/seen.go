@@ -90,8 +90,8 @@ func (r *run) note() (*Seen, error) {
 	return now, nil
 }
 
-// NoteWritable notes that a sandbox that is not one of sbx run can write
-// directories. Where nothing speaks for directories that are always trusted it
+// NoteWritable notes that a sandbox can write directories that are not its
+// project. Where nothing speaks for directories that are always trusted it
 // does nothing.
 func (p Places) NoteWritable(dirs []string) error {
 	s := p.Store()
@@ -101,6 +101,9 @@ func (p Places) NoteWritable(dirs []string) error {
 	for _, dir := range dirs {
 		dir, err := filepath.EvalSymlinks(dir)
 		if err != nil {
+			continue
+		}
+		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 			continue
 		}
 		v, err := s.known(dir)
@@ -196,8 +199,9 @@ func (v *Seen) judge(now *Seen) string {
 	return "" // the sandbox could not have changed it
 }
 
-// maxSearch bounds how many files are gone through for where a file comes from.
-const maxSearch = 200_000
+// maxSearch bounds how many files of one directory are gone through for where a
+// file comes from.
+const maxSearch = 50_000
 
 // origin looks for the same file in the directories that sandboxes can write, and
 // returns why the one there would not be trusted; "": there is none.
@@ -209,12 +213,13 @@ func (s Store) origin(now *Seen) (string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	why, n := "", 0
+	why := ""
 	for _, e := range list {
 		v, err := s.read(filepath.Join(s.seenDir(), e.Name()))
 		if err != nil || v == nil || s.seenName(string(v.Project)) != filepath.Join(s.seenDir(), e.Name()) {
 			continue // it is not by its path
 		}
+		n := 0
 		err = filepath.WalkDir(string(v.Project), func(path string, d fs.DirEntry, err error) error {
 			if n++; n > maxSearch {
 				return fs.SkipAll

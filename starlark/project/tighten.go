@@ -28,8 +28,7 @@ func (r *run) tightens(l *eval.Layers, user []byte) tightened {
 	r.o.Eval.Print, r.o.Eval.MaxSteps, r.o.Eval.MaxTime = nil, 5_000_000, 5*time.Second // it is anybody's
 	with := r.begin(user)
 	looked := false
-	r.addProject(with, blind{r.host(), &looked})
-	r.Adds, r.Uses = nil, nil
+	r.evaluateFile(with, blind{r.host(), &looked})
 	r.o.Eval = opt
 	why := ""
 	switch ds := with.Faults(); {
