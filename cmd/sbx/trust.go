@@ -76,7 +76,7 @@ func (c *trustCmd) run() int {
 		return exitSetup
 	}
 	if !c.Yes {
-		if !isTerminal(os.Stdin) || !isTerminal(os.Stderr) {
+		if !isTerminal(os.Stdin) || !isTerminal(os.Stdout) || !isTerminal(os.Stderr) {
 			complain(misuse("not trusted: there is no terminal to ask on", "--yes trusts it without asking"))
 			return exitSetup
 		}

@@ -57,8 +57,8 @@ func seenNow(dir string, files *Closure) *Seen {
 	return s
 }
 
-// note returns what is to be noted of the project before its sandbox begins, or
-// nil: what might have been written by an earlier one stays noted as it was.
+// note returns what is to be noted of the project before its sandbox begins; nil:
+// nothing is. What might have been written by an earlier one stays noted as it was.
 func (r *run) note() (*Seen, error) {
 	if !r.trusting || r.State == "" {
 		return nil, nil
@@ -79,8 +79,18 @@ func (r *run) note() (*Seen, error) {
 		}
 		return now, nil
 	}
+	if old != nil && old.judge(now) != "" {
+		// It stays so: what was there counts.
+		v := *old
+		v.Project, v.Dir = now.Project, now.Dir
+		return &v, nil
+	}
 	if old != nil {
-		return nil, nil
+		now.Fixed = now.Fixed && old.Fixed
+		if now.Content == old.Content {
+			now.Counted, now.Adds = old.Counted, old.Adds
+		}
+		return now, nil
 	}
 	if v, err := r.suspect(); err != nil {
 		return nil, err

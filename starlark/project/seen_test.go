@@ -301,6 +301,16 @@ func TestReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ignoring := func() string {
+		t.Helper()
+		n++
+		name := fmt.Sprint("sandbox ", n)
+		runs[name] = true
+		if err := s.Begin(w.must(Options{IgnoreProjectConfig: true}).Seen, name, func(name string) bool { return runs[name] }); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
 	const replaced = "was replaced when a sandbox of the project may have been running"
 
 	end(begin(""), "")
@@ -326,6 +336,15 @@ func TestReplaced(t *testing.T) {
 	end(begin(""), "")
 	replace()
 	end(begin(""), "")
+	// One that ignores the file has it read-only all the same.
+	replace()
+	fifth := ignoring()
+	end(begin(""), "")
+	replace()
+	ignoring()
+	begin(replaced)
+	end(fifth, "")
+	begin(replaced)
 	if err := s.End(w.home+"/none", "x", ""); err != nil {
 		t.Error(err)
 	}

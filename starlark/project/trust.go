@@ -67,10 +67,15 @@ func (s Store) Get(project string) (*Record, error) {
 	if err := json.Unmarshal(b, &r); err != nil || r.Version < 1 || r.Version > recordVersion || string(r.Project) != project {
 		return nil, fmt.Errorf("%q is no record of trust in %q", name, project)
 	}
-	if r.Version < recordVersion {
-		r.Digest = "" // of an older sbx, that noted less: not trusted any more
-	}
+	r.outdate()
 	return &r, nil
+}
+
+// outdate has a record of an older sbx, which noted less, be of no file.
+func (r *Record) outdate() {
+	if r.Version < recordVersion {
+		r.Digest = ""
+	}
 }
 
 // Put enters a record.
@@ -140,6 +145,7 @@ func (s Store) List() ([]Record, error) {
 		var r Record
 		b, err := eval.OS{}.ReadFile(filepath.Join(s.Dir, e.Name()), maxRecord)
 		if err == nil && json.Unmarshal(b, &r) == nil && s.name(string(r.Project)) == filepath.Join(s.Dir, e.Name()) {
+			r.outdate()
 			out = append(out, r)
 		}
 	}
