@@ -282,8 +282,13 @@ func (s Store) known(dir string) (*Seen, error) {
 	if id == "" {
 		return nil, nil
 	}
-	if v, err = s.read(s.seenFile("dir ", id)); v == nil || v.Dir != id {
+	moved, err := s.read(s.seenFile("dir ", id))
+	if moved == nil || moved.Dir != id {
 		return nil, err
+	}
+	// That only tells where it was, unless another has taken its place.
+	if v, err = s.GetSeen(string(moved.Project)); v == nil || v.Dir != id {
+		return moved, err
 	}
 	return v, nil
 }
@@ -300,8 +305,11 @@ func (s Store) read(name string) (*Seen, error) {
 		return nil, err
 	}
 	var v Seen
+	if len(b) == 0 { // the machine failed: whatever it was, nothing is beyond suspicion
+		return &v, nil
+	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	return &v, nil
 }
@@ -316,7 +324,7 @@ func (s Store) Begin(v *Seen, sandbox string, alive func(string) bool) error {
 		}
 		w.Open = slices.DeleteFunc(slices.Clone(w.Open), func(o string) bool { return o == sandbox || !alive(o) })
 		w.Open = append(w.Open, sandbox)
-		return s.PutSeen(&w)
+		return s.put(&w, true)
 	})
 }
 
@@ -342,7 +350,7 @@ func (s Store) End(project, sandbox, next string) error {
 		default:
 			v.Open = slices.Delete(v.Open, i, i+1)
 		}
-		return s.PutSeen(v)
+		return s.put(v, next != "")
 	})
 }
 
@@ -366,14 +374,28 @@ func (s Store) locked(f func() error) error {
 }
 
 // PutSeen notes what a project has.
-func (s Store) PutSeen(v *Seen) error {
-	if old, err := s.GetSeen(string(v.Project)); err == nil && old != nil && marshal(old) == marshal(v) {
+func (s Store) PutSeen(v *Seen) error { return s.put(v, true) }
+
+// put is PutSeen. Without sync a failure of the machine may undo it.
+func (s Store) put(v *Seen, sync bool) error {
+	old, err := s.GetSeen(string(v.Project))
+	switch {
+	case err != nil || old == nil:
+	case marshal(old) == marshal(v):
 		return nil
-	}
-	if v.Dir != "" {
-		if err := putJSON(s.seenFile("dir ", v.Dir), v); err != nil {
+	case old.Dir != "" && old.Dir != v.Dir: // which may be elsewhere
+		if err := putJSON(s.seenFile("dir ", old.Dir), old, true); err != nil {
 			return err
 		}
 	}
-	return putJSON(s.seenName(string(v.Project)), v)
+	if v.Dir != "" {
+		to := Seen{Version: recordVersion, Project: v.Project, Dir: v.Dir}
+		name := s.seenFile("dir ", v.Dir)
+		if old, err := s.read(name); err != nil || old == nil || marshal(old) != marshal(&to) {
+			if err := putJSON(name, &to, true); err != nil {
+				return err
+			}
+		}
+	}
+	return putJSON(s.seenName(string(v.Project)), v, sync)
 }

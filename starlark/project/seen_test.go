@@ -227,7 +227,25 @@ func TestMoved(t *testing.T) {
 	bad("moved in", "/work/other", "has appeared")
 	bad("and a part", "/work/other/sub", "lies in a project that was sandboxed")
 
+	// Another in the place of one that was moved.
+	fresh()
+	w.write("work/p/.sbx.star", open)
+	good("the first", "/work/p")
+	move("/work/p", "/work/q")
+	w.write("work/p/.sbx.star", open+" ")
+	good("the second", "/work/p")
+	good("the first again", "/work/q")
+	os.Remove(w.home + "/work/q/.sbx.star")
+	good("without", "/work/q")
+	move("/work/q", "/work/r")
+	w.write("work/r/.sbx.star", open)
+	w.write("work/q/x", "")
+	good("the third", "/work/q")
+	bad("the first, with one that was made inside", "/work/r", "has appeared")
+
 	// Another that only stands where one was.
+	fresh()
+	w.write("work/other/x", "")
 	if err := os.RemoveAll(w.home + "/work/other"); err != nil {
 		t.Fatal(err)
 	}

@@ -81,11 +81,12 @@ func (r *Record) outdate() {
 // Put enters a record.
 func (s Store) Put(r Record) error {
 	r.Version = recordVersion
-	return putJSON(s.name(string(r.Project)), r)
+	return putJSON(s.name(string(r.Project)), r, true)
 }
 
-// putJSON writes a file whole or not at all, for nobody else to read.
-func putJSON(name string, v any) (err error) {
+// putJSON writes a file whole or not at all, for nobody else to read; with sync
+// even if the machine fails.
+func putJSON(name string, v any, sync bool) (err error) {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
@@ -107,7 +108,7 @@ func putJSON(name string, v any) (err error) {
 		}
 	}()
 	_, err = f.Write(append(b, '\n'))
-	if err == nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {
