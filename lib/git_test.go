@@ -116,8 +116,12 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 			no store/x`},
 		{`git(alternates = True) # borrowed objects`, repo("$P/.git") + `
 			store/x
-			$P/.git/objects/info/alternates: $H/store\n../../../none\n`, "", `
-			ro store/x`},
+			store/info/
+			store/pack/
+			.ssh/id
+			$P/.git/objects/info/alternates: $H/store\n../../../none\n$H/.ssh\n`, "", `
+			ro store/x
+			no .ssh`},
 		{`git() # a project that points at secrets, as a worktree`, `
 			.ssh/id
 			.ssh/HEAD
