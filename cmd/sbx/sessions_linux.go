@@ -193,6 +193,7 @@ func (c *killCmd) run() int {
 		return exitSetup
 	}
 	code := 0
+	before, _ := session.List()
 	for _, id := range c.ID {
 		var err error
 		if sig != 0 {
@@ -202,6 +203,13 @@ func (c *killCmd) run() int {
 		}
 		if err != nil {
 			code = sessionFailed(nil, err)
+		}
+	}
+	if sig == 0 {
+		for i := range before {
+			if s := &before[i]; s.Session && findSandbox(s.ID) == nil {
+				noteEnd(s.Project, sessionSandbox(s.ID), "")
+			}
 		}
 	}
 	return code
