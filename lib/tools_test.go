@@ -106,6 +106,7 @@ func TestAgents(t *testing.T) {
 		.claude/commands/c.md
 		.claude/CLAUDE.md
 		.claude/.credentials.json
+		.claude/ide/1234.lock
 		.claude.json
 		.codex/auth.json
 		.codex/config.toml
@@ -123,7 +124,7 @@ func TestAgents(t *testing.T) {
 		{`claude()`, all, keys, `
 			rw .claude/projects/x .claude/todos .claude/.credentials.json
 			own .claude .claude/settings.json .claude/commands/c.md .claude/CLAUDE.md .claude.json
-			no .codex .gemini .config/opencode .ssh
+			no .codex .gemini .config/opencode .ssh .claude/ide/1234.lock
 			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
 		{`claude(keys = False)`, "", keys, `
 			own .claude
