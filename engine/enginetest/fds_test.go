@@ -6,6 +6,8 @@ package enginetest
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -99,6 +101,39 @@ func TestFDsPassedEnd(t *testing.T) {
 		}
 		hold.Close()
 		cmd.Wait()
+	})
+}
+
+// Who looks on is told of the sandbox's process, and not of a guard.
+func TestHookPid(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		r, wr, err := os.Pipe()
+		must(t, err)
+		defer r.Close()
+		cmd := w.command(t, script+"\nhooks(info_fd = 3)\n", "sh", "-c", "read x; exit 3")
+		in, hold, err := os.Pipe()
+		must(t, err)
+		cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
+		must(t, cmd.Start())
+		wr.Close()
+		in.Close()
+		must(t, r.SetDeadline(time.Now().Add(patience)))
+		var told struct {
+			Pid int    `json:"child-pid"`
+			Mnt uint64 `json:"mnt-namespace"`
+		}
+		must(t, json.NewDecoder(r).Decode(&told))
+		var inside, outside unix.Stat_t
+		must(t, unix.Stat(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid), &inside))
+		must(t, unix.Stat("/proc/self/ns/mnt", &outside))
+		if told.Mnt != inside.Ino || told.Mnt == outside.Ino {
+			t.Errorf("told is %+v, which is in %d, and this is %d", told, inside.Ino, outside.Ino)
+		}
+		hold.Close()
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 3 {
+			t.Error("exit code", code)
+		}
 	})
 }
 

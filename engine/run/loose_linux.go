@@ -62,7 +62,7 @@ func (w *watch) letThrough() error {
 		return nil // it has died, and why is found out by whoever waits
 	}
 	pid := w.pid
-	if w.prog.Plan.Join.PID != nil || w.prog.Plan.Join.User != nil { // another process by now
+	if w.prog.Guard || w.prog.Plan.Join.PID != nil || w.prog.Plan.Join.User != nil { // another process
 		if n, err := strconv.Atoi(string(w.child.rep.Head[:w.child.rep.Len])); err == nil {
 			pid = n
 		}
