@@ -106,6 +106,9 @@ func (c *compiler) step(s *layout.Step) {
 	}
 	c.op(s)
 	c.debug(s)
+	for _, path := range s.Hold {
+		c.bindSelf(path, nil)
+	}
 	switch s.Op.Kind {
 	case plan.Bind:
 		c.mount(s, c.clone(s))
@@ -607,11 +610,19 @@ func (c *compiler) remount(s *layout.Step) {
 	case s.Done:
 		c.add(program.MountSetattr, c.dir(path), c.name(path), program.Imm(atSymlinkNofollow), ro, program.Imm(32))
 	default:
-		fd := c.slot()
-		c.add(program.OpenTree, c.dir(path), c.name(path), program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow)).Out = int16(fd)
-		c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath), ro, program.Imm(32))
-		c.add(program.MoveMount, fd.Arg(), c.empty, c.dir(path), c.name(path), program.Imm(moveEmptyPath))
-		c.covered(path)
-		c.close(fd)
+		c.bindSelf(path, &ro)
 	}
+}
+
+// bindSelf binds what is at a path of the sandbox onto itself, with all that is
+// mounted below it. attrs, where not nil, are for the mount itself.
+func (c *compiler) bindSelf(path string, attrs *program.Arg) {
+	fd := c.slot()
+	c.add(program.OpenTree, c.dir(path), c.name(path), program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow)).Out = int16(fd)
+	if attrs != nil {
+		c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath), *attrs, program.Imm(32))
+	}
+	c.add(program.MoveMount, fd.Arg(), c.empty, c.dir(path), c.name(path), program.Imm(moveEmptyPath))
+	c.covered(path)
+	c.close(fd)
 }

@@ -208,6 +208,39 @@ end0077`)
 	})
 }
 
+// TestMaskHolds: what leads to a mask, or to what is read-only, stays in its place,
+// so that the next sandbox finds it there.
+func TestMaskHolds(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.disk(t)
+		w.write(t, d+"/a/b/secret", "secret")
+		w.write(t, d+"/a/b/other", "")
+		w.write(t, d+"/c/fixed", "")
+		w.write(t, d+"/e/self", "")
+		w.mkdir(t, d+"/free/deep")
+		must(t, os.Symlink("a/b", d+"/dir"))
+		must(t, os.Symlink("dir/secret", d+"/link"))
+		s := base() + fmt.Sprintf("bind(%q, \"/s\")\nmask(\"/s/link\")\nremount_ro(\"/s/c/fixed\")\n", d)
+		moves := "cd /s; for f in a a/b dir link c; do mv $f x && echo moved $f; done; rm dir link; ln -sfn free dir; rmdir a; " +
+			"cat link dir/secret a/b/secret; mv free/deep f && mv f free/g && mv a/b/other a/b/o2 && ln a/b/o2 a/b/other && echo fine"
+		w.want(t, s, "exec 2>/dev/null; "+moves, "fine")
+		// A file that is bound onto itself, to be read-only.
+		w.want(t, base()+fmt.Sprintf("bind(%q)\nbind(%q, ro = True)\n", d, d+"/e/self"), fmt.Sprintf("cd %q; mv e x 2>/dev/null || echo stays", d), "stays")
+		// Nothing is left, and nothing moved.
+		for _, name := range []string{"a/b/secret", "a/b/other", "a/b/o2", "link", "dir", "c/fixed", "free/g"} {
+			if _, err := os.Lstat(d + "/" + name); err != nil {
+				t.Error(err)
+			}
+		}
+		if l, err := os.Readlink(d + "/dir"); l != "a/b" {
+			t.Error(l, err)
+		}
+		// What is mounted below before and after keeps its place.
+		w.want(t, base()+fmt.Sprintf("bind(%q, \"/s\")\nwrite(\"/s/a/aa\", \"1\", create = True)\ntmpfs(\"/s/a/b\")\nwrite(\"/s/a/b/z\", \"2\")\nmask(\"/s/a/c\", optional = True)\nmask(\"/s/a/b/z\")\nmask(\"/s/free/g\")\n", d),
+			"cat /s/a/aa; ls /s/a/b; cat /s/a/b/z 2>/dev/null; mv /s/free /s/x 2>/dev/null || echo stays", "1z\nstays")
+	})
+}
+
 func TestMask(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.source(t)

@@ -231,9 +231,17 @@ func TestProjectHostile(t *testing.T) {
 		}
 		p.want(t, "1", "sh", "-c", "(echo x >> .sbx.star; rm .sbx.star; mv .sbx.star y; echo x > lib/more.star) 2>/dev/null; echo $MORE")
 		p.want(t, "1", "sh", "-c", "echo $MORE")
-		// A directory above it can be moved away; then the trust is gone, too.
-		p.want(t, "", "sh", "-c", "mv lib lib2; mkdir lib; echo 'def more(): bind(\"/\")' > lib/more.star")
-		wantError(t, p.run(t, "true"), 125, "has changed since it was trusted")
+		// Nor can a directory above it be moved away.
+		p.want(t, "1", "sh", "-c", "(mv lib lib2 || mkdir lib; echo 'def more(): bind(\"/\")' > lib/more.star) 2>/dev/null; echo $MORE")
+		p.want(t, "1", "sh", "-c", "echo $MORE")
+
+		// What is excluded stays so in the next sandbox, whatever this one does.
+		w.write(t, p.dir+"/conf/deep/key", "secret")
+		w.mkdir(t, p.dir+"/other")
+		must(t, os.Symlink("conf/deep/key", p.dir+"/link"))
+		excluded := []string{"--excluded-path", "link", "--excluded-path", "**/.env", "sh", "-c"}
+		p.want(t, "", append(excluded, "(mv conf c2; mv conf/deep conf/d2; rm link; ln -sf other link; mv .env e; ln .env e; mv conf/deep/key k) 2>/dev/null; true")...)
+		p.want(t, "", append(excluded, "cat link conf/deep/key c2/deep/key conf/d2/key .env e k 2>/dev/null; true")...)
 	})
 }
 

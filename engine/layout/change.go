@@ -12,7 +12,7 @@ import (
 // placeMask hides what is at dst.
 func (b *builder) placeMask(s *Step, dst string) {
 	op := s.Op
-	f := b.walk(dst, true)
+	f, links := b.walkHeld(dst)
 	switch {
 	case f.errno != 0:
 		b.walkFault(op, dst, f)
@@ -28,6 +28,7 @@ func (b *builder) placeMask(s *Step, dst string) {
 	}
 	s.Dir = f.kind == host.Dir
 	s.Target = Target{Path: f.path, Exists: f.kind, Place: b.regionOf(f.path).place}
+	b.hold(s, f.path, links)
 	n := &node{kind: host.File, step: s}
 	if s.Dir {
 		n.kind, n.mount = host.Dir, &region{path: f.path, place: ReadOnly, step: s, masked: true}
@@ -68,7 +69,7 @@ func (b *builder) placeChmod(s *Step, dst string) {
 // placeRemount makes the mount at dst read-only, or dst into such a mount.
 func (b *builder) placeRemount(s *Step, dst string) {
 	op := s.Op
-	f := b.walk(dst, true)
+	f, links := b.walkHeld(dst)
 	switch {
 	case f.errno != 0:
 		b.walkFault(op, dst, f)
@@ -84,6 +85,7 @@ func (b *builder) placeRemount(s *Step, dst string) {
 		b.out.Steps = append(b.out.Steps, s)
 		return
 	}
+	b.hold(s, f.path, links)
 	n := b.nodes[f.path]
 	// Done: there is a mount already whose attributes change.
 	s.Done = n != nil && (n.mount != nil || n.step != nil && n.step.Op.Kind == plan.Bind)

@@ -45,6 +45,9 @@ func step(b *strings.Builder, s *Step) {
 	if s.Source != "" {
 		b.WriteString(" of " + s.Source)
 	}
+	for _, path := range s.Hold {
+		b.WriteString(" hold " + path)
+	}
 	if s.Done {
 		b.WriteString(" done")
 	}

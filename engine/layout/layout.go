@@ -55,6 +55,10 @@ type Step struct {
 	// Source is, of a bind inside the sandbox, the canonical path it binds.
 	Source string
 
+	// Hold are the canonical paths of directories and symlinks, outermost first, that
+	// are bound onto themselves before the step: a mount point cannot be renamed.
+	Hold []string
+
 	// Skeletons are read-only overlays to be mounted right after this step, so
 	// that what later steps need in its read-only tree exists.
 	Skeletons []*Skeleton
@@ -149,6 +153,9 @@ type builder struct {
 	last   string  // the last of the targets so far in the order of comparePaths
 	hidden []*Step // earlier steps, in order, that the one just placed hides
 	index  *index  // of what is placed; nil while nobody asked
+
+	follows *[]string       // where not nil, walk adds the symlinks that it follows
+	held    map[string]bool // what is held already
 }
 
 // Build lays out the plan's operations, except those that skip names by index:

@@ -303,6 +303,22 @@ fault mask: the root of the sandbox cannot be masked
 fault write: destination "/usr/lib/x" is below "/usr/lib", which is masked
 fault mask: destination "/usr/loop": "/usr/loop": too many levels of symbolic links
 fault mask: "/usr/no" does not exist in the sandbox`},
+		{"masks in what can be written", []plan.Op{bind("/usr", "/usr"), op("mask", "/usr/bin/sh"), op("mask", "/usr/link"), op("tmpfs", "/usr/lib"), op("mkdir", "/usr/lib/x/y"), op("mask", "/usr/lib/x/y")}, `
+bind /usr own dir
+mask /usr/bin/sh writable over file hold /usr/bin
+tmpfs /usr/lib writable dir over dir
+mkdir /usr/lib/x/y own dir make /usr/lib/x
+mask /usr/lib/x/y own dir over dir
+mask /usr/share writable dir over dir hold /usr/link`},
+		{"what a deep mask holds", []plan.Op{bind("/low", "/low"), bind("/low/2", "/low/2"), op("mask", "/low/1/d/x"), op("mask", "/low/1/d/e"), op("mask", "/low/1/h/x"), op("mask", "/low/2/d"), op("remount_ro", "/low/1/m/deep"), bind("/low/3/m", "/low/3/m", "ro")}, `
+bind /low own dir
+mask /low/1/d/e writable dir over dir hold /low/1 hold /low/1/d
+mask /low/1/d/x writable over file
+mask /low/1/h/x writable over file hold /low/1/h
+bind /low/2 writable dir over dir
+mask /low/2/d writable dir over dir
+bind /low/3/m writable dir over dir hold /low/3
+remount_ro /low/1/m/deep own over file hold /low/1/m`},
 		{"chmod", []plan.Op{bind("/opt", "/opt"), bind("/etc/x", "/f"), op("tmpfs", "/t"), mode(op("chmod", "/opt/a"), 0o600), mode(op("chmod", "/f"), 0o600), mode(op("chmod", "/t"), 0o600), mode(op("chmod", "/"), 0o700), op("dev", "/dev"), mode(op("chmod", "/dev/null"), 0o600), mode(op("chmod", "/dev/shm"), 0o600), copyOp("/etc/x", "/g"), mode(op("chmod", "/g"), 0o600), op("mask", "/t2"), op("tmpfs", "/t2"), mode(op("chmod", "/t2"), 0o600), link("/lo", "lo"), mode(op("chmod", "/lo"), 0)}, `
 dev /dev own dir
 bind /f own

@@ -80,6 +80,9 @@ func (b *builder) place(s *Step) {
 	if !b.target(s, dst) {
 		return
 	}
+	if protects(op) && s.Target.Exists != host.Missing {
+		b.hold(s, s.Target.Path, nil)
+	}
 	n := &node{kind: host.File, step: s}
 	switch op.Kind {
 	case plan.Symlink:

@@ -59,6 +59,9 @@ func (b *builder) walk(path string, follow bool) found {
 			if links++; links > maxLinks {
 				return found{path: cur, kind: kind, errno: syscall.ELOOP, bad: next}
 			}
+			if b.follows != nil {
+				*b.follows = append(*b.follows, next)
+			}
 			if target != "" && target[0] == '/' {
 				cur, r = "/", b.regionOf("/")
 			}
