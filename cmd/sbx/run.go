@@ -40,7 +40,7 @@ func (*runCmd) Help() string {
 		`which counts once sbx trust has shown it to you.
 
 On a terminal the command gets one of its own: Ctrl-\ pressed twice detaches. A session whose terminal went away lives on; the next sbx run in the project ` +
-		`comes back to it, unless another command is named.
+		`comes back to it, unless another command is named. It stops where options or configuration files are others than that session was started with: sbx attach comes back to it all the same, --no-reconnect starts afresh.
 
 All that follows the first word is the command's. The exit codes are those of sbx exec.`
 }
@@ -212,6 +212,9 @@ func commandLineText(args []string) string {
 	return strings.Join(words, " ")
 }
 
+// findPlaces finds what sbx run depends on.
+func findPlaces() project.Places { return project.FindPlaces(sessionPlaces()) }
+
 // evaluateProject works out the plan of a project. Where it is not ok the user
 // has been told why.
 func evaluateProject(o *project.Options, args []string) (*project.Result, map[string][]byte, bool) {
@@ -231,7 +234,7 @@ func evaluateProject(o *project.Options, args []string) (*project.Result, map[st
 	if o.Dir != "" {
 		o.TrustCommand += " " + word(o.Dir)
 	}
-	r, err := project.Evaluate(o, project.FindPlaces())
+	r, err := project.Evaluate(o, findPlaces())
 	if err == nil {
 		return r, sources, true
 	}
@@ -270,7 +273,7 @@ func runVerb(o runOptions) int {
 		return 0
 	}
 	if o.session() {
-		return runSession(o, r, sources)
+		return runSession(&o, r, f, sources)
 	}
 	prog, err := compile.Compile(r.Plan, l, f, compile.Options{Debug: o.debug})
 	if err != nil {
@@ -286,23 +289,4 @@ func runVerb(o runOptions) int {
 // session reports whether the command gets a terminal of its own.
 func (o *runOptions) session() bool {
 	return o.detach || o.pty != nil && *o.pty || o.pty == nil && !o.debug && interactive()
-}
-
-// runSession comes back to the project's session, or starts one.
-func runSession(o runOptions, r *project.Result, sources map[string][]byte) int {
-	if !o.fresh && !o.detach {
-		id, since, err := findSession(r.Dir, o.project.Command)
-		if err != nil {
-			complain(err)
-			return exitSetup
-		}
-		if id != "" {
-			talk("[back in " + id + ", " + age(int64(since.Seconds())) + " old; --no-reconnect starts afresh]\n")
-			return attachSession(id, o.detachKey)
-		}
-	}
-	if !noteBegin(r.Seen, r.Plan) {
-		return exitSetup
-	}
-	return startSession(r.Plan, sources, r.Dir, o.detach, o.detachKey)
 }

@@ -7,11 +7,11 @@ package main
 import (
 	"errors"
 	"os"
-	"time"
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
 	"sbx/engine/program"
+	"sbx/starlark/project"
 )
 
 var errLinux = errors.New("sbx makes sandboxes on Linux only")
@@ -27,11 +27,9 @@ func server([]string) (int, bool) { return 0, false }
 
 func interactive() bool { return false }
 
-func startSession(*plan.Plan, map[string][]byte, string, bool, string) int { return onLinux() }
+func runSession(*runOptions, *project.Result, *host.Facts, map[string][]byte) int { return onLinux() }
 
-func attachSession(string, string) int { return onLinux() }
-
-func findSession(string, []string) (string, time.Duration, error) { return "", 0, errLinux }
+func sessionPlaces() []string { return nil }
 
 func sandboxes() ([]sandboxRow, error) { return nil, errLinux }
 

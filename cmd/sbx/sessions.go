@@ -19,7 +19,9 @@ type psCmd struct {
 
 func (*psCmd) Help() string {
 	return `Memory is what the processes of the sandbox use, where memory that they share with others counts in parts (PSS). ` +
-		`A + after it: a process does not let that be seen, and counts with all of its memory (RSS).`
+		`A + after it: a process does not let that be seen, and counts with all of its memory (RSS).
+
+A session that ends while nobody is attached stays on the list with its exit code, until sbx attach has shown what it printed last or sbx kill removes it: the last 16 of them, until the next boot.`
 }
 
 // attachCmd is the verb's grammar.
@@ -32,7 +34,7 @@ func (*attachCmd) Help() string {
 	return `Ctrl-\ pressed twice detaches: the session lives on. So it does when the terminal goes away or sbx attach dies. ` +
 		`Several terminals can be attached at once; the window then has the size of the one that came or changed last.
 
-The exit code is that of the session's command, and 0 after detaching.`
+The exit code is that of the session's command, and 0 after detaching. Of a session that has ended already it shows what was printed last.`
 }
 
 // enterCmd is the verb's grammar.
@@ -74,6 +76,11 @@ type sandboxRow struct {
 	Server      int       `json:"server_pid"`
 	Leader      int       `json:"command_pid,omitempty"`
 	Unreachable bool      `json:"unreachable,omitempty"` // of another pid namespace
+
+	// Of a session that has ended while nobody was attached.
+	Ended    *time.Time `json:"ended,omitempty"`
+	ExitCode *int       `json:"exit_code,omitempty"`
+	Signal   string     `json:"signal,omitempty"` // that ended the command
 }
 
 func (c *psCmd) run() int {
@@ -91,21 +98,32 @@ func (c *psCmd) run() int {
 	p := newPage()
 	rows := []row{{cells: []cell{{"ID", "dim"}, {"PROJECT", "dim"}, {"AGE", "dim"}, {"MEMORY", "dim"}, {"TERMINAL", "dim"}, {"COMMAND", "dim"}}}}
 	for _, s := range list {
-		words := make([]string, len(s.Command))
-		for i, w := range s.Command {
-			words[i] = word(w)
-		}
 		rows = append(rows, row{cells: []cell{
 			{s.ID, "strong"}, {text: pathText(plan.Str(cmp.Or(s.Project, "-")))}, {text: age(s.AgeSeconds)},
-			{text: memoryText(s)}, terminalCell(s), {text: clip(strings.Join(words, " "), 60)},
+			{text: memoryText(s)}, terminalCell(s), {text: clip(commandWords(s.Command), 60)},
 		}})
 	}
 	p.table(rows)
 	return out(p.String())
 }
 
+// commandWords returns a command as a shell takes it.
+func commandWords(words []string) string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = word(w)
+	}
+	return strings.Join(list, " ")
+}
+
 func terminalCell(s sandboxRow) cell {
 	switch {
+	case s.ExitCode != nil && *s.ExitCode == 0:
+		return cell{"ended: 0", "dim"}
+	case s.ExitCode != nil:
+		return cell{"ended: " + strconv.Itoa(*s.ExitCode), "warning"}
+	case s.Ended != nil:
+		return cell{"ended: " + s.Signal, "warning"}
 	case !s.Session:
 		return cell{"none", "dim"}
 	case s.Attached == 0:

@@ -3,19 +3,24 @@ package main
 // Sessions, as far as the verbs need them.
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/host"
 	"sbx/engine/plan"
 	"sbx/engine/run"
 	"sbx/engine/session"
+	"sbx/starlark/project"
 )
 
 // server makes this process a session's server where its arguments say so.
@@ -29,55 +34,165 @@ func server(args []string) (int, bool) {
 // interactive reports whether keys can be read from a terminal, and shown on one.
 func interactive() bool { return session.Interactive() }
 
-// startSession starts a session with the sandbox of a plan that has no faults, and
-// follows it to its end unless that is to be detached. It returns the exit code.
-func startSession(p *plan.Plan, sources map[string][]byte, project string, detach bool, key string) int {
-	k, err := detachKey(key)
+// sessionPlaces returns where sessions are on record.
+func sessionPlaces() []string { return session.Places() }
+
+// runSession comes back to a session of the project, or else starts one and follows
+// it to its end unless that is to be detached. It returns the exit code.
+func runSession(o *runOptions, r *project.Result, f *host.Facts, sources map[string][]byte) int {
+	k, err := detachKey(o.detachKey)
 	if err != nil {
 		complain(err)
 		return exitSetup
 	}
-	c, err := session.Start(session.Options{Plan: p, Project: project, Terminal: session.CallerTerminal(), Detached: detach})
+	quit()
+	asked := r.Asked(&o.project, findPlaces())
+	if !o.fresh && !o.detach {
+		c, err := resume(r, f, asked, len(o.project.Command) > 0)
+		if err != nil {
+			return sessionFailed(sources, err)
+		}
+		if c != nil {
+			return follow(c, k, r.Dir)
+		}
+	}
+	if !noteBegin(r.Seen, r.Plan) {
+		return exitSetup
+	}
+	made, err := json.Marshal(asked)
+	if err != nil {
+		complain(err)
+		return exitSetup
+	}
+	c, err := session.Start(session.Options{Plan: r.Plan, Project: r.Dir, Made: made, Terminal: session.CallerTerminal(), Detached: o.detach})
 	if err != nil {
 		return sessionFailed(sources, err)
 	}
-	noteEnd(project, ownSandbox(), sessionSandbox(c.ID()))
-	if detach {
+	noteEnd(r.Dir, ownSandbox(), sessionSandbox(c.ID()))
+	if o.detach {
 		c.Close()
 		return out(c.ID() + "\n")
 	}
-	return follow(c, k, project)
+	return follow(c, k, r.Dir)
 }
 
-// attachSession attaches to a session that runs, and returns the exit code.
+// quit has Ctrl-\ end sbx without a word, as long as it does not belong to the
+// session yet: the runtime would print its stacks.
+func quit() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, unix.SIGQUIT)
+	go func() {
+		<-c
+		if !attached.Load() {
+			run.DieBySignal(unix.SIGQUIT)
+		}
+	}()
+}
+
+// attached is set when the keys go to a session.
+var attached atomic.Bool
+
+// resume attaches to a session of the project that nobody is attached to: to one
+// with the same command, and the newest of several. Where none was named, another
+// command will do, but another sandbox never. It returns nil where there is none.
+func resume(r *project.Result, f *host.Facts, asked []project.Asked, named bool) (*session.Client, error) {
+	list, err := session.List()
+	if err != nil {
+		return nil, err
+	}
+	command := session.CommandLine(r.Plan, f)
+	same := func(i *session.Info) bool { return slices.Equal(i.Command, command) }
+	var here []*session.Info
+	for i := len(list) - 1; i >= 0; i-- {
+		s := &list[i]
+		if s.Session && s.Ended == nil && s.Attached == 0 && string(s.Project) == r.Dir && (!named || same(s)) {
+			here = append(here, s)
+		}
+	}
+	slices.SortStableFunc(here, func(a, b *session.Info) int {
+		switch {
+		case same(a) == same(b):
+			return 0
+		case same(a):
+			return -1
+		}
+		return 1
+	})
+	var other error
+	for _, s := range here {
+		if changes := differences(s, asked); changes != nil {
+			if other == nil {
+				other = misuse(fmt.Sprintf("session %q of this project has another sandbox: %s", s.ID, strings.Join(changes, ", ")),
+					fmt.Sprintf("\"sbx attach %s\" comes back to it as it is, --no-reconnect starts another one", s.ID))
+			}
+			continue
+		}
+		c, err := session.Open(s.ID, session.CallerTerminal(), true)
+		var done *session.Done
+		switch {
+		case errors.Is(err, session.ErrAttached) || errors.Is(err, session.ErrNone) || errors.As(err, &done):
+			continue // meanwhile
+		case err != nil:
+			return nil, err
+		}
+		talk("[back in " + s.ID + ", " + age(int64(s.Age().Seconds())) + " old: " + commandText(s.Command) + "; --no-reconnect starts afresh]\n")
+		return c, nil
+	}
+	return nil, other
+}
+
+// differences returns how what is asked for is not what a session was made from.
+func differences(s *session.Info, asked []project.Asked) []string {
+	var made []project.Asked
+	if json.Unmarshal(s.Made, &made) != nil || made == nil {
+		return []string{"it was started by another version of sbx"}
+	}
+	return project.Differences(made, asked)
+}
+
+// attachSession attaches to a session that runs, or shows how it ended, and
+// returns the exit code.
 func attachSession(id, key string) int {
 	k, err := detachKey(key)
 	if err != nil {
 		complain(err)
 		return exitSetup
 	}
-	c, err := session.Open(id, session.CallerTerminal())
+	quit()
+	c, err := session.Open(id, session.CallerTerminal(), false)
+	var done *session.Done
+	if errors.As(err, &done) {
+		return showEnd(done)
+	}
 	if err != nil {
 		return sessionFailed(nil, err)
 	}
-	project := ""
+	dir := ""
 	if s := findSandbox(c.ID()); s != nil {
-		project = s.Project
+		dir = string(s.Project)
 	}
-	return follow(c, k, project)
+	return follow(c, k, dir)
 }
 
-// findSession returns the name and age of the newest session of a project that
-// nobody is attached to, with that command where one is given, or "".
-func findSession(project string, command []string) (id string, age time.Duration, err error) {
-	list, err := session.List()
-	for i := len(list) - 1; i >= 0; i-- {
-		s := &list[i]
-		if s.Session && s.Project == project && s.Attached == 0 && (len(command) == 0 || slices.Equal(command, s.Command)) {
-			return s.ID, s.Age(), nil
-		}
+// showEnd shows what a session that has ended printed last, and returns or does
+// what its command did in the end.
+func showEnd(d *session.Done) int {
+	switch err := d.Last(); {
+	case errors.Is(err, unix.EPIPE):
+		run.DieBySignal(unix.SIGPIPE)
+		return exitSetup
+	case err != nil:
+		complain(errors.New(couldNot(err)))
+		return exitSetup
 	}
-	return "", 0, err
+	noteEnd(string(d.Info.Project), sessionSandbox(d.Info.ID), "")
+	end := d.Info.Ended
+	how := "by " + unix.SignalName(end.Status.Signal())
+	if !end.Status.Signaled() {
+		how = "with exit code " + strconv.Itoa(end.Status.ExitStatus())
+	}
+	talk("[" + d.Info.ID + " ended " + age(int64(time.Since(end.At).Seconds())) + " ago " + how + "]\n")
+	return exitCode(end.Status)
 }
 
 // detachKey reads --detach-key, for which a variable stands in.
@@ -97,7 +212,8 @@ func detachKey(s string) (byte, error) {
 
 // follow attaches this terminal until the session, which is one of that project,
 // ends or is left.
-func follow(c *session.Client, key byte, project string) int {
+func follow(c *session.Client, key byte, dir string) int {
+	attached.Store(true)
 	o, err := c.Attach(key)
 	switch {
 	case errors.Is(err, unix.EPIPE):
@@ -112,7 +228,7 @@ func follow(c *session.Client, key byte, project string) int {
 		talk("[detached from " + c.ID() + "; sbx attach " + c.ID() + " comes back]\n")
 		return 0
 	}
-	noteEnd(project, sessionSandbox(c.ID()), "")
+	noteEnd(dir, sessionSandbox(c.ID()), "")
 	return exitCode(o.Status)
 }
 
@@ -137,14 +253,14 @@ func sandboxRuns(name string) bool {
 	return err == nil && session.StartTime(pid) != 0 && processSandbox(pid) == name
 }
 
-// findSandbox returns what is on record of a sandbox, or nil.
+// findSandbox returns what is on record of a sandbox that runs, or nil.
 func findSandbox(id string) *session.Info {
 	list, err := session.List()
 	if err != nil {
 		return nil
 	}
 	for i := range list {
-		if list[i].ID == id {
+		if list[i].ID == id && list[i].Ended == nil {
 			return &list[i]
 		}
 	}
@@ -158,7 +274,11 @@ func sessionFailed(sources map[string][]byte, err error) int {
 		report(sources, f.Diags...)
 		return f.Code
 	}
-	if errors.Is(err, session.ErrNone) {
+	var done *session.Done
+	switch {
+	case errors.As(err, &done):
+		err = misuse(err.Error(), "sbx attach "+done.Info.ID+" shows what it printed last")
+	case errors.Is(err, session.ErrNone):
 		err = misuse(err.Error(), "sbx ps lists those that run")
 	}
 	complain(err)
@@ -208,7 +328,7 @@ func (c *killCmd) run() int {
 	if sig == 0 {
 		for i := range before {
 			if s := &before[i]; s.Session && findSandbox(s.ID) == nil {
-				noteEnd(s.Project, sessionSandbox(s.ID), "")
+				noteEnd(string(s.Project), sessionSandbox(s.ID), "")
 			}
 		}
 	}
@@ -240,10 +360,31 @@ func sandboxes() ([]sandboxRow, error) {
 	for i, u := range session.Measure(list) {
 		s := &list[i]
 		rows[i] = sandboxRow{
-			ID: s.ID, Project: s.Project, Command: s.Command, Started: s.Started, AgeSeconds: int64(s.Age().Seconds()),
+			ID: s.ID, Project: string(s.Project), Command: texts(s.Command), Started: s.Started, AgeSeconds: int64(s.Age().Seconds()),
 			Memory: u.Memory, MemoryKind: u.Kind, Processes: u.Processes, Session: s.Session, Attached: s.Attached,
-			Server: s.Server, Leader: s.Leader, Unreachable: !s.Alive(),
+			Server: s.Server, Leader: s.Leader, Unreachable: s.Ended == nil && !s.Alive(),
+		}
+		if s.Ended == nil {
+			continue
+		}
+		rows[i].Ended = &s.Ended.At
+		if status := s.Ended.Status; status.Signaled() {
+			rows[i].Signal = unix.SignalName(status.Signal())
+		} else {
+			code := status.ExitStatus()
+			rows[i].ExitCode = &code
 		}
 	}
 	return rows, nil
 }
+
+func texts(words []plan.Str) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	return list
+}
+
+// commandText returns a command as a shell takes it, cut short.
+func commandText(words []plan.Str) string { return clip(commandWords(texts(words)), 60) }

@@ -35,7 +35,7 @@ func (*trustCmd) Help() string {
 }
 
 func (c *trustCmd) run() int {
-	places := project.FindPlaces()
+	places := findPlaces()
 	if places.State == "" {
 		complain(misuse("there is no place for what is trusted: the home directory is not known", "set HOME, or XDG_STATE_HOME"))
 		return exitSetup
@@ -104,7 +104,7 @@ func noteBegin(v *project.Seen, p *plan.Plan) bool {
 	if !noteWritable(p, string(v.Project)) {
 		return false
 	}
-	if err := project.FindPlaces().Store().Begin(v, ownSandbox(), sandboxRuns); err != nil {
+	if err := findPlaces().Store().Begin(v, ownSandbox(), sandboxRuns); err != nil {
 		complain(fmt.Errorf("cannot note the configuration of the project: %s", couldNot(err)))
 		return false
 	}
@@ -114,7 +114,7 @@ func noteBegin(v *project.Seen, p *plan.Plan) bool {
 // noteEnd notes that a sandbox has ended, or goes by another name from now on. What
 // goes wrong only has the next configuration file looked at with more suspicion.
 func noteEnd(dir, sandbox, next string) {
-	if places := project.FindPlaces(); places.State != "" {
+	if places := findPlaces(); places.State != "" {
 		places.Store().End(dir, sandbox, next)
 	}
 }
@@ -132,7 +132,7 @@ func noteWritable(p *plan.Plan, own string) bool {
 			dirs = append(dirs, string(op.Src))
 		}
 	}
-	if err := project.FindPlaces().NoteWritable(dirs); err != nil {
+	if err := findPlaces().NoteWritable(dirs); err != nil {
 		complain(fmt.Errorf("cannot note the configuration of a project that the sandbox can write: %s", couldNot(err)))
 		return false
 	}

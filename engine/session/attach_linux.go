@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -48,17 +49,23 @@ func (c *Client) signal(sig unix.Signal)   { c.send(frameSignal, []byte{byte(sig
 // send writes a frame. Where that fails the reader learns of it, too.
 func (c *Client) send(kind byte, data []byte) { c.conn.Write(appendFrame(nil, kind, data)) }
 
-// hangUp tells the command that its terminal is gone, and returns when it has been
-// told, whatever else it prints.
+// hangUp tells the command that its terminal is gone, whatever else it prints. It
+// returns when the command has been told and has ended, or has had some time to.
 func (c *Client) hangUp() {
 	c.conn.SetReadDeadline(time.Now().Add(answerTime))
 	c.signal(unix.SIGHUP)
 	for {
-		if kind, _, err := c.next(); err != nil || kind == frameDone || kind == frameExit {
+		switch kind, _, err := c.next(); {
+		case err != nil || kind == frameExit:
 			return
+		case kind == frameDone:
+			c.conn.SetReadDeadline(time.Now().Add(leaveTime))
 		}
 	}
 }
+
+// leaveTime is how long a client waits for the session to know that it goes.
+const leaveTime = time.Second
 
 // holdTime is how long a first press of the key that detaches is kept back.
 const holdTime = 500 * time.Millisecond
@@ -73,7 +80,9 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 	k := &keyboard{}
 	done := make(chan Outcome, 1)
 	failed := make(chan error, 1)
+	left := make(chan struct{})
 	receive := func() {
+		defer close(left)
 		shown := func(b []byte) bool {
 			err := k.show(b)
 			if err == nil {
@@ -99,6 +108,8 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 			case kind == frameExit && len(data) == 4:
 				done <- Outcome{Status: unix.WaitStatus(binary.LittleEndian.Uint32(data))}
 				return
+			case kind == frameLeft:
+				return
 			case kind == frameOutput:
 				if !shown(data) {
 					return
@@ -106,7 +117,16 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 			}
 		}
 	}
-	return k.interact(c, key, receive, done, failed)
+	o, err := k.interact(c, key, receive, done, failed)
+	if o.Detached {
+		// Whoever looks for a session that nobody is attached to shall find this one.
+		c.send(frameLeave, nil)
+		select {
+		case <-left:
+		case <-time.After(leaveTime):
+		}
+	}
+	return o, err
 }
 
 // interact passes keys, sizes and signals on until done or failed says so.
@@ -118,7 +138,7 @@ func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome
 	if err := k.grab(); err != nil {
 		return Outcome{}, err
 	}
-	defer k.restore()
+	defer k.close()
 	rescued := func(f func()) func() {
 		return func() {
 			defer func() {
@@ -224,4 +244,20 @@ func read(typed chan<- []byte) {
 			return
 		}
 	}
+}
+
+// Last shows what a session that has ended printed last, and takes it off the
+// record.
+func (d *Done) Last() error {
+	b, err := os.ReadFile(filepath.Join(d.Info.dir(), outputFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	k := &keyboard{tty: isTerminal(1)}
+	err = k.show(b)
+	k.close()
+	if err != nil {
+		return err
+	}
+	return forget(d.Info)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,9 +24,13 @@ func Signal(id string, sig unix.Signal) error {
 
 // End ends a sandbox and returns when it has ended: it sends SIGTERM to the command,
 // with SIGHUP, which interactive shells obey, and SIGCONT; and after the grace
-// SIGKILL.
+// SIGKILL. Of one that has ended already it removes what is on record.
 func End(id string, grace time.Duration) error {
 	k, err := newKiller(id)
+	var done *Done
+	if errors.As(err, &done) {
+		return forget(done.Info)
+	}
 	if err != nil {
 		return err
 	}
@@ -36,7 +39,7 @@ func End(id string, grace time.Duration) error {
 		if k.gone(grace) || k.signal(unix.SIGKILL) == nil && k.gone(answerTime) {
 			return nil
 		}
-	} else if stale(k.dir) {
+	} else if k.gone(0) {
 		return nil // it has ended meanwhile
 	}
 	// Whoever looks after it does not answer. Its guard ends the sandbox with it.
@@ -60,15 +63,11 @@ type killer struct {
 }
 
 func newKiller(id string) (*killer, error) {
-	info, err := Lookup(id)
+	info, err := running(id)
 	if err != nil {
 		return nil, err
 	}
-	root, err := Root()
-	if err != nil {
-		return nil, err
-	}
-	k := &killer{info: info, dir: filepath.Join(root, info.ID), server: -1}
+	k := &killer{info: info, dir: info.dir(), server: -1}
 	if fd, err := unix.PidfdOpen(info.Server, 0); err == nil {
 		if k.server = fd; !info.Alive() { // another process has its number
 			unix.Close(fd)
@@ -124,10 +123,12 @@ func (k *killer) signal(sigs ...unix.Signal) error {
 	}
 }
 
-// gone waits until the sandbox is off the record.
+// gone waits until nobody looks after the sandbox any more, and removes what is
+// left on record: whoever ends it knows how it ended.
 func (k *killer) gone(limit time.Duration) bool {
 	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
-		if stale(k.dir) {
+		if s := look(k.dir); !s.locked {
+			os.RemoveAll(k.dir)
 			return true
 		}
 		if !time.Now().Before(end) {

@@ -15,7 +15,7 @@ import (
 // nor is it done where the user has no runtime directory, since that is in memory,
 // and on a disk it would take a good part of the time that a sandbox takes.
 func Note(p *plan.Plan, f *host.Facts, project string) (forget func()) {
-	if runtimeDir(os.Geteuid()) == "" {
+	if _, runtime := place(os.Geteuid()); !runtime {
 		return func() {}
 	}
 	e, err := newEntry(project)
@@ -23,7 +23,7 @@ func Note(p *plan.Plan, f *host.Facts, project string) (forget func()) {
 		return func() {}
 	}
 	pid := os.Getpid()
-	info := Info{ID: e.id, Project: project, Command: commandLine(p, f), Started: time.Now(), Server: pid, Start: StartTime(pid)}
+	info := Info{ID: e.id, Project: plan.Str(project), Command: CommandLine(p, f), Started: time.Now(), Server: pid, Start: StartTime(pid)}
 	if err := e.write(&info); err != nil {
 		e.remove()
 		return func() {}

@@ -45,7 +45,7 @@ func TestNote(t *testing.T) {
 	if got, err := Lookup("pr-"); err != nil || got.ID != i.ID {
 		t.Error(got, err)
 	}
-	if _, err := Open(i.ID, nil); err == nil || !strings.Contains(err.Error(), "is no session") {
+	if _, err := Open(i.ID, nil, false); err == nil || !strings.Contains(err.Error(), "is no session") {
 		t.Error(err)
 	}
 	forget()
@@ -59,7 +59,13 @@ func TestNote(t *testing.T) {
 // listed.
 func TestStale(t *testing.T) {
 	root := record(t)
-	if _, err := List(); err != nil {
+	if list, err := List(); err != nil || len(list) != 0 {
+		t.Fatal(list, err)
+	}
+	if _, err := os.Stat(root); err == nil {
+		t.Error("List makes the directory")
+	}
+	if _, err := Root(); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a-dead", "b-empty", "c-odd"} {
@@ -125,6 +131,26 @@ func TestRoot(t *testing.T) {
 		if _, err := Root(); err == nil || !strings.Contains(err.Error(), "belongs to user 12345") {
 			t.Error(err)
 		}
+	}
+}
+
+// What keeps sandboxes from the sockets, and what makes them, agree on the place.
+func TestPlaces(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	for mode, fits := range map[os.FileMode]bool{0o700: true, 0o755: false, 0o770: false} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		first, runtime := place(os.Geteuid())
+		list := Places()
+		if list[0] != first || (first == filepath.Join(dir, "sbx")) != fits || fits && !runtime {
+			t.Errorf("%o: %q %v %q", mode, first, runtime, list)
+		}
+	}
+	t.Setenv("XDG_RUNTIME_DIR", "relative")
+	if first, _ := place(os.Geteuid()); !filepath.IsAbs(first) {
+		t.Error(first)
 	}
 }
 

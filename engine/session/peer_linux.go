@@ -69,8 +69,14 @@ func (s *server) greet(conn *os.File) {
 	switch h.Want {
 	case "attach":
 		s.mu.Lock()
+		if h.Alone && s.attached() > 0 {
+			s.mu.Unlock()
+			conn.Write(appendFrame(nil, frameBusy, nil))
+			conn.Close()
+			return
+		}
 		c := s.addLocked(conn, h.Whole, true)
-		c.out = appendJSON(c.out, frameRunning, running{s.info.ID})
+		c.out = appendJSON(c.out, frameRunning, started{s.info.ID})
 		s.show(c)
 		s.resize(h.Rows, h.Cols, true)
 		s.record()
@@ -204,6 +210,13 @@ func (s *server) obey(c *client, kind byte, data []byte) bool {
 		}
 		s.mu.Lock()
 		c.out = appendFrame(c.out, frameDone, nil)
+		s.changed.Broadcast()
+		s.mu.Unlock()
+	case frameLeave: // it is told when it does not count any more
+		s.mu.Lock()
+		c.attached, c.last = false, true
+		s.record()
+		c.out = appendFrame(nil, frameLeft, nil)
 		s.changed.Broadcast()
 		s.mu.Unlock()
 	default:

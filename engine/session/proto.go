@@ -32,6 +32,7 @@ const (
 	framePause  = 'p' // nothing is to be sent until the next frameResume
 	frameResume = 'c'
 	frameSignal = 's' // one byte each: signals for the command
+	frameLeave  = 'l' // the client is about to go
 )
 
 // Frames from a session.
@@ -41,8 +42,10 @@ const (
 	frameExit    = 'x' // wait status of the command, 32 bits; the last frame
 	frameFailed  = 'f' // JSON of failed: there is no command; the last frame
 	frameRefused = 'n' // why the client is not served; the last frame
+	frameBusy    = 'b' // somebody else is attached; the last frame
 	frameJoin    = 'j' // JSON of a plan: then comes one byte with the descriptors of the namespaces
 	frameDone    = 'd' // what was asked for is done
+	frameLeft    = 'l' // the client does not count any more; the last frame
 )
 
 // hello says what a client wants.
@@ -53,9 +56,11 @@ type hello struct {
 	Cols    uint16 `json:"cols,omitempty"`
 	// Whole: output that cannot be taken at once is waited for, and never left out.
 	Whole bool `json:"whole,omitempty"`
+	// Alone: it attaches only where nobody else is.
+	Alone bool `json:"alone,omitempty"`
 }
 
-type running struct {
+type started struct {
 	ID string `json:"id"`
 }
 

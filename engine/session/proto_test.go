@@ -12,7 +12,7 @@ func TestFrames(t *testing.T) {
 	b = appendFrame(b, frameInput, []byte("keys"))
 	b = appendFrame(b, frameEOF, nil)
 	b = appendFrame(b, frameOutput, bytes.Repeat([]byte("x"), 100_000))
-	b = appendJSON(b, frameRunning, running{"a-bc"})
+	b = appendJSON(b, frameRunning, started{"a-bc"})
 	r := bytes.NewReader(b)
 	for _, want := range []struct {
 		kind byte

@@ -29,12 +29,14 @@ const Verb = "session-server"
 // request is what a server is to do.
 type request struct {
 	Plan     *plan.Plan `json:"plan"`
-	Project  string     `json:"project"`
+	Project  plan.Str   `json:"project"`
 	Rows     uint16     `json:"rows"`
 	Cols     uint16     `json:"cols"`
 	Modes    []byte     `json:"modes,omitempty"` // struct termios
 	Whole    bool       `json:"whole"`
 	Detached bool       `json:"detached"`
+
+	Made json.RawMessage `json:"made,omitempty"`
 }
 
 // Descriptors that a server is started with.
@@ -62,6 +64,7 @@ type server struct {
 	namespaces    []int
 	leader        int           // pidfd of the command
 	started       chan struct{} // closed once it is known whether the command started
+	failure       error         // why it was not to start, once that is known
 	input         chan []byte
 	pumped        chan struct{} // closed when the terminal has no more to give
 	printing      atomic.Bool
@@ -147,7 +150,7 @@ func (s *server) run(req *request) error {
 	if s.rest, err = compile.Rest(p, f, uint32(umask)).JSON(); err != nil {
 		return err
 	}
-	if s.entry, err = newEntry(req.Project); err != nil {
+	if s.entry, err = newEntry(string(req.Project)); err != nil {
 		return err
 	}
 	defer func() { s.entry.remove() }()
@@ -156,7 +159,7 @@ func (s *server) run(req *request) error {
 	}
 	s.info = Info{
 		ID: s.entry.id, Project: req.Project, Started: time.Now(), Session: true,
-		Server: os.Getpid(), Start: StartTime(os.Getpid()), Command: commandLine(p, f),
+		Server: os.Getpid(), Start: StartTime(os.Getpid()), Command: CommandLine(p, f), Made: req.Made,
 	}
 	unix.Chdir("/") // it shall not keep a file system busy
 	go s.start(sock)
@@ -171,14 +174,21 @@ func (s *server) run(req *request) error {
 		return &Failure{Diags: plan.Diagnostics{d}, Code: code}
 	}
 	<-s.started
+	if s.failure != nil {
+		return s.failure
+	}
 	s.finish(status)
 	return nil
 }
 
-// commandLine is what the plan has executed.
-func commandLine(p *plan.Plan, f *host.Facts) []string {
+// CommandLine is what the plan has executed.
+func CommandLine(p *plan.Plan, f *host.Facts) []plan.Str {
 	tries := compile.Tries(p, compile.Environment(p, f.Env, "/"), f.Getenv("SHELL"))
-	return tries[0].Argv
+	words := make([]plan.Str, len(tries[0].Argv))
+	for i, w := range tries[0].Argv {
+		words[i] = plan.Str(w)
+	}
+	return words
 }
 
 // start takes the terminal over from the sandbox, and follows the command until it
@@ -195,8 +205,12 @@ func (s *server) start(sock *os.File) {
 	s.info.Leader = m.pid
 	s.master, s.slave = newFile(m.fds[0], "ptmx"), os.NewFile(uintptr(m.fds[1]), "pts")
 	s.namespaces = m.fds[2:]
-	s.record()
+	s.failure = s.record()
 	s.mu.Unlock()
+	if s.failure != nil { // one that nobody could find shall not be
+		unix.PidfdSendSignal(s.leader, unix.SIGKILL, nil, 0)
+		return
+	}
 	sock.Write([]byte{'+'})
 	go s.pump()
 	go s.keys()
@@ -206,23 +220,29 @@ func (s *server) start(sock *os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.clients {
-		c.out = appendJSON(c.out, frameRunning, running{s.info.ID})
+		c.out = appendJSON(c.out, frameRunning, started{s.info.ID})
 	}
 	s.changed.Broadcast()
 }
 
-// record writes the state, with the lock held.
-func (s *server) record() {
-	if s.info.Leader == 0 || s.ended {
-		return
-	}
-	s.info.Attached = 0
+// attached returns how many clients are, with the lock held.
+func (s *server) attached() int {
+	n := 0
 	for c := range s.clients {
 		if c.attached {
-			s.info.Attached++
+			n++
 		}
 	}
-	s.entry.write(&s.info) // where it cannot, ps tells less
+	return n
+}
+
+// record writes the state, with the lock held.
+func (s *server) record() error {
+	if s.entry == nil || s.info.Leader == 0 || s.ended {
+		return nil
+	}
+	s.info.Attached = s.attached()
+	return s.entry.write(&s.info)
 }
 
 // pump reads what is printed, until the end.
@@ -302,7 +322,8 @@ func (s *server) resize(rows, cols uint16, redraw bool) {
 	}
 }
 
-// finish hands out the rest of the output and how the command ended.
+// finish hands out the rest of the output and how the command ended. Where there
+// is nobody to take it, it stays on record.
 func (s *server) finish(status unix.WaitStatus) {
 	close(s.over)
 	if s.slave != nil {
@@ -313,6 +334,10 @@ func (s *server) finish(status unix.WaitStatus) {
 	var last [4]byte
 	for i := range last {
 		last[i] = byte(uint32(status) >> (8 * i))
+	}
+	if s.info.Attached = s.attached(); s.info.Attached == 0 {
+		s.info.Ended = &Ending{At: time.Now(), Status: status}
+		s.entry.end(&s.info, s.history.replay())
 	}
 	for c := range s.clients {
 		if c.attached {
@@ -347,6 +372,8 @@ func (s *server) stay() {
 				}
 				s.record()
 			}
+		} else if !s.ended && s.entry.state < 0 {
+			s.record() // there was no space for it
 		}
 		s.mu.Unlock()
 	}

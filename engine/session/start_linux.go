@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,8 @@ import (
 type Options struct {
 	Plan    *plan.Plan // valid; it must pass no file descriptors on
 	Project string     // absolute path, or empty
+	// Made is for whoever finds the session: what its sandbox was made from, as JSON.
+	Made json.RawMessage
 	// Terminal is what the command's terminal is to be like; nil: 24 rows and 80
 	// columns, and the modes of a new one.
 	Terminal *Terminal
@@ -48,7 +51,7 @@ func Start(o Options) (*Client, error) {
 	if err := passes(o.Plan); err != nil {
 		return nil, err
 	}
-	req := request{Plan: o.Plan, Project: o.Project, Rows: 24, Cols: 80, Whole: !isTerminal(1), Detached: o.Detached}
+	req := request{Plan: o.Plan, Project: plan.Str(o.Project), Made: o.Made, Rows: 24, Cols: 80, Whole: !isTerminal(1), Detached: o.Detached}
 	if t := o.Terminal; t != nil {
 		req.Rows, req.Cols, req.Modes = t.Rows, t.Cols, t.Modes
 	}
@@ -131,10 +134,14 @@ func spawn(request []byte, project string) (*os.File, error) {
 	return conn, nil
 }
 
+// ErrAttached is the error of Open where somebody else is attached.
+var ErrAttached = errors.New("a terminal is attached to the session already")
+
 // Open connects to the session with that id, or the only one whose id begins so.
-// term is the terminal that will attach; nil where none does.
-func Open(id string, term *Terminal) (*Client, error) {
-	h := hello{Want: "attach", Whole: !isTerminal(1)}
+// term is the terminal that will attach; nil where none does. With alone it does so
+// only where nobody else is attached.
+func Open(id string, term *Terminal, alone bool) (*Client, error) {
+	h := hello{Want: "attach", Whole: !isTerminal(1), Alone: alone}
 	if term != nil {
 		h.Rows, h.Cols = term.Rows, term.Cols
 	}
@@ -142,27 +149,25 @@ func Open(id string, term *Terminal) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.conn.SetReadDeadline(time.Now().Add(answerTime))
 	if err := c.running(); err != nil {
 		c.Close()
 		return nil, err
 	}
+	c.conn.SetReadDeadline(time.Time{})
 	return c, nil
 }
 
 // open connects and says what is wanted.
 func open(id string, h hello) (*Client, error) {
-	info, err := Lookup(id)
+	info, err := running(id)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Session {
 		return nil, fmt.Errorf("sandbox %q is no session: it was started without a terminal of its own", info.ID)
 	}
-	root, err := Root()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := connect(filepath.Join(root, info.ID))
+	conn, err := connect(info.dir())
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +189,7 @@ func (c *Client) running() error {
 		case frameOutput:
 			c.pending = append(c.pending, data...)
 		case frameRunning:
-			var r running
+			var r started
 			if err := json.Unmarshal(data, &r); err != nil {
 				return errFrame
 			}
@@ -200,8 +205,12 @@ func (c *Client) next() (kind byte, data []byte, err error) {
 	switch {
 	case errors.Is(err, errFrame):
 		return 0, nil, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, nil, fmt.Errorf("session %q: the process that looks after it does not answer", c.id)
 	case err != nil:
 		return 0, nil, errLost
+	case kind == frameBusy:
+		return 0, nil, ErrAttached
 	case kind == frameRefused:
 		return 0, nil, fmt.Errorf("session %q: %s", c.id, plan.Printable(string(data)))
 	case kind == frameFailed:

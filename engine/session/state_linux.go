@@ -16,35 +16,58 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root returns the directory of the user's sessions: sbx in $XDG_RUNTIME_DIR, or
-// else in /run/user/UID, or else /tmp/sbx-UID. The first two count only where
-// they are the user's own and nobody else can enter. It is made where it is missing.
+// Root returns the directory of the user's sessions, and makes it where it is
+// missing; see place.
 func Root() (string, error) {
-	uid := os.Geteuid()
-	if dir := runtimeDir(uid); dir != "" {
-		return makeRoot(filepath.Join(dir, "sbx"), uid)
-	}
-	return makeRoot("/tmp/sbx-"+strconv.Itoa(uid), uid)
+	dir, _ := place(os.Geteuid())
+	return dir, makeRoot(dir, os.Geteuid())
 }
 
-// runtimeDir returns the user's runtime directory, or "".
-func runtimeDir(uid int) string {
-	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(uid)} {
+// place returns the directory of the user's sessions: sbx in $XDG_RUNTIME_DIR, or
+// else in /run/user/UID, or else /tmp/sbx-UID. The first two count only where
+// they are the user's own and nobody else can enter. runtime says that it is one
+// of those.
+func place(uid int) (dir string, runtime bool) {
+	for _, dir := range runtimeDirs(uid) {
 		if filepath.IsAbs(dir) && ownDir(dir, uid) == nil {
-			return dir
+			return filepath.Join(dir, "sbx"), true
 		}
 	}
-	return ""
+	return temporary(uid), false
 }
 
-func makeRoot(dir string, uid int) (string, error) {
-	if err := unix.Mkdir(dir, 0o700); err != nil && err != unix.EEXIST {
-		return "", fmt.Errorf("directory of the sessions: %q: %w", dir, err)
+func runtimeDirs(uid int) []string {
+	return []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(uid)}
+}
+
+func temporary(uid int) string { return "/tmp/sbx-" + strconv.Itoa(uid) }
+
+// Places returns the directory of Root, and where else there may be sessions of the
+// user's, started with another environment. None is made.
+func Places() []string {
+	uid := os.Geteuid()
+	first, _ := place(uid)
+	list := []string{first}
+	for _, dir := range append(runtimeDirs(uid), temporary(uid)) {
+		if dir != temporary(uid) {
+			dir = filepath.Join(dir, "sbx")
+		}
+		if filepath.IsAbs(dir) && !slices.Contains(list, dir) && ownDir(dir, uid) == nil {
+			list = append(list, dir)
+		}
+	}
+	return list
+}
+
+func makeRoot(dir string, uid int) error {
+	err := unix.Mkdir(dir, 0o700)
+	if err != nil && err != unix.EEXIST {
+		return fmt.Errorf("directory of the sessions: %q: %w", dir, err)
 	}
 	if err := ownDir(dir, uid); err != nil {
-		return "", fmt.Errorf("directory of the sessions: %w", err)
+		return fmt.Errorf("directory of the sessions: %w", err)
 	}
-	return dir, nil
+	return nil
 }
 
 // ownDir returns an error unless path is a directory of the user's that nobody
@@ -68,10 +91,21 @@ func ownDir(path string, uid int) error {
 type entry struct {
 	id, dir string
 	lock    int // the directory, opened, or -1 when it is gone
-	written bool
+	state   int // stateFile, opened, or -1 before it is written
+	size    int // of it, in bytes
 }
 
-const stateFile, socketFile = "state.json", "socket"
+// Files of a session.
+const (
+	stateFile  = "state.json" // Info
+	socketFile = "socket"
+	outputFile = "output" // of one that has ended: what was printed last
+)
+
+// unrecorded is why a session cannot be put on record.
+func unrecorded(op, path string, err error) error {
+	return fmt.Errorf("the session cannot be put on record: %s %q: %w", op, path, err)
+}
 
 // newEntry makes the directory of a session of the project, and locks it.
 func newEntry(project string) (*entry, error) {
@@ -94,21 +128,21 @@ func makeEntry(root, id string) (*entry, error) {
 	if err := unix.Mkdir(dir, 0o700); err == unix.EEXIST {
 		return nil, nil
 	} else if err != nil {
-		return nil, &os.PathError{Op: "mkdir", Path: dir, Err: err}
+		return nil, unrecorded("mkdir", dir, err)
 	}
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err == unix.ENOENT {
 		return nil, nil // taken for a stale one
 	}
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+		return nil, unrecorded("open", dir, err)
 	}
 	var st unix.Stat_t
 	if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
 		unix.Close(fd)
 		return nil, nil
 	}
-	return &entry{id: id, dir: dir, lock: fd}, nil
+	return &entry{id: id, dir: dir, lock: fd, state: -1}, nil
 }
 
 // lost reports whether the directory is no longer at its place.
@@ -122,7 +156,7 @@ func (e *entry) lost() bool {
 // place again.
 func (e *entry) again() (*entry, error) {
 	root := filepath.Dir(e.dir)
-	if _, err := makeRoot(root, os.Geteuid()); err != nil {
+	if err := makeRoot(root, os.Geteuid()); err != nil {
 		return nil, err
 	}
 	again, err := makeEntry(root, e.id)
@@ -158,33 +192,84 @@ func newID(project string) string {
 	})
 }
 
-// write puts the session on record, all at once.
+// slack is by how many bytes what changes of a state may grow.
+const slack = 16
+
+// write puts the session on record. The first time makes room for all later ones,
+// which change a number in place: those cannot fail for want of space, and a
+// reader sees the old one or the new one.
 func (e *entry) write(info *Info) error {
 	b, err := json.Marshal(info)
 	if err != nil {
 		return err
 	}
-	name := stateFile
-	if e.written { // the first time nobody takes half a file for a whole one
-		name += ".new"
+	if e.state >= 0 {
+		if len(b) > e.size {
+			return errors.New("sbx bug: the state of a session has grown")
+		}
+		_, err := unix.Pwrite(e.state, pad(b, e.size), 0)
+		return err
 	}
-	fd, err := unix.Openat(e.lock, name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	b = pad(b, len(b)+slack)
+	fd, err := e.create(stateFile, b)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: e.dir + "/" + name, Err: err}
+		return err
+	}
+	e.state, e.size = fd, len(b)
+	return nil
+}
+
+func pad(b []byte, size int) []byte {
+	for len(b) < size {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+// create makes a file, whole, or leaves none.
+func (e *entry) create(name string, b []byte) (int, error) {
+	fd, err := unix.Openat(e.lock, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return -1, unrecorded("open", e.dir+"/"+name, err)
 	}
 	n, err := unix.Write(fd, b)
-	unix.Close(fd)
-	if err == nil && n < len(b) {
-		err = unix.ENOSPC
-	}
-	if err == nil && e.written {
-		err = unix.Renameat(e.lock, name, e.lock, stateFile)
+	if err == nil && n < len(b) { // the next one would tell the reason
+		if _, err = unix.Write(fd, b[n:]); err == nil {
+			err = unix.ENOSPC
+		}
 	}
 	if err != nil {
-		return &os.PathError{Op: "write", Path: e.dir + "/" + name, Err: err}
+		unix.Close(fd)
+		unix.Unlinkat(e.lock, name, 0)
+		return -1, unrecorded("write", e.dir+"/"+name, err)
 	}
-	e.written = true
-	return nil
+	return fd, nil
+}
+
+// end leaves on record how the session ended and what it printed last. Where that
+// cannot be, it is removed.
+func (e *entry) end(info *Info, output []byte) {
+	defer e.remove()
+	if e.lock < 0 || info.Ended == nil || e.lost() {
+		return
+	}
+	b, err := json.Marshal(info)
+	if err != nil {
+		return
+	}
+	const fresh = stateFile + ".new"
+	for name, data := range map[string][]byte{outputFile: output, fresh: b} {
+		fd, err := e.create(name, data)
+		if err != nil {
+			return
+		}
+		unix.Close(fd)
+	}
+	unix.Unlinkat(e.lock, socketFile, 0)
+	if unix.Renameat(e.lock, fresh, e.lock, stateFile) == nil {
+		e.close()
+		prune(filepath.Dir(e.dir))
+	}
 }
 
 // remove takes the session off the record.
@@ -198,32 +283,41 @@ func (e *entry) remove() {
 			os.RemoveAll(e.dir)
 		}
 	}
+	e.close()
+}
+
+func (e *entry) close() {
 	unix.Close(e.lock)
-	e.lock = -1
+	if e.state >= 0 {
+		unix.Close(e.state)
+	}
+	e.lock, e.state = -1, -1
 }
 
 // List returns what is on record, the oldest first, and removes what is stale.
 func List() ([]Info, error) {
-	root, err := Root()
-	if err != nil {
-		return nil, err
+	root, _ := place(os.Geteuid())
+	if err := ownDir(root, os.Geteuid()); errors.Is(err, unix.ENOENT) {
+		return []Info{}, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("directory of the sessions: %w", err)
 	}
+	return list(root)
+}
+
+func list(root string) ([]Info, error) {
 	names, err := os.ReadDir(root)
 	if err != nil {
 		return nil, err
 	}
 	list := []Info{}
 	for _, n := range names {
-		dir := filepath.Join(root, n.Name())
-		if !n.IsDir() || stale(dir) {
+		if !n.IsDir() {
 			continue
 		}
-		b, err := os.ReadFile(filepath.Join(dir, stateFile))
-		var info Info
-		if err != nil || json.Unmarshal(b, &info) != nil || info.ID != n.Name() {
-			continue // on its way in or out
+		if info := look(filepath.Join(root, n.Name())).info; info != nil {
+			list = append(list, *info)
 		}
-		list = append(list, info)
 	}
 	slices.SortFunc(list, func(a, b Info) int {
 		if c := a.Started.Compare(b.Started); c != 0 {
@@ -234,47 +328,102 @@ func List() ([]Info, error) {
 	return list, nil
 }
 
-// stale removes a directory that nobody locks, and reports whether it is gone.
-func stale(dir string) bool {
+// sight is what there is in the directory of a session.
+type sight struct {
+	info *Info // nil: it is on its way in or out
+	// locked: somebody looks after it. What is not locked has ended and says so, or
+	// is stale, and gone.
+	locked bool
+}
+
+// look looks into the directory of a session, and removes it if it is stale.
+func look(dir string) (s sight) {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return err == unix.ENOENT
+		s.locked = err != unix.ENOENT
+		return s
 	}
 	defer unix.Close(fd)
-	if unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) != nil { // shared: others may be looking, too
-		return false
+	s.locked = unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) != nil // shared: others may be looking, too
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	var info Info
+	if err == nil && json.Unmarshal(b, &info) == nil && info.ID == filepath.Base(dir) {
+		s.info = &info
 	}
-	os.RemoveAll(dir)
-	return true
+	if !s.locked && (s.info == nil || s.info.Ended == nil) {
+		os.RemoveAll(dir)
+		s.info = nil
+	}
+	return s
+}
+
+// maxEnded is how many sessions that have ended stay on record, of a user's.
+const maxEnded = 16
+
+// prune removes the oldest of those that have ended.
+func prune(root string) {
+	all, _ := list(root)
+	all = slices.DeleteFunc(all, func(i Info) bool { return i.Ended == nil })
+	slices.SortFunc(all, func(a, b Info) int { return a.Ended.At.Compare(b.Ended.At) })
+	for len(all) > maxEnded {
+		os.RemoveAll(filepath.Join(root, all[0].ID))
+		all = all[1:]
+	}
 }
 
 // ErrNone is the error of Lookup where no sandbox has that id.
 var ErrNone = errors.New("no such sandbox")
 
-// Lookup returns the sandbox with that id, or the only one whose id begins so.
+// Lookup returns the sandbox with that id, or the only one whose id begins so; of
+// those that have ended only where none runs.
 func Lookup(id string) (*Info, error) {
 	list, err := List()
 	if err != nil {
 		return nil, err
 	}
-	var found []string
-	var it *Info
+	var found []*Info
 	for i := range list {
-		if list[i].ID == id {
-			return &list[i], nil
+		it := &list[i]
+		if it.ID == id {
+			return it, nil
 		}
-		if id != "" && strings.HasPrefix(list[i].ID, id) {
-			it, found = &list[i], append(found, list[i].ID)
+		if id != "" && strings.HasPrefix(it.ID, id) {
+			found = append(found, it)
 		}
 	}
-	switch {
-	case len(found) > 1:
-		return nil, fmt.Errorf("%q may be %s", id, strings.Join(found, " or "))
-	case it == nil:
+	if slices.ContainsFunc(found, func(i *Info) bool { return i.Ended == nil }) {
+		found = slices.DeleteFunc(found, func(i *Info) bool { return i.Ended != nil })
+	}
+	switch len(found) {
+	case 0:
 		return nil, fmt.Errorf("%w: %q", ErrNone, id)
+	case 1:
+		return found[0], nil
 	}
-	return it, nil
+	var names []string
+	for _, i := range found {
+		names = append(names, i.ID)
+	}
+	return nil, fmt.Errorf("%q may be %s", id, strings.Join(names, " or "))
 }
+
+// dir returns the directory of a session that is listed.
+func (i *Info) dir() string {
+	root, _ := place(os.Geteuid())
+	return filepath.Join(root, i.ID)
+}
+
+// running is Lookup of one that has not ended: else the error is a *Done.
+func running(id string) (*Info, error) {
+	info, err := Lookup(id)
+	if err == nil && info.Ended != nil {
+		return nil, &Done{info}
+	}
+	return info, err
+}
+
+// forget removes a session that has ended from the record.
+func forget(info *Info) error { return os.RemoveAll(info.dir()) }
 
 // StartTime returns when a process was started, in clock ticks since boot, or 0
 // where there is none. A zombie is none.

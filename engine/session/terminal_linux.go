@@ -52,6 +52,7 @@ type keyboard struct {
 	shown modes         // what the programs have made of it
 	tty   bool          // output goes to a terminal
 	raw   bool          // keys come one by one
+	over  bool          // nothing is shown any more
 }
 
 // grab puts the terminal into raw mode, if it is one that is looked at, too.
@@ -100,10 +101,21 @@ func (k *keyboard) restore() {
 	}
 }
 
+// close is restore for good.
+func (k *keyboard) close() {
+	k.mu.Lock()
+	k.over = true
+	k.mu.Unlock()
+	k.restore()
+}
+
 // show writes output.
 func (k *keyboard) show(b []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.over {
+		return nil
+	}
 	if k.tty {
 		k.shown.feed(b)
 	}

@@ -15,7 +15,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	places := Places{Home: home, Config: home + "/.config/sbx", State: home + "/.local/state/sbx", Sessions: "/run/user/1/sbx"}
+	places := Places{Home: home, Config: home + "/.config/sbx", State: home + "/.local/state/sbx", Sessions: []string{"/run/user/1/sbx"}}
 	for b.Loop() {
 		o := Options{Dir: b.TempDir(), Eval: eval.Options{Lib: lib.Read}}
 		if _, err := Evaluate(&o, places); err != nil {

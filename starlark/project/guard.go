@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sbx/engine/plan"
 	"sbx/starlark/eval"
@@ -121,22 +122,7 @@ func (r *run) guard(p *plan.Plan) error {
 			}
 		}
 	}
-	// Who reaches the sockets of sessions, and a read-only bind is enough for that,
-	// can type into other sandboxes and enter them.
-	if r.Sessions != "" {
-		sockets := canonical(r.Sessions)
-		for i := range p.Ops {
-			op := &p.Ops[i]
-			if op.Kind != plan.Bind || op.Inside || op.NoFollow || op.Src == "/" {
-				continue
-			}
-			if real := canonical(string(op.Src)); within(sockets, real) || within(real, sockets) {
-				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
-					Msg:  fmt.Sprintf("%q holds %q, by which what runs in the sandbox would reach other sandboxes", op.Src, r.Sessions),
-					Hint: "bind the sockets that are needed one by one"})
-			}
-		}
-	}
+	ds = append(ds, r.guardSessions(p)...)
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
 		for _, w := range writable {
@@ -186,6 +172,74 @@ func (r *run) guard(p *plan.Plan) error {
 	}
 	ds.Sort()
 	return ds.Err()
+}
+
+// guardSessions refuses plans that show the sockets of sessions: who reaches them,
+// and a read-only bind is enough for that, can type into other sandboxes and enter
+// them.
+func (r *run) guardSessions(p *plan.Plan) plan.Diagnostics {
+	var ds plan.Diagnostics
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		var sources []plan.Str
+		switch {
+		case op.Kind == plan.Bind && !op.Inside:
+			sources = []plan.Str{op.Src}
+		case op.Kind == plan.Overlay:
+			sources = append(append(sources, op.Lower...), op.Upper)
+		}
+		for _, src := range sources {
+			if at := r.shown(p, op, string(src)); at != "" {
+				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
+					Msg:  fmt.Sprintf("%q holds %q, by which what runs in the sandbox would reach other sandboxes", src, at),
+					Hint: "bind the sockets that are needed one by one"})
+			}
+		}
+	}
+	return ds
+}
+
+// shown returns a directory of sessions that an operation shows by its source,
+// or "". It does not show what lies below the destination of another one.
+func (r *run) shown(p *plan.Plan, op *plan.Op, src string) string {
+	if src == "" {
+		return ""
+	}
+	real := canonical(src)
+	if op.NoFollow {
+		real = filepath.Join(canonical(filepath.Dir(src)), filepath.Base(filepath.Clean(src)))
+	}
+	for _, dir := range r.Sessions {
+		sockets := canonical(dir)
+		if within(real, sockets) {
+			return dir
+		}
+		if within(sockets, real) && !hidden(p, op, filepath.Join(string(op.Dst), strings.TrimPrefix(sockets, real))) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// hidden reports whether another operation than that which would show a path of the
+// sandbox has its destination between that and the path.
+func hidden(p *plan.Plan, by *plan.Op, path string) bool {
+	top := filepath.Clean(string(by.Dst))
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		switch op.Kind {
+		case plan.Bind, plan.Tmpfs, plan.Overlay, plan.Mask:
+		default:
+			continue // they show what is there, or may
+		}
+		if op.Optional {
+			continue // it may not be there
+		}
+		if dst := filepath.Clean(string(op.Dst)); op != by && dst != top && within(dst, top) && within(path, dst) {
+			return true
+		}
+	}
+	return false
 }
 
 // ownFiles returns the canonical paths of what sbx run goes by.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"sbx/engine/plan"
@@ -101,13 +100,14 @@ type Places struct {
 	Home   string // "": there is none
 	Config string // sbx's own, in $XDG_CONFIG_HOME
 	State  string // sbx's own, in $XDG_STATE_HOME
-	// Sessions is where the sockets of sessions are.
-	Sessions string
+	// Sessions are where the sockets of sessions are, or may be.
+	Sessions []string
 }
 
-// FindPlaces finds them by the environment and the user's line of passwd(5).
-func FindPlaces() Places {
-	p := Places{Home: os.Getenv("HOME")}
+// FindPlaces finds them by the environment and the user's line of passwd(5), but
+// for those of sessions, which package session knows.
+func FindPlaces(sessions []string) Places {
+	p := Places{Home: os.Getenv("HOME"), Sessions: sessions}
 	usable := func(dir string) bool { return filepath.IsAbs(dir) && filepath.Clean(dir) != "/" }
 	if usable(p.Home) {
 		p.Home = filepath.Clean(p.Home)
@@ -127,14 +127,6 @@ func FindPlaces() Places {
 		return filepath.Join(p.Home, below, "sbx")
 	}
 	p.Config, p.State = xdg("XDG_CONFIG_HOME", ".config"), xdg("XDG_STATE_HOME", ".local/state")
-	// As package session chooses.
-	uid := strconv.Itoa(os.Geteuid())
-	p.Sessions = "/tmp/sbx-" + uid
-	for _, dir := range []string{"/run/user/" + uid, os.Getenv("XDG_RUNTIME_DIR")} {
-		if st, err := os.Stat(dir); err == nil && st.IsDir() && filepath.IsAbs(dir) {
-			p.Sessions = filepath.Join(dir, "sbx")
-		}
-	}
 	return p
 }
 

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, files ...string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, home: root + "/home/ann", dir: root + "/home/ann/p", env: []string{"HOME=" + root + "/home/ann", "A_TOKEN=t"}}
-	w.places = Places{Home: w.home, Config: w.home + "/.config/sbx", State: w.home + "/.local/state/sbx", Sessions: w.home + "/run/sbx"}
+	w.places = Places{Home: w.home, Config: w.home + "/.config/sbx", State: w.home + "/.local/state/sbx", Sessions: []string{w.home + "/run/sbx"}}
 	w.write("p/README", "")
 	w.write("secret", "")
 	for _, f := range files {
@@ -316,6 +316,11 @@ func TestGuard(t *testing.T) {
 		{"what the user's file loads is in the project", []string{"p/mine.star: x = 1", ".config/sbx/project.star: load('$H/p/mine.star', 'x')"}, Options{}, "which sbx run itself goes by"},
 		{"a dangling configuration", []string{".config/sbx: -> ../p/none"}, Options{}, "which sbx run itself goes by"},
 		{"the sockets of sessions", []string{"run/sbx/s: "}, Options{ExtraDataPaths: vals("$H/run")}, "would reach other sandboxes"},
+		{"the sockets of sessions, with all", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('/', '/mnt', ro = True)"}, Options{}, "would reach other sandboxes"},
+		{"the sockets of sessions, hidden", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('/', '/mnt', ro = True); tmpfs('/mnt$H/run')"}, Options{}, ""},
+		{"the sockets of sessions, by no other name", []string{"run/sbx/s: ", "r: -> $H/run", ".config/sbx/project.star: bind('$H/r', '/r', ro = True)"}, Options{}, "would reach other sandboxes"},
+		{"the sockets of sessions, unfollowed", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('$H/run', '/r', ro = True, follow = False)"}, Options{}, "would reach other sandboxes"},
+		{"the sockets of sessions, in layers", []string{"run/sbx/s: ", ".config/sbx/project.star: overlay('/o', ['$H/run/sbx', '/usr'])"}, Options{}, "would reach other sandboxes"},
 		{"the sockets of sessions, read-only", []string{".config/sbx/project.star: bind('$H/run', '/r', ro = True)"}, Options{}, "would reach other sandboxes"},
 		{"one socket", []string{"run/bus: ", ".config/sbx/project.star: bind('$H/run/bus')"}, Options{}, ""},
 		{"read-only is fine", []string{".config/sbx/project.star: bind('$H/.config', ro = True)"}, Options{}, ""},
