@@ -105,6 +105,7 @@ func TestResume(t *testing.T) {
 		refused(`"` + o.p.dir + `/.sbx.star" counts now`)
 		tt = o.on(o.run(nil, "--ignore-project-config"))
 		tt.expect(back)
+		tt.expect("ready\r\n") // only now the keys are the session's
 		tt.leaves()
 		must(t, os.Remove(o.p.dir+"/.sbx.star"))
 		w.write(t, o.p.home+"/.config/sbx/project.star", "setenv('A', '1')")
