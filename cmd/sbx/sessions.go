@@ -63,19 +63,19 @@ func (*killCmd) Help() string {
 
 // sandboxRow is a sandbox as ps lists it.
 type sandboxRow struct {
-	ID          string    `json:"id"`
-	Project     string    `json:"project"`
-	Command     []string  `json:"command"`
-	Started     time.Time `json:"started"`
-	AgeSeconds  int64     `json:"age_seconds"`
-	Memory      uint64    `json:"memory_bytes"`
-	MemoryKind  string    `json:"memory_kind"` // "pss", "rss", or "": not known
-	Processes   int       `json:"processes"`
-	Session     bool      `json:"session"`
-	Attached    int       `json:"attached"`
-	Server      int       `json:"server_pid"`
-	Leader      int       `json:"command_pid,omitempty"`
-	Unreachable bool      `json:"unreachable,omitempty"` // of another pid namespace
+	ID          string     `json:"id"`
+	Project     plan.Str   `json:"project"`
+	Command     []plan.Str `json:"command"`
+	Started     time.Time  `json:"started"`
+	AgeSeconds  int64      `json:"age_seconds"`
+	Memory      uint64     `json:"memory_bytes"`
+	MemoryKind  string     `json:"memory_kind"` // "pss", "rss", or "": not known
+	Processes   int        `json:"processes"`
+	Session     bool       `json:"session"`
+	Attached    int        `json:"attached"`
+	Server      int        `json:"server_pid"`
+	Leader      int        `json:"command_pid,omitempty"`
+	Unreachable bool       `json:"unreachable,omitempty"` // of another pid namespace
 
 	// Of a session that has ended while nobody was attached.
 	Ended    *time.Time `json:"ended,omitempty"`
@@ -99,21 +99,21 @@ func (c *psCmd) run() int {
 	rows := []row{{cells: []cell{{"ID", "dim"}, {"PROJECT", "dim"}, {"AGE", "dim"}, {"MEMORY", "dim"}, {"TERMINAL", "dim"}, {"COMMAND", "dim"}}}}
 	for _, s := range list {
 		rows = append(rows, row{cells: []cell{
-			{s.ID, "strong"}, {text: pathText(plan.Str(cmp.Or(s.Project, "-")))}, {text: age(s.AgeSeconds)},
-			{text: memoryText(s)}, terminalCell(s), {text: clip(commandWords(s.Command), 60)},
+			{s.ID, "strong"}, {text: pathText(cmp.Or(s.Project, "-"))}, {text: age(s.AgeSeconds)},
+			{text: memoryText(s)}, terminalCell(s), {text: commandText(s.Command)},
 		}})
 	}
 	p.table(rows)
 	return out(p.String())
 }
 
-// commandWords returns a command as a shell takes it.
-func commandWords(words []string) string {
+// commandText returns a command as a shell takes it, cut short.
+func commandText(words []plan.Str) string {
 	list := make([]string, len(words))
 	for i, w := range words {
-		list[i] = word(w)
+		list[i] = word(string(w))
 	}
-	return strings.Join(list, " ")
+	return clip(strings.Join(list, " "), 60)
 }
 
 func terminalCell(s sandboxRow) cell {

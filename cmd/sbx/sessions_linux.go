@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/host"
-	"sbx/engine/plan"
 	"sbx/engine/run"
 	"sbx/engine/session"
 	"sbx/starlark/project"
@@ -360,7 +359,7 @@ func sandboxes() ([]sandboxRow, error) {
 	for i, u := range session.Measure(list) {
 		s := &list[i]
 		rows[i] = sandboxRow{
-			ID: s.ID, Project: string(s.Project), Command: texts(s.Command), Started: s.Started, AgeSeconds: int64(s.Age().Seconds()),
+			ID: s.ID, Project: s.Project, Command: s.Command, Started: s.Started, AgeSeconds: int64(s.Age().Seconds()),
 			Memory: u.Memory, MemoryKind: u.Kind, Processes: u.Processes, Session: s.Session, Attached: s.Attached,
 			Server: s.Server, Leader: s.Leader, Unreachable: s.Ended == nil && !s.Alive(),
 		}
@@ -377,14 +376,3 @@ func sandboxes() ([]sandboxRow, error) {
 	}
 	return rows, nil
 }
-
-func texts(words []plan.Str) []string {
-	list := make([]string, len(words))
-	for i, w := range words {
-		list[i] = string(w)
-	}
-	return list
-}
-
-// commandText returns a command as a shell takes it, cut short.
-func commandText(words []plan.Str) string { return clip(commandWords(texts(words)), 60) }

@@ -62,6 +62,8 @@ func Enter(id string, command []string, pty bool) (Outcome, error) {
 
 // join reads what it takes to join.
 func (c *Client) join() (*plan.Plan, []compile.Namespace, error) {
+	c.conn.SetReadDeadline(time.Now().Add(answerTime))
+	defer c.conn.SetReadDeadline(time.Time{})
 	var p *plan.Plan
 	for p == nil {
 		kind, data, err := c.next()
