@@ -36,7 +36,13 @@ func Rest(p *plan.Plan, f *host.Facts, umask uint32) *plan.Plan {
 	}
 	q.Identity, q.Caps, q.NoNewPrivs, q.Unshare = p.Identity, p.Caps, p.NoNewPrivs, p.Unshare
 	q.NewSession, q.SuppressChown, q.SuppressSync, q.ScopeSockets = p.NewSession, p.SuppressChown, p.SuppressSync, p.ScopeSockets
-	q.Rlimits = p.Rlimits
+	q.Rlimits, q.Filters, q.TerminalInput = p.Rlimits, p.Filters, p.TerminalInput
+	q.DefaultPath, q.ShellScripts = p.DefaultPath, p.ShellScripts
+	if p.NoUserNS {
+		// The command is in a namespace below that which is joined, and all of those
+		// that there may be. What capabilities it has are worth nothing outside of it.
+		q.Caps = plan.Caps{Set: "none"}
+	}
 	return q
 }
 

@@ -185,3 +185,24 @@ func TestEnded(t *testing.T) {
 		o.empty()
 	})
 }
+
+// TestEnterFilters: who enters is under the filters, too, and can make as few user
+// namespaces.
+func TestEnterFilters(t *testing.T) {
+	const look = `grep -E '^(Cap|NoNewPrivs|Seccomp)' /proc/self/status; unshare -U true 2>/dev/null && echo another`
+	const allow = `seccomp(b"\x06\x00\x00\x00\x00\x00\xff\x7f")` + "\n"
+	each(t, func(t *testing.T, w who) {
+		for _, more := range []string{allow + allow, allow + "disable_userns()\nunshare(user = True)\n"} {
+			d := newDesk(t, w)
+			id := d.detached(base()+"unshare(pid = True)\n"+more, "sh", "-c", `{ `+look+`; } >/tmp/look; exec sleep 1000`)
+			r := finish(t, d.sbx("enter", id, "--", "sh", "-c", `until grep -q Seccomp_filters /tmp/look; do sleep 0.01; done; { `+look+`; } | diff /tmp/look -`))
+			if r.code != 0 || r.out != "" {
+				t.Errorf("%s: %s", more, r)
+			}
+			if r := finish(t, d.sbx("kill", "--grace", "0", id)); r.code != 0 {
+				t.Error(r)
+			}
+			d.empty()
+		}
+	})
+}
