@@ -277,6 +277,8 @@ func sessionFailed(sources map[string][]byte, err error) int {
 	switch {
 	case errors.As(err, &done):
 		err = misuse(err.Error(), "sbx attach "+done.Info.ID+" shows what it printed last")
+	case errors.Is(err, session.ErrPlace):
+		err = misuse(err.Error(), session.PlaceHint)
 	case errors.Is(err, session.ErrNone):
 		err = misuse(err.Error(), "sbx ps lists those that run")
 	}
@@ -352,6 +354,9 @@ func signalNumber(s string) (unix.Signal, error) {
 // sandboxes returns what runs.
 func sandboxes() ([]sandboxRow, error) {
 	list, err := session.List()
+	if errors.Is(err, session.ErrPlace) {
+		return nil, misuse(err.Error(), session.PlaceHint)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -415,6 +415,9 @@ func (s *server) fail(c *client, err error) {
 	var f *Failure
 	if !errors.As(err, &f) {
 		f = &Failure{Diags: plan.Diagnostics{{Msg: err.Error()}}, Code: explain.ExitSetup}
+		if errors.Is(err, ErrPlace) {
+			f.Diags[0].Hint = PlaceHint
+		}
 	}
 	s.mu.Lock()
 	c.out = appendJSON(c.out, frameFailed, failed{f.Diags, f.Code})

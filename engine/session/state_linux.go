@@ -16,6 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrPlace is the error where there is no directory for sessions; PlaceHint says what
+// to do about it.
+var ErrPlace = errors.New("directory of the sessions")
+
+// PlaceHint goes with ErrPlace.
+const PlaceHint = "set XDG_RUNTIME_DIR to a directory of your own that nobody else can enter"
+
 // Root returns the directory of the user's sessions, and makes it where it is
 // missing; see place.
 func Root() (string, error) {
@@ -62,10 +69,10 @@ func Places() []string {
 func makeRoot(dir string, uid int) error {
 	err := unix.Mkdir(dir, 0o700)
 	if err != nil && err != unix.EEXIST {
-		return fmt.Errorf("directory of the sessions: %q: %w", dir, err)
+		return fmt.Errorf("%w: %q: %w", ErrPlace, dir, err)
 	}
 	if err := ownDir(dir, uid); err != nil {
-		return fmt.Errorf("directory of the sessions: %w", err)
+		return fmt.Errorf("%w: %w", ErrPlace, err)
 	}
 	return nil
 }
@@ -300,7 +307,7 @@ func List() ([]Info, error) {
 	if err := ownDir(root, os.Geteuid()); errors.Is(err, unix.ENOENT) {
 		return []Info{}, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("directory of the sessions: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrPlace, err)
 	}
 	return list(root)
 }

@@ -210,7 +210,8 @@ func (r *run) shown(p *plan.Plan, op *plan.Op, src string) string {
 		real = filepath.Join(canonical(filepath.Dir(src)), filepath.Base(filepath.Clean(src)))
 	}
 	for _, dir := range r.Sessions {
-		sockets := canonical(dir)
+		// A symlink in its place is none of the user's, and not followed.
+		sockets := filepath.Join(canonical(filepath.Dir(dir)), filepath.Base(dir))
 		if within(real, sockets) {
 			return dir
 		}

@@ -317,6 +317,7 @@ func TestGuard(t *testing.T) {
 		{"a dangling configuration", []string{".config/sbx: -> ../p/none"}, Options{}, "which sbx run itself goes by"},
 		{"the sockets of sessions", []string{"run/sbx/s: "}, Options{ExtraDataPaths: vals("$H/run")}, "would reach other sandboxes"},
 		{"the sockets of sessions, with all", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('/', '/mnt', ro = True)"}, Options{}, "would reach other sandboxes"},
+		{"no directory of sessions", []string{"run/sbx: -> /etc"}, Options{}, ""},
 		{"the sockets of sessions, hidden", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('/', '/mnt', ro = True); tmpfs('/mnt$H/run')"}, Options{}, ""},
 		{"the sockets of sessions, by no other name", []string{"run/sbx/s: ", "r: -> $H/run", ".config/sbx/project.star: bind('$H/r', '/r', ro = True)"}, Options{}, "would reach other sandboxes"},
 		{"the sockets of sessions, unfollowed", []string{"run/sbx/s: ", ".config/sbx/project.star: bind('$H/run', '/r', ro = True, follow = False)"}, Options{}, "would reach other sandboxes"},
