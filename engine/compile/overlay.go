@@ -66,12 +66,13 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 			top = append(top, layer(name))
 		}
 	}
-	return c.overlayMount(top, -1, upper, work, attrs)
+	return c.overlayMount(top, -1, upper, work, attrs, op.Exact)
 }
 
 // overlayMount makes an overlay of layers, top first. If bottom is a slot, the
-// last of them is open there.
-func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work layer, attrs uint64) program.Slot {
+// last of them is open there. With exact no symlink is followed on the way to
+// any, where the kernel takes layers one by one.
+func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work layer, attrs uint64, exact bool) program.Slot {
 	c.add(program.Fchdir, c.scratch.Arg())
 	fs, fd := c.slot(), c.slot()
 	c.add(program.Fsopen, c.str("overlay"), program.Imm(fsopenCloexec)).Out = int16(fs)
@@ -83,15 +84,15 @@ func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work
 		if i == len(layers)-1 && bottom >= 0 {
 			c.layerFD(fs, "lowerdir+", bottom)
 		} else {
-			c.layer(fs, "lowerdir+", l)
+			c.layer(fs, "lowerdir+", l, exact)
 		}
 	}
 	for _, o := range overlayOptions {
 		c.config(fs, o[0], o[1])
 	}
 	if upper != "" {
-		c.layer(fs, "upperdir", upper)
-		c.layer(fs, "workdir", work)
+		c.layer(fs, "upperdir", upper, exact)
+		c.layer(fs, "workdir", work, exact)
 	}
 	c.add(program.Fsconfig, fs.Arg(), program.Imm(cmdCreate), program.Imm(0), program.Imm(0), program.Imm(0))
 	c.add(program.Fsmount, fs.Arg(), program.Imm(fsmountCloexec), program.Imm(attrs)).Out = int16(fd)
@@ -117,8 +118,15 @@ func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work
 }
 
 // layer gives the overlay one directory. A path that fsconfig would not take as
-// it is, since it is too long or has backslashes, goes in by file descriptor.
-func (c *compiler) layer(fs program.Slot, key string, l layer) {
+// it is, since it is too long or has backslashes, goes in by file descriptor, and
+// so does one that is to be exact.
+func (c *compiler) layer(fs program.Slot, key string, l layer, exact bool) {
+	if exact && l[0] == '/' {
+		fd := c.exact(c.str(string(l)), oPath|oDirectory(c.facts.Arch))
+		c.layerFD(fs, key, fd)
+		c.close(fd)
+		return
+	}
 	if len(l) <= maxString && !strings.Contains(string(l), `\`) {
 		c.config(fs, key, string(l))
 		return
@@ -275,7 +283,7 @@ func (c *compiler) skeletonMount(s *layout.Step, sk *layout.Skeleton, source pro
 		return c.tmpfs(strconv.FormatUint(dirModeOf(sk.Mode), 8), 0, attrNosuid|attrNodev)
 	}
 	top := c.entries(sk.Entries, dirModeOf(sk.Mode))
-	return c.overlayMount([]layer{top, layer(sk.Source)}, source, "", "", bindAttrs(s.Op)|attrRdonly)
+	return c.overlayMount([]layer{top, layer(sk.Source)}, source, "", "", bindAttrs(s.Op)|attrRdonly, false)
 }
 
 // fillMirror binds the entries of the source one by one, adds the skeleton's,

@@ -265,6 +265,26 @@ func TestExact(t *testing.T) {
 				}
 			}
 		}
+		// So it is with layers.
+		d = w.disk(t)
+		w.write(t, d+"/a/f", "secret")
+		w.mkdir(t, d+"/u")
+		w.mkdir(t, d+"/w")
+		must(t, os.Symlink("a", d+"/l"))
+		must(t, os.Symlink("u", d+"/v"))
+		for _, tt := range []struct {
+			layers string
+			ok     bool
+		}{{"[d+'/a', '/usr']", true}, {"[d+'/l', '/usr']", false}, {"[d+'/a'], upper = d+'/u', work = d+'/w'", true}, {"[d+'/a'], upper = d+'/v', work = d+'/w'", false}} {
+			p := scriptPlan(t, w, base()+fmt.Sprintf("d = %q\noverlay('/o', %s)", d, tt.layers))
+			p.Ops[len(p.Ops)-1].Exact = true
+			r := w.plan(t, p, "cat", "/o/f")
+			if tt.ok && (r.code != 0 || r.out != "secret") || !tt.ok && r.code != 125 {
+				t.Errorf("%s: %s", tt.layers, r)
+			}
+		}
+		d = w.dir(t)
+		must(t, os.Symlink("a", d+"/l"))
 		// A link itself can be bound.
 		p := scriptPlan(t, w, base()+fmt.Sprintf("bind(%q, \"/l\", follow = False)", d+"/l"))
 		p.Ops[len(p.Ops)-1].Exact = true

@@ -145,7 +145,7 @@ func (r *run) guard(p *plan.Plan) error {
 				return
 			}
 			*path = plan.Str(real) // as it was found to be, and no other way
-			op.Exact = op.Kind != plan.Overlay
+			op.Exact = true
 		}
 	}
 	for i := range p.Ops {
@@ -167,6 +167,16 @@ func (r *run) guard(p *plan.Plan) error {
 			}
 			if op.Work != "" {
 				follow(op, &op.Work, true)
+			}
+			if op.Exact { // which goes for all of them
+				for j := range op.Lower {
+					op.Lower[j] = plan.Str(canonical(string(op.Lower[j])))
+				}
+				for _, path := range []*plan.Str{&op.Upper, &op.Work} {
+					if *path != "" {
+						*path = plan.Str(canonical(string(*path)))
+					}
+				}
 			}
 		}
 	}

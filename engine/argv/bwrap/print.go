@@ -299,7 +299,10 @@ func (w *writer) unsaidOf(o *plan.Op) {
 	case o.Devices != nil && !*o.Devices && o.Kind == plan.Overlay:
 		w.cannot(o.At, string(o.Kind), "devices work in it, %q", o.Dst)
 	}
-	if o.Exact {
+	switch {
+	case o.Exact && o.Kind == plan.Overlay:
+		w.cannot(o.At, string(o.Kind), "symlinks on the way to the layers of %q are followed", o.Dst)
+	case o.Exact:
 		w.cannot(o.At, string(o.Kind), "symlinks on the way to %q are followed", o.Src)
 	}
 	if o.ParentMode == nil {

@@ -366,6 +366,9 @@ func (w *writer) option(o *plan.Op) bool {
 		}
 		w.put("--write", string(o.Data), dst)
 	case plan.Overlay:
+		if o.Exact {
+			cannot("symlinks on the way to the layers of %q are followed", dst)
+		}
 		for _, l := range o.Lower {
 			w.put("--overlay-lowerdir", string(l))
 		}

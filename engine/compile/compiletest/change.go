@@ -31,7 +31,7 @@ func Everything() *plan.Plan {
 // counts says which fields of an operation count for a kind, where not all do.
 var counts = map[string][]plan.Kind{
 	"Src": {plan.Bind, plan.Copy}, "SrcFD": {plan.Bind}, "Inside": {plan.Bind}, "NoFollow": {plan.Bind}, "Foreign": {plan.Bind}, "MountFD": {},
-	"CreateSrc": {plan.Bind}, "Exact": {plan.Bind, plan.Copy}, "Optional": {plan.Bind, plan.Mask, plan.Mkdir}, "RO": {plan.Bind}, "Devices": {plan.Bind, plan.Tmpfs, plan.Overlay},
+	"CreateSrc": {plan.Bind}, "Exact": {plan.Bind, plan.Copy, plan.Overlay}, "Optional": {plan.Bind, plan.Mask, plan.Mkdir}, "RO": {plan.Bind}, "Devices": {plan.Bind, plan.Tmpfs, plan.Overlay},
 	"Suid": {plan.Bind, plan.Tmpfs, plan.Overlay}, "Bare": {plan.Dev}, "Target": {plan.Symlink}, "Data": {plan.Write}, "Size": {plan.Tmpfs},
 	"Content": {plan.Symlink, plan.Write, plan.Copy}, "Mode": {plan.Tmpfs, plan.Write, plan.Copy, plan.Chmod}, "UID": {plan.Chmod}, "GID": {plan.Chmod},
 	"Lower": {plan.Overlay}, "Upper": {plan.Overlay}, "UpperTmpfs": {plan.Overlay}, "Work": {plan.Overlay}, "Dst": {},
