@@ -21,7 +21,7 @@ func (*psCmd) Help() string {
 	return `Memory is what the processes of the sandbox use, where memory that they share with others counts in parts (PSS). ` +
 		`A + after it: a process does not let that be seen, and counts with all of its memory (RSS).
 
-A session that ends while nobody is attached stays on the list with its exit code, until sbx attach has shown what it printed last or sbx kill removes it: the last 16 of them, until the next boot.`
+A session that ends while nobody is attached stays on the list with its exit code, until sbx attach has shown what it printed last or sbx kill removes it: the last 16 of them.`
 }
 
 // attachCmd is the verb's grammar.
