@@ -3,6 +3,7 @@ package session
 import (
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -155,5 +156,81 @@ func TestSlowClients(t *testing.T) {
 	}
 	if total > 3<<20 {
 		t.Errorf("it was sent %d bytes", total)
+	}
+}
+
+// Who wants to be alone is turned away where somebody is attached, and let in as
+// soon as that one has been told that it does not count any more.
+func TestAlone(t *testing.T) {
+	s := newTestServer(t)
+	attach := func(alone bool) (byte, *os.File) {
+		t.Helper()
+		c := s.dial(t)
+		t.Cleanup(func() { c.Close() })
+		c.SetDeadline(time.Now().Add(time.Minute))
+		c.Write(appendJSON(nil, frameHello, hello{Version: version, Want: "attach", Alone: alone}))
+		kind, _, err := readFrame(c, maxReply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kind, c
+	}
+	first, c := attach(true)
+	busy, _ := attach(true)
+	second, d := attach(false)
+	if first != frameRunning || busy != frameBusy || second != frameRunning {
+		t.Fatalf("%c %c %c", first, busy, second)
+	}
+	for _, c := range []*os.File{c, d} {
+		s.print([]byte("more"))
+		c.Write(appendFrame(nil, frameLeave, nil))
+		for {
+			kind, _, err := readFrame(c, maxReply)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kind == frameLeft {
+				break
+			}
+		}
+	}
+	if kind, _ := attach(true); kind != frameRunning {
+		t.Errorf("%c", kind)
+	}
+}
+
+// A state has room for what changes in it.
+func TestRecord(t *testing.T) {
+	record(t)
+	e, err := newEntry("/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := Info{ID: e.id, Session: true, Leader: 5, Project: "/\xff", Made: []byte(`[1]`), Server: os.Getpid()}
+	for _, n := range []int{0, 1, 12345678, 3} {
+		info.Attached = n
+		if err := e.write(&info); err != nil {
+			t.Fatal(err)
+		}
+		list, err := List()
+		if err != nil || len(list) != 1 || list[0].Attached != n || list[0].Project != "/\xff" || string(list[0].Made) != "[1]" {
+			t.Fatal(list, err)
+		}
+	}
+	info.Ended = &Ending{At: time.Now(), Status: 7 << 8}
+	e.end(&info, []byte("last"))
+	e.remove()
+	got, err := Lookup(e.id[:2])
+	if err != nil || got.Ended == nil || got.Ended.Status.ExitStatus() != 7 {
+		t.Fatal(got, err)
+	}
+	if _, err := Open(e.id, nil, false); err == nil || !strings.Contains(err.Error(), "has ended") {
+		t.Error(err)
+	}
+	if err := End(e.id, 0); err != nil {
+		t.Error(err)
+	}
+	if list, err := List(); err != nil || len(list) != 0 {
+		t.Error(list, err)
 	}
 }
