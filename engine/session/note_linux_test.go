@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,5 +161,19 @@ func TestIDs(t *testing.T) {
 		if got := newID(in); !strings.HasPrefix(got, want) || len(got) != len(want)+4 {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// What cannot be a session is told at once, with all that is wrong.
+func TestPasses(t *testing.T) {
+	fd := 3
+	p := plan.New()
+	p.PassFDs, p.Suspend, p.Lifetime = []int{5}, true, plan.LifetimeCommand
+	p.Hooks.Status, p.Join.PID = &fd, &fd
+	p.Ops = []plan.Op{{Kind: plan.Bind, SrcFD: &fd, Dst: "/x"}, {Kind: plan.Bind, Src: "/", Dst: "/"}}
+	_, err := Start(Options{Plan: p})
+	var f *Failure
+	if !errors.As(err, &f) || len(f.Diags) != 6 || f.Code != 125 {
+		t.Fatal(err)
 	}
 }

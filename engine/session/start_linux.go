@@ -85,6 +85,10 @@ func passes(p *plan.Plan) error {
 	fault("pack_fds", p.PackFDs, noFDs)
 	fault("close_fd", len(p.CloseFDs) > 0, noFDs)
 	fault("keep_fds", p.KeepFDs, noFDs)
+	h, j := &p.Hooks, &p.Join
+	fault("hooks", h.Info != nil || h.Status != nil || h.Block != nil || h.UserNSBlock != nil || h.Sync != nil, noFDs)
+	fault("join_namespaces", j.User != nil || j.User2 != nil || j.PID != nil, noFDs)
+	fault("lifetime", p.Lifetime == plan.LifetimeCommand, "a session ends with all of its sandbox")
 	fault("suspend", p.Suspend, "a session waits for its command to start")
 	for i := range p.Ops {
 		if op := &p.Ops[i]; op.SrcFD != nil {
