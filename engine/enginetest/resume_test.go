@@ -194,8 +194,8 @@ func TestEnterFilters(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		for _, more := range []string{allow + allow, allow + "disable_userns()\nunshare(user = True)\n"} {
 			d := newDesk(t, w)
-			id := d.detached(base()+"unshare(pid = True)\n"+more, "sh", "-c", `{ `+look+`; } >/tmp/look; exec sleep 1000`)
-			r := finish(t, d.sbx("enter", id, "--", "sh", "-c", `until grep -q Seccomp_filters /tmp/look; do sleep 0.01; done; { `+look+`; } | diff /tmp/look -`))
+			id := d.detached(base()+"unshare(pid = True)\n"+more, "sh", "-c", `{ `+look+`; } >/tmp/new; mv /tmp/new /tmp/look; exec sleep 1000`)
+			r := finish(t, d.sbx("enter", id, "--", "sh", "-c", `until test -e /tmp/look; do sleep 0.01; done; { `+look+`; } | diff /tmp/look -`))
 			if r.code != 0 || r.out != "" {
 				t.Errorf("%s: %s", more, r)
 			}
