@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"sbx/engine/argv/bwrap"
 	"sbx/engine/argv/oci"
 	"sbx/engine/argv/systemd"
 	"sbx/engine/plan"
+	"sbx/engine/validate"
 )
 
 // exportCmd is the verb's grammar.
@@ -61,7 +63,7 @@ type argvFlags struct {
 }
 
 func (*argvFlags) Help() string {
-	return `Prints a command line for a shell. The script is evaluated on this host, and the plan is not checked against it.`
+	return `Prints a command line for a shell. The script is evaluated on this host, symlinks on the way to destinations are followed as they are here, and the plan is not checked otherwise.`
 }
 
 // foreignLine is a command line of another program.
@@ -101,6 +103,20 @@ func links(p *plan.Plan, optional bool) {
 		kept = append(kept, o)
 	}
 	p.Ops = kept
+}
+
+// settle returns a plan whose operations are where the symlinks of the sandbox
+// lead on this host, as the other program orders them by their destinations or
+// does them one by one; and which binds are of what is neither a directory nor a
+// regular file, to where nothing is.
+func settle(p *plan.Plan) (settled *plan.Plan, special func(*plan.Op) bool) {
+	f, err := hostFacts(p)
+	if err != nil {
+		return p, nil
+	}
+	l, _ := validate.Check(p, f) // what is wrong with it is for others to say
+	specials := l.Specials()
+	return l.Settled(p), func(o *plan.Op) bool { return specials[path.Clean(string(o.Dst))] }
 }
 
 // print prints a command line where no more is lost than may be.

@@ -105,6 +105,7 @@ func wordLines(words []string) []byte {
 // toBwrap returns the command line of a plan for bubblewrap.
 func toBwrap(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, false)
+	p, _ = settle(p)
 	argv, inputs, lost := bwrap.Print(p)
 	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, lost
 }
@@ -152,19 +153,15 @@ func fromMkosi(p *plan.Plan) {
 }
 
 // toMkosi returns the command line of a plan for mkosi-sandbox, which does what
-// fromMkosi adds without being told. What has a position was asked for.
+// fromMkosi adds without being told.
 func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, true)
+	p, special := settle(p)
 	q := *p
 	if p.SuppressChown || p.SuppressSync {
 		q.NoNewPrivs = false
 	}
-	argv, lost := mkosi.Print(&q)
-	for i := range lost {
-		if lost[i].At.Pos != (plan.Pos{}) {
-			lost[i].Severity = plan.Error
-		}
-	}
+	argv, lost := mkosi.PrintOn(&q, special)
 	return foreignLine{argv: append([]string{"mkosi-sandbox"}, argv...)}, lost
 }
 

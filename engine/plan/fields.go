@@ -1,6 +1,6 @@
 package plan
 
-// Fields: what a value says, for those who turn plans into something else and
+// Fields, Differ: what a value says, for those who turn plans into something else and
 // must not drop a part of them.
 
 import (
@@ -33,6 +33,27 @@ func fields(v reflect.Value, prefix string, names *[]string) {
 		case x.Kind() == reflect.Struct:
 			fields(x, prefix+name+".", names)
 		default:
+			*names = append(*names, prefix+name)
+		}
+	}
+}
+
+// Differ returns the JSON names, as Fields does, of the fields in which two
+// structs of one type differ.
+func Differ(x, y any) []string {
+	var names []string
+	differ(reflect.ValueOf(x), reflect.ValueOf(y), "", &names)
+	return names
+}
+
+func differ(x, y reflect.Value, prefix string, names *[]string) {
+	for f, v := range x.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch w := y.FieldByIndex(f.Index); {
+		case v.Kind() == reflect.Struct:
+			differ(v, w, prefix+name+".", names)
+		case v.Kind() == reflect.Slice && v.Len() == 0 && w.Len() == 0:
+		case !reflect.DeepEqual(v.Interface(), w.Interface()):
 			*names = append(*names, prefix+name)
 		}
 	}

@@ -4,6 +4,7 @@ package bwrap
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,7 @@ func Print(p *plan.Plan) (argv []string, inputs []Input, inexpressible plan.Diag
 		ops = sorted(ops)
 	}
 	for i := range ops {
+		w.parents(&ops[i])
 		w.operation(&ops[i])
 		w.unsaidOf(&ops[i])
 	}
@@ -56,6 +58,7 @@ type writer struct {
 	inputs []Input
 	diags  plan.Diagnostics
 	next   int
+	made   []plan.Op // so far, with clean destinations
 }
 
 func (w *writer) put(words ...string) { w.argv = append(w.argv, words...) }
@@ -98,7 +101,7 @@ func (w *writer) input(data plan.Str) string {
 
 func (w *writer) namespaces() {
 	n := &w.plan.Unshare
-	w.flag(n.User, "--unshare-user")
+	w.flag(w.newUser(), "--unshare-user")
 	w.flag(n.UserTry, "--unshare-user-try")
 	w.flag(n.IPC, "--unshare-ipc")
 	w.flag(n.PID, "--unshare-pid")
@@ -117,6 +120,28 @@ func (w *writer) namespaces() {
 	w.flag(w.plan.AssertNoUserNS, "--assert-userns-disabled")
 }
 
+// newUser reports whether there is to be --unshare-user: where the plan says so,
+// or bubblewrap takes other options only with it, which sbx makes a user
+// namespace for without being told.
+func (w *writer) newUser() bool {
+	p := w.plan
+	n, h := &p.Unshare, &p.Hooks
+	ids := p.Identity.Root || p.Identity.UID != nil || p.Identity.GID != nil
+	switch {
+	case p.Join.User != nil && (n.User || n.UserTry):
+		w.cannot(p.Where["unshare.user"], "unshare", "there is no user namespace besides the one that is joined")
+	case p.Join.User != nil && p.NoUserNS:
+		w.cannot(p.Where["disable_userns"], "disable_userns", "that needs a user namespace of the sandbox's own")
+	case p.Join.User != nil && h.UserNSBlock != nil:
+		w.cannot(p.Where["hooks"], "hooks", "userns_block_fd needs a user namespace of the sandbox's own")
+	case p.NoUserNS && h.UserNSBlock != nil:
+		w.cannot(p.Where["disable_userns"], "disable_userns", "not beside the userns_block_fd of hooks()")
+	case h.UserNSBlock != nil && h.Info == nil:
+		w.cannot(p.Where["hooks"], "hooks", "userns_block_fd needs info_fd")
+	}
+	return n.User || p.Join.User == nil && (p.NoUserNS || h.UserNSBlock != nil || ids && p.Lifetime != plan.LifetimeCommand && !n.UserTry)
+}
+
 func (w *writer) identity() {
 	p := w.plan
 	id := p.Identity
@@ -125,8 +150,6 @@ func (w *writer) identity() {
 		var zero uint32
 		uid, gid = &zero, &zero
 	}
-	n := &p.Unshare
-	w.flag((uid != nil || gid != nil) && p.Lifetime != plan.LifetimeCommand && !n.User && !n.UserTry && p.Join.User == nil, "--unshare-user")
 	for _, v := range []struct {
 		id   *uint32
 		word string
@@ -135,8 +158,11 @@ func (w *writer) identity() {
 			w.put(v.word, strconv.FormatUint(uint64(*v.id), 10))
 		}
 	}
-	if id.Foreign || id.Delegate > 0 {
-		w.cannot(p.Where["map_user"], "map_user", "there are no more ids than one")
+	if id.Foreign {
+		w.cannot(p.Where["map_foreign"], "map_foreign", "there are no more ids than one")
+	}
+	if id.Delegate > 0 {
+		w.cannot(p.Where["map_delegate"], "map_delegate", "there are no more ids than one")
 	}
 	if id.Maps() {
 		w.cannot(p.Where["map_ids"], "map_ids", "there are no more ids than one")
@@ -161,7 +187,7 @@ func (w *writer) identity() {
 	case set == "build" || set == "" && id.Root:
 		w.put("--cap-drop", "ALL")
 		caps("--cap-add", plan.BuildCaps)
-		if n.Net {
+		if p.Unshare.Net {
 			caps("--cap-add", plan.BuildNetCaps)
 		}
 	default:
@@ -196,6 +222,9 @@ func (w *writer) settings() {
 	w.number(h.UserNSBlock, "--userns-block-fd")
 	w.number(h.Sync, "--sync-fd")
 	for _, l := range h.Locks {
+		if p.Unshare.PID && !p.Init {
+			w.cannot(l.At, "lock_file", "nothing holds %q locked without an init", l.Path)
+		}
 		w.put("--lock-file", string(l.Path))
 	}
 	for _, f := range p.Filters {
@@ -284,7 +313,9 @@ func (w *writer) unsaid() {
 		rest.PWD = ""
 	}
 	for _, name := range plan.Fields(rest) {
-		w.cannot(w.plan.Where[name], name, "there is no option for it")
+		for _, c := range w.plan.Calls(name) {
+			w.cannot(c.At, c.Name, "there is no option for it")
+		}
 	}
 }
 
@@ -305,21 +336,98 @@ func (w *writer) unsaidOf(o *plan.Op) {
 	case o.Exact:
 		w.cannot(o.At, string(o.Kind), "symlinks on the way to %q are followed", o.Src)
 	}
-	if o.ParentMode == nil {
-		return
-	}
+}
+
+// parents has the directories on the way to an operation's destination made before
+// it, where bubblewrap would make them with another mode than they are to have.
+func (w *writer) parents(o *plan.Op) {
 	perms := plan.Mode(0)
 	switch o.Kind {
+	case plan.Chmod, plan.RemountRO, plan.Mask, plan.Copy: // need it, or are not written
+		return
 	case plan.Tmpfs, plan.Mkdir, plan.Write:
-		if perms = 0o755; o.Mode != nil {
-			perms = *o.Mode
-		} else if o.Kind == plan.Write {
-			perms = 0o644
+		perms = modeOf(o)
+	}
+	dst := path.Clean(string(o.Dst))
+	want := plan.Mode(0o755)
+	if o.ParentMode != nil {
+		want = *o.ParentMode
+	}
+	differs := func(dst string, perms plan.Mode) bool {
+		m := parentMode(plan.Str(dst), int(perms))
+		return m != nil && *m != want
+	}
+	if !differs(string(o.Dst), perms) {
+		if !o.Optional || o.Kind != plan.Bind {
+			w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst)})
 		}
+		return
 	}
-	if m := parentMode(o.Dst, int(perms)); m == nil || *m != *o.ParentMode {
-		w.cannot(o.At, string(o.Kind), "directories on the way to %q do not get the mode %v", o.Dst, o.ParentMode)
+	dirs := w.missing(dst, o.Create)
+	for i, dir := range dirs {
+		if i+1 < len(dirs) && !differs(dirs[i+1], want) {
+			continue // made on the way to the next one
+		}
+		if want != 0o755 {
+			w.put("--perms", fmt.Sprintf("%04o", uint32(want)))
+		}
+		w.put("--dir", dir)
+		w.made = append(w.made, plan.Op{Kind: plan.Mkdir, Dst: plan.Str(dir)})
 	}
+	if o.Optional && o.Kind == plan.Bind {
+		if len(dirs) > 0 {
+			w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: o.At, Op: "bind",
+				Msg: fmt.Sprintf("directory %q is there even where %q is missing", dirs[len(dirs)-1], o.Src)})
+		}
+		return
+	}
+	w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst)})
+}
+
+// missing returns the directories on the way to dst that nothing has made so far,
+// outermost first. In a tree of the host's there are none missing, or they are made
+// there if create is set.
+func (w *writer) missing(dst string, create bool) []string {
+	var dirs []string
+	for dir := path.Dir(dst); dir != "/"; dir = path.Dir(dir) {
+	search:
+		for i := len(w.made) - 1; i >= 0; i-- {
+			o := &w.made[i]
+			switch below := within(dir, string(o.Dst)); {
+			case within(string(o.Dst), dir):
+				return dirs // it is there, and so is what is above
+			case below && o.Kind == plan.Tmpfs, below && create && hostTree(o):
+				break search
+			case below && hostTree(o):
+				return dirs
+			}
+		}
+		dirs = slices.Insert(dirs, 0, dir)
+	}
+	return dirs
+}
+
+// hostTree reports whether an operation shows what is elsewhere at its destination.
+func hostTree(o *plan.Op) bool {
+	return o.Kind != plan.Mkdir && o.Kind != plan.Symlink && o.Kind != plan.Write && o.Kind != plan.Tmpfs
+}
+
+// within reports whether the clean path p is dir or lies below it.
+func within(p, dir string) bool {
+	return dir == "/" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
+}
+
+// modeOf returns the mode of what a Tmpfs, Mkdir or Write makes.
+func modeOf(o *plan.Op) plan.Mode {
+	switch {
+	case o.Mode != nil:
+		return *o.Mode
+	case o.Kind == plan.Write:
+		return 0o644
+	case strings.HasSuffix(strings.TrimRight(string(o.Dst), "/"), "/tmp"):
+		return 0o1777
+	}
+	return 0o755
 }
 
 // operation writes one operation.
@@ -327,22 +435,14 @@ func (w *writer) operation(o *plan.Op) {
 	cannot := func(format string, args ...any) { w.cannot(o.At, string(o.Kind), format, args...) }
 	dst := string(o.Dst)
 	perms := func(usual plan.Mode) {
-		m := usual
-		if o.Mode != nil {
-			m = *o.Mode
-		} else if tmp := strings.HasSuffix(strings.TrimRight(dst, "/"), "/tmp"); tmp && o.Kind != plan.Write {
-			m = 0o1777
-		} else if o.Kind == plan.Write {
-			m = 0o644
-		}
-		if m != usual {
+		if m := modeOf(o); m != usual {
 			w.put("--perms", fmt.Sprintf("%04o", uint32(m)))
 		}
 	}
 	switch o.Kind {
 	case plan.Bind:
 		if o.CreateSrc {
-			w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: o.At, Op: "bind", Msg: "a missing source is not made"})
+			cannot("a missing source, %q, is not made", o.Src)
 		}
 		w.bind(o)
 	case plan.Tmpfs:
@@ -394,8 +494,8 @@ func (w *writer) operation(o *plan.Op) {
 	default:
 		cannot("unknown operation")
 	}
-	if o.Foreign || o.CreateSrc || o.Suid && o.Kind != plan.Overlay {
-		cannot("at %q the owner, the making of the source or the effect of set-id programs is lost", o.Dst)
+	if o.Foreign || o.Suid && o.Kind != plan.Overlay {
+		cannot("at %q the owner or the effect of set-id programs is lost", o.Dst)
 	}
 }
 
@@ -483,6 +583,9 @@ func sorted(ops []plan.Op) []plan.Op {
 	var out []plan.Op
 	for i := range list {
 		if i+1 < len(list) && list[i+1].Kind != plan.Mask && compare(list[i], list[i+1]) == 0 {
+			if k := list[i].Kind; list[i+1].Kind == plan.Mkdir && k != plan.Mkdir && k != plan.Symlink && k != plan.Write && k != plan.Copy {
+				list[i+1] = list[i] // a directory asked for where one is
+			}
 			continue
 		}
 		out = append(out, list[i])

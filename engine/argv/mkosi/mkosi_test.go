@@ -304,34 +304,30 @@ func TestPrintCannot(t *testing.T) {
 	}
 	var got []string
 	for _, d := range lost {
-		if d.Severity != plan.Warning {
-			t.Errorf("%v is no warning", d)
-		}
-		got = append(got, fmt.Sprintf("%d %s: %s", d.At.Pos.Line, d.Op, d.Msg))
+		got = append(got, fmt.Sprintf("%d %s %s: %s", d.At.Pos.Line, d.Severity, d.Op, d.Msg))
 	}
-	want := `0 : set-id programs and devices work in what is mounted, as far as the kernel lets them
-0 : what is missing in a writable bind is made on the host, and in a read-only one it is a fault
-0 capabilities: the command keeps those that builds need
-0 die_with_parent: what the command leaves running lives on
-12 hostname: the name of the host is the caller's
-0 keep_fds: the command has all inherited file descriptors
-0 no_new_privs: set-id programs keep their effect, but under a filter
-0 no_userns: there is no option for it
-0 propagation: mounts on the host show in the sandbox, and those in it in namespaces made from it
-0 pwd: the variable PWD stays as it is
-13 rlimits: there is no option for it
-0 terminal_input: the command may type into the caller's terminal
-0 unshare: the only new namespaces are mount, and if so net and ipc, and user where it takes one
-4 bind: "/c": the source has to have a path
-5 bind: "/d": there is no option --bind-try-nofollow
-7 dev: "/dev": there is no option for bare
-1 mask: "/m": there is no option for it
-10 overlay: the work directory of "/o" must be named
-2 tmpfs: the mode of "/t" is 0755
-2 tmpfs: the size of "/t" has no limit of its own
-9 write: the data of "/w" is no word of a command line
-11 clearenv: the environment is the caller's
-0 command: without a command it is bash, and never $SHELL`
+	want := `0 warning : set-id programs and devices work in what is mounted, as far as the kernel lets them
+0 warning : what is missing in a writable bind is made on the host, and in a read-only one it is a fault
+0 warning propagation: mounts on the host show in the sandbox, and those in it in namespaces made from it
+0 warning pwd: the variable PWD stays as it is
+12 error hostname: the name of the host is the caller's
+0 warning capabilities: the command keeps those that builds need
+0 warning no_new_privs: set-id programs keep their effect, but under a filter
+0 warning die_with_parent: what the command leaves running lives on
+0 error disable_userns: there is no option for it
+13 error rlimit: there is no option for it
+0 warning keep_fds: the command has all inherited file descriptors
+0 warning terminal_input: the command may type into the caller's terminal
+4 error bind: "/c": the source has to have a path
+5 error bind: "/d": there is no option --bind-try-nofollow
+7 error dev: "/dev": there is no option for bare
+1 error mask: "/m": there is no option for it
+10 error overlay: the work directory of "/o" must be named
+2 error tmpfs: the mode of "/t" is 0755
+2 error tmpfs: the size of "/t" has no limit of its own
+9 error write: the data of "/w" is no word of a command line
+11 error clearenv: the environment is the caller's
+0 warning command: without a command it is bash, and never $SHELL`
 	if s := strings.Join(got, "\n"); s != want {
 		t.Errorf("got:\n%s\nwant:\n%s", s, want)
 	}
@@ -343,8 +339,8 @@ func TestPrintCannot(t *testing.T) {
 		*complete(plan.Op{Kind: plan.Bind, Src: "/b", Dst: "/z"}, at(3)), *complete(plan.Op{Kind: plan.Tmpfs, Dst: "/z/c"}, at(4)),
 		*complete(plan.Op{Kind: plan.Bind, Src: "/b/c/d", Dst: "/z/c/d"}, at(5))}
 	_, lost = Print(q)
-	if s := lost.Error(); s != `x.star:2:1: warning: tmpfs: "/x" comes before the bind at "/x/y", whatever the order of the options
-x.star:5:1: warning: bind: "/z/c/d" is a part of another bind, and is not mounted once more` {
+	if s := lost.Error(); s != `x.star:2:1: error: tmpfs: "/x" comes before the bind at "/x/y", whatever the order of the options
+x.star:5:1: error: bind: "/z/c/d" is a part of another bind, and is not mounted once more` {
 		t.Error(s)
 	}
 }

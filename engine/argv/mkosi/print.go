@@ -15,10 +15,16 @@ import (
 )
 
 // Print returns the words of a command line that makes the plan's sandbox, as far
-// as one can, and names what none can say. Of a plan that Parse made nothing is
-// lost: reading what Print returns gives it back.
-func Print(p *plan.Plan) (argv []string, inexpressible plan.Diagnostics) {
-	w := &writer{plan: p}
+// as one can. The diagnostics name what none can say: errors what the plan asks
+// for, warnings where mkosi-sandbox has other defaults. Of a plan that Parse made
+// nothing is lost: reading what Print returns gives it back.
+func Print(p *plan.Plan) (argv []string, inexpressible plan.Diagnostics) { return PrintOn(p, nil) }
+
+// PrintOn is Print for a host on which special, where it is not nil, reports the
+// binds of what is neither a directory nor a regular file to where nothing is:
+// mkosi-sandbox would make a directory there, so the command line makes a file.
+func PrintOn(p *plan.Plan, special func(*plan.Op) bool) (argv []string, inexpressible plan.Diagnostics) {
+	w := &writer{plan: p, special: special}
 	w.settings()
 	w.operations()
 	w.environment()
@@ -28,21 +34,27 @@ func Print(p *plan.Plan) (argv []string, inexpressible plan.Diagnostics) {
 			w.put(string(a))
 		}
 	} else {
-		w.cannot(plan.Origin{}, "command", "without a command it is bash, and never $SHELL")
+		w.differs("command", "without a command it is bash, and never $SHELL")
 	}
 	return w.argv, w.diags
 }
 
 type writer struct {
-	plan  *plan.Plan
-	argv  []string
-	diags plan.Diagnostics
+	plan    *plan.Plan
+	special func(*plan.Op) bool
+	argv    []string
+	diags   plan.Diagnostics
 }
 
 func (w *writer) put(words ...string) { w.argv = append(w.argv, words...) }
 
 func (w *writer) cannot(at plan.Origin, op, format string, args ...any) {
-	w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, At: at, Op: op, Msg: fmt.Sprintf(format, args...)})
+	w.diags = append(w.diags, plan.Diagnostic{At: at, Op: op, Msg: fmt.Sprintf(format, args...)})
+}
+
+// differs says what is otherwise than by default with sbx.
+func (w *writer) differs(op, msg string) {
+	w.diags = append(w.diags, plan.Diagnostic{Severity: plan.Warning, Op: op, Msg: msg})
 }
 
 // settings writes what is not an operation.
@@ -63,6 +75,9 @@ func (w *writer) settings() {
 	flag(p.Unshare.Net, "--unshare-net")
 	flag(p.Unshare.IPC, "--unshare-ipc")
 	flag(p.PackFDs, "--pack-fds")
+	if p.PackFDs && p.Order == plan.OrderTree && !slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc || within("/proc", string(o.Dst)) }) {
+		w.cannot(p.Where["pack_fds"], "pack_fds", "mkosi-sandbox finds them by /proc, which the sandbox does not have")
+	}
 	flag(p.Suspend, "--suspend")
 	for _, fd := range p.CloseFDs {
 		w.put("--close-fd", strconv.Itoa(fd))
@@ -92,16 +107,16 @@ func (w *writer) settings() {
 		{made, "what is missing in a writable bind is made on the host, and in a read-only one it is a fault"},
 	} {
 		if v.is {
-			w.cannot(plan.Origin{}, "", "%s", v.msg)
+			w.differs("", v.msg)
 		}
 	}
 	w.unsaid()
 }
 
-// always says, for a setting by its name in JSON, what holds whatever a plan says.
-func always(key string) string {
-	switch key {
-	case "identity":
+// always says, for a setting by its built-in, what holds whatever a plan says.
+func always(builtin string) string {
+	switch builtin {
+	case "map_user", "map_ids":
 		return "the command is the caller or root"
 	case "capabilities":
 		return "the command keeps those that builds need"
@@ -125,13 +140,14 @@ func always(key string) string {
 		return "mounts on the host show in the sandbox, and those in it in namespaces made from it"
 	case "pwd":
 		return "the variable PWD stays as it is"
-	case "argv0":
+	case "command":
 		return "the command's name for itself is its name"
 	}
 	return "there is no option for it"
 }
 
-// unsaid names the settings that there are no options for.
+// unsaid names the settings that there are no options for: as errors those that
+// a call is for, or that are not the defaults of sbx.
 func (w *writer) unsaid() {
 	p := *w.plan
 	q := New() // with what there are options for
@@ -144,35 +160,22 @@ func (w *writer) unsaid() {
 	}
 	// What says where things come from, is written elsewhere, or comes to nothing.
 	p.Ops, p.Env, p.Command, p.Order, p.Where, p.Params, p.Inputs = q.Ops, q.Env, q.Command, q.Order, nil, nil, nil
-	p.Init = q.Init
-	have, said := members(&p), members(q)
-	keys := have
-	for k, v := range said {
-		if have[k] == "" {
-			keys[k] = "null"
-		} else if have[k] == v {
-			delete(keys, k)
+	p.Init, p.PassFDs = q.Init, nil
+	asked := plan.Differ(p, *plan.New())
+	for _, field := range plan.Differ(p, *q) {
+		for _, c := range w.plan.Calls(field) {
+			d := plan.Diagnostic{At: c.At, Op: c.Name, Msg: always(c.Name)}
+			if c.At.IsZero() && !slices.Contains(asked, field) {
+				d.Severity = plan.Warning
+			}
+			same := func(x plan.Diagnostic) bool { return x.Op == d.Op && x.At.Pos == d.At.Pos }
+			if i := slices.IndexFunc(w.diags, same); i < 0 {
+				w.diags = append(w.diags, d)
+			} else if d.Severity == plan.Error {
+				w.diags[i] = d
+			}
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		w.cannot(w.where(k), k, "%s", always(k))
-	}
-}
-
-// where returns the position of a setting, or of the first part of it.
-func (w *writer) where(key string) plan.Origin {
-	for _, k := range slices.Sorted(maps.Keys(w.plan.Where)) {
-		if name, _, _ := strings.Cut(k, "."); name == key {
-			return w.plan.Where[k]
-		}
-	}
-	if key == "identity" {
-		return w.plan.Where["map_user"]
-	}
-	if key == "rlimits" {
-		return w.plan.Rlimits[0].At
-	}
-	return plan.Origin{}
 }
 
 // members returns the members of v's JSON object.
@@ -343,6 +346,9 @@ func (w *writer) option(o *plan.Op) bool {
 	if o.Mode != nil && (o.Kind == plan.Tmpfs || o.Kind == plan.Mkdir) && *o.Mode != mode {
 		cannot("the mode of %q is %s", dst, mode)
 	}
+	if o.Devices != nil && !*o.Devices {
+		cannot("devices work in it, %q", dst)
+	}
 	switch o.Kind {
 	case plan.Bind:
 		return w.bind(o)
@@ -415,6 +421,9 @@ func (w *writer) bind(o *plan.Op) bool {
 	if o.SrcFD != nil {
 		w.cannot(o.At, "bind", "%q: the source has to have a path", o.Dst)
 		return false
+	}
+	if w.special != nil && !o.Inside && w.special(o) {
+		w.put("--write", "", string(o.Dst))
 	}
 	src := string(o.Src)
 	if o.Inside {

@@ -245,7 +245,9 @@ func (c *converter) unsaid() {
 	rest.CloseFDs, rest.PassFDs, rest.PackFDs, rest.KeepFDs = nil, nil, false, false
 	rest.PWD, rest.TryDir, rest.TerminalInput = "", false, false
 	for _, name := range plan.Fields(rest) {
-		c.cannot(c.plan.Where[name], "", "", "a bundle cannot say %q", name)
+		for _, x := range c.plan.Calls(name) {
+			c.cannot(x.At, x.Name, "", "a bundle cannot say it")
+		}
 	}
 }
 

@@ -320,6 +320,8 @@ func (c *converter) unsaid() {
 	rest.Order = "" // by the layout
 	rest.PWD, rest.TerminalInput, rest.DefaultPath = "", false, ""
 	for _, name := range plan.Fields(rest) {
-		c.cannot(c.plan.Where[name], "", "", "a service cannot say %q", name)
+		for _, x := range c.plan.Calls(name) {
+			c.cannot(x.At, x.Name, "", "a service cannot say it")
+		}
 	}
 }

@@ -5,8 +5,11 @@ package compiletest
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
+	"strings"
+	"testing"
 
 	"sbx/engine/plan"
 )
@@ -23,6 +26,7 @@ func Everything() *plan.Plan {
 		{Kind: plan.Tmpfs, Dst: "/t"}, {Kind: plan.Mkdir, Dst: "/m"}, {Kind: plan.Write, Dst: "/w"}, {Kind: plan.Copy, Dst: "/c", Src: "/etc/x"},
 		{Kind: plan.Symlink, Dst: "/s", Target: "x"}, {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/low/1", "/low/2"}, Upper: "/up/a", Work: "/up/b"},
 		{Kind: plan.Dev, Dst: "/dev"}, {Kind: plan.Mqueue, Dst: "/dev/mqueue"}, {Kind: plan.Proc, Dst: "/proc"},
+		{Kind: plan.Bind, Src: "/low/1", Dst: "/deep/a/b"}, {Kind: plan.Tmpfs, Dst: "/deep/c/t"}, {Kind: plan.Write, Dst: "/deep/d/w"},
 		{Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.RemountRO, Dst: "/b"}, {Kind: plan.Chmod, Dst: "/m", Mode: plan.ModePtr(0o700)},
 	}
 	return p
@@ -46,16 +50,19 @@ func Changes(f func(name string, p *plan.Plan)) {
 	for k, o := range Everything().Ops {
 		for i := range op.NumField() {
 			field := op.Field(i).Name
-			if kinds, some := counts[field]; some && !slices.Contains(kinds, o.Kind) {
+			kinds, some := counts[field]
+			if some && !slices.Contains(kinds, o.Kind) || field == "ParentMode" && path.Dir(string(o.Dst)) == "/" {
 				continue
 			}
 			p := Everything()
+			p.Ops[k].At = Asked
 			set(reflect.ValueOf(&p.Ops[k]).Elem().Field(i))
 			f(fmt.Sprintf("%s %s: %s", o.Kind, o.Dst, field), p)
 		}
 	}
 	for _, e := range []plan.EnvOp{{Kind: plan.SetEnv, Name: "N", Value: "v"}, {Kind: plan.UnsetEnv, Name: "A"}, {Kind: plan.ClearEnv}, {Kind: plan.ClearEnv, Keep: []plan.Str{"PATH"}}, {Kind: plan.PassEnv, Name: "OLDPWD"}} {
 		p := Everything()
+		e.At = Asked
 		p.Env = append(p.Env, e)
 		f(string(e.Kind), p)
 	}
@@ -70,11 +77,79 @@ func Changes(f func(name string, p *plan.Plan)) {
 			default:
 				p := Everything()
 				set(v(p).Field(i))
+				ask(p)
 				f(prefix+field.Name, p)
 			}
 		}
 	}
 	each(func(p *plan.Plan) reflect.Value { return reflect.ValueOf(p).Elem() }, "")
+}
+
+// Asked is where a script asks for what Changes changed.
+var Asked = plan.Origin{Pos: plan.Pos{File: "x.star", Line: 7, Col: 3}}
+
+// ask gives the setting in which p differs from Everything its position.
+func ask(p *plan.Plan) {
+	for i := range p.Rlimits {
+		p.Rlimits[i].At = Asked
+	}
+	for i := range p.Filters {
+		p.Filters[i].At = Asked
+	}
+	for i := range p.Hooks.Locks {
+		p.Hooks.Locks[i].At = Asked
+	}
+	for _, field := range plan.Differ(*p, *Everything()) {
+		key := strings.TrimSuffix(field, "_try")
+		if !strings.HasPrefix(key, "unshare.") {
+			key = p.Calls(field)[0].Name
+		}
+		p.SetWhere(key, Asked)
+	}
+}
+
+// NothingIsDropped changes each field of a plan by itself: what the plan is
+// converted to is another then, or something is named, or the plan makes no sense.
+// What is named is an error, where the script asks for it and in the script's
+// words. without has the changes that are neither, as they say nothing there, and
+// almost the messages of those that are warnings, since the target does nearly that.
+func NothingIsDropped(t *testing.T, convert func(*plan.Plan) (said string, lost plan.Diagnostics, ok bool), without map[string]bool, almost ...string) {
+	t.Helper()
+	said, lost, ok := convert(Everything())
+	if !ok {
+		t.Fatal("the plan makes no sense")
+	}
+	sound := 0
+	Changes(func(name string, p *plan.Plan) {
+		now, faults, ok := convert(p)
+		if !ok {
+			return
+		}
+		changed := now != said || len(faults) != len(lost)
+		for _, d := range faults {
+			same := func(x plan.Diagnostic) bool { return x.Severity == d.Severity && x.Op == d.Op && x.Msg == d.Msg }
+			if slices.ContainsFunc(lost, same) {
+				continue
+			}
+			changed = true
+			if (d.Severity != plan.Error || d.At.Pos != Asked.Pos || d.Op == "") && !slices.ContainsFunc(almost, func(s string) bool { return strings.Contains(d.Msg, s) }) {
+				t.Errorf("%s: %q is no error that says where the script asks for it, by what call", name, d.Error())
+			}
+		}
+		switch {
+		case changed:
+			sound++
+			if without[name] {
+				t.Errorf("%s does something", name)
+			}
+		case !without[name]:
+			t.Errorf("%s is dropped", name)
+		}
+	})
+	t.Logf("%d changes make sense", sound)
+	if sound < 60 {
+		t.Error("too few")
+	}
 }
 
 // set gives a field another value than it has.
