@@ -53,8 +53,6 @@
 //   - Of the signals that the caller ignores only SIGHUP and SIGINT stay ignored, and
 //     SIGTERM, SIGCHLD and the signals 33 and 34 are not blocked: that is of the Go
 //     runtime.
-//   - --bind-fd and --ro-bind-fd bind what is at the path of the descriptor as the
-//     sandbox is made; that it is the same file still is not looked at once more.
 //   - --exec-label and --file-label are refused.
 //   - It is never set-user-ID.
 package main

@@ -90,6 +90,8 @@ func (m *messages) fault(d plan.Diagnostic) string {
 	case d.What == plan.WhatCommand:
 		return "execvp : " + e
 	case op == nil:
+	case d.What == plan.WhatSource && op.SrcFD != nil && d.Errno == unix.ESTALE:
+		return raceMessage
 	case d.What == plan.WhatSource && op.Kind == plan.Bind:
 		return "Can't find source path " + m.src(op) + ": " + e
 	case d.What == plan.WhatSource:
@@ -127,6 +129,9 @@ func (m *messages) point(op *plan.Op, errno unix.Errno) string {
 	}
 	return "Can't mkdir " + dst + ": " + e
 }
+
+// raceMessage tells that a descriptor's file is not at its path any more.
+const raceMessage = "Race condition binding dirfd: Invalid argument"
 
 // newRoot is the place of an operation as the original's set-up sees it.
 func newRoot(op *plan.Op) string { return "/newroot" + string(op.Dst) }
@@ -206,6 +211,8 @@ func (m *messages) operation(p *program.Program, fail *run.Failure, op *plan.Op)
 	in := &p.Insts[fail.Inst]
 	e := errnoText(fail.Errno).Error()
 	switch in.Call {
+	case program.Same:
+		return raceMessage
 	case program.Mkdirat, program.Openat2:
 		if in.Call == program.Openat2 || parent(p, fail.Inst) {
 			return "Can't mkdir parents for " + m.dst(op) + ": " + e

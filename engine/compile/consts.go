@@ -7,6 +7,7 @@ const (
 	atFDCWD           = -100
 	atSymlinkNofollow = 0x100
 	atEmptyPath       = 0x1000
+	statxIno          = 0x100
 	atRecursive       = 0x8000
 
 	oWronly   = 0x1

@@ -273,7 +273,13 @@ func (c *compiler) clone(s *layout.Step) program.Slot {
 		}
 	} else {
 		c.makeSource(op)
-		if src := c.str(c.facts.Source(op)); op.Exact {
+		if src := c.str(c.facts.Source(op)); op.SrcFD != nil {
+			at := c.slot()
+			c.add(program.Openat, program.Imm(atFDCWD), src, program.Imm(oPath|oCloexec)).Out = int16(at)
+			c.sameFile(at, *op.SrcFD)
+			c.add(program.OpenTree, at.Arg(), c.empty, program.Imm(flags|atEmptyPath)).Out = int16(fd)
+			c.close(at)
+		} else if op.Exact {
 			how := uint64(oPath)
 			if op.NoFollow {
 				how |= oNofollow(c.facts.Arch)
@@ -295,6 +301,20 @@ func (c *compiler) exact(path program.Arg, flags uint64) program.Slot {
 	how := c.prog.Words(flags|oCloexec, 0, resolveNoSymlinks)
 	c.add(program.Openat2, program.Imm(atFDCWD), path, how, program.Imm(24)).Out = int16(fd)
 	return fd
+}
+
+// sameFile has the program fail unless what was opened by the path of the
+// caller's descriptor fd is the file that it stands for. The descriptor itself
+// is of the caller's mount namespace, of which nothing can be mounted here, and
+// its path is what whoever owns a directory on the way has made of it by now.
+func (c *compiler) sameFile(at program.Slot, fd int) {
+	const ino, dev, size = 32, 136, 256 // in struct statx, statx(2)
+	var words [size / 8]uint64
+	is, want := c.prog.Words(words[:]...), c.prog.Words(words[:]...)
+	c.add(program.Statx, program.Imm(fd), c.empty, program.Imm(atEmptyPath), program.Imm(statxIno), want)
+	c.add(program.Statx, at.Arg(), c.empty, program.Imm(atEmptyPath), program.Imm(statxIno), is)
+	c.add(program.Same, program.Imm(is.Offset()+ino), program.Imm(want.Offset()+ino))
+	c.add(program.Same, program.Imm(is.Offset()+dev), program.Imm(want.Offset()+dev))
 }
 
 // makeSource makes the source of a bind, with its parents, where it is missing

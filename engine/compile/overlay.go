@@ -240,6 +240,9 @@ func (c *compiler) sources(s *layout.Step) []program.Slot {
 		if i == 0 {
 			base = c.slot()
 			c.add(program.Openat, program.Imm(atFDCWD), c.str(sk.Base), program.Imm(oPath|oCloexec|oDirectory(c.facts.Arch))).Out = int16(base)
+			if fd := s.Op.SrcFD; fd != nil {
+				c.sameFile(base, *fd)
+			}
 		}
 		fd := c.slot()
 		rel := strings.Trim(strings.TrimPrefix(sk.Source, sk.Base), "/")

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,6 +159,84 @@ func TestStandardClosed(t *testing.T) {
 			os.Remove(out + "/n")
 			if cmd.ProcessState.ExitCode() != 4 || !bytes.Equal(b, []byte("done\n")) {
 				t.Errorf("%s: %v, %q", closed, cmd.ProcessState, b)
+			}
+		}
+	})
+}
+
+// TestBindFD binds the file that a descriptor stands for, and no other that is put
+// at its path, be it before the plan is checked or after that.
+func TestBindFD(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, tt := range []struct{ script, key string }{
+			{`bind_fd(3, "/x")`, "/x/key"},
+			{`bind_fd(3, "/x", ro = True)`, "/x/key"},
+			{`bind_fd(3, "/x", ro = True); tmpfs("/x/new")`, "/x/key"}, // by a skeleton
+			{`bind_fd(3, "/", ro = True)`, "/key"},                     // by that alone
+		} {
+			for _, swapped := range []string{"never", "before", "meanwhile"} {
+				d := w.mkdir(t, w.dir(t)+"/d")
+				w.write(t, d+"/dir/key", "good\n")
+				w.write(t, d+"/private/key", "private\n")
+				f, err := os.Open(d + "/dir")
+				must(t, err)
+				swap := func(when string) {
+					switch {
+					case when != swapped:
+					case when == "before": // there is nothing at the descriptor's path but this
+						must(t, os.RemoveAll(d+"/dir"))
+						must(t, os.Symlink("private", d+"/dir (deleted)"))
+					default:
+						must(t, os.Rename(d+"/dir", d+"/moved"))
+						must(t, os.Symlink("private", d+"/dir"))
+					}
+				}
+				swap("before")
+				info, infoW, err := os.Pipe()
+				must(t, err)
+				block, blockW, err := os.Pipe()
+				must(t, err)
+				cmd := w.command(t, base()+tt.script+"\nunshare(user = True, pid = True)\nhooks(info_fd = 4, userns_block_fd = 5)\n", "cat", tt.key)
+				cmd.ExtraFiles = []*os.File{f, infoW, block}
+				var out, errs strings.Builder
+				cmd.Stdout, cmd.Stderr = &out, &errs
+				must(t, cmd.Start())
+				for _, f := range cmd.ExtraFiles {
+					f.Close()
+				}
+				b, err := io.ReadAll(info)
+				must(t, err)
+				info.Close()
+				if swapped != "before" {
+					var v struct {
+						Pid int `json:"child-pid"`
+					}
+					if err := json.Unmarshal(b, &v); err != nil {
+						t.Fatalf("%v: %q\n%s", err, b, &errs)
+					}
+					swap("meanwhile")
+					proc := fmt.Sprintf("/proc/%d/", v.Pid)
+					gid := w.uid
+					if os.Getuid() != 0 {
+						gid = os.Getgid()
+						must(t, os.WriteFile(proc+"setgroups", []byte("deny"), 0))
+					}
+					must(t, os.WriteFile(proc+"uid_map", fmt.Appendf(nil, "%[1]d %[1]d 1\n", w.uid), 0))
+					must(t, os.WriteFile(proc+"gid_map", fmt.Appendf(nil, "%[1]d %[1]d 1\n", gid), 0))
+					blockW.WriteString("x")
+				}
+				blockW.Close()
+				cmd.Wait()
+				r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
+				switch {
+				case swapped == "never" && (r.code != 0 || r.out != "good\n"):
+					t.Errorf("%s: %s", tt.script, r)
+				case swapped != "never":
+					wantError(t, r, 125, "bind_fd", "source file descriptor 3: there is another file at its path")
+					if r.out != "" {
+						t.Errorf("%s, swapped %s: %s", tt.script, swapped, r)
+					}
+				}
 			}
 		}
 	})

@@ -103,6 +103,10 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		what = ""
 	}
 	switch {
+	case op != nil && in.Call == program.Same:
+		d.Msg = fmt.Sprintf("source file descriptor %d: there is another file at its path by now", *op.SrcFD)
+	case op != nil && op.SrcFD != nil && (in.Call == program.OpenTree || in.Call == program.Openat || in.Call == program.Statx):
+		d.Msg = fmt.Sprintf("source file descriptor %d: %v", *op.SrcFD, e)
 	case op != nil && in.Call == program.OpenTree && (op.Kind == plan.Bind || op.Kind == plan.Copy) && !op.Inside:
 		d.Msg = fmt.Sprintf("source %q: %v", op.Src, e)
 	case op != nil && (in.Call == program.Openat || in.Call == program.Sendfile) && op.Kind == plan.Copy:

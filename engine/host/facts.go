@@ -69,6 +69,7 @@ type Facts struct {
 	Cwd      string         // working directory; filled where a plan wants it
 	TTY      string         // path of the terminal on one of fds 0 to 2, or empty
 	FDPaths  map[int]string // the paths on the host of the descriptors that binds name; filled where one does
+	FDMoved  map[int]bool   // of those, whose path leads to another file
 	FDs      []int          // inherited file descriptors above 2; filled where a plan passes some on
 	// Terminal says that the caller has a controlling terminal, or one on a
 	// standard file descriptor that the command could make its own; filled where a

@@ -46,6 +46,12 @@ func Live(p *plan.Plan) *Facts {
 			}
 			if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(*op.SrcFD)); err == nil && strings.HasPrefix(name, "/") {
 				f.FDPaths[*op.SrcFD] = name
+				if !sameFile(*op.SrcFD, name) {
+					if f.FDMoved == nil {
+						f.FDMoved = map[int]bool{}
+					}
+					f.FDMoved[*op.SrcFD] = true
+				}
 			}
 		}
 	}
@@ -63,6 +69,17 @@ func Live(p *plan.Plan) *Facts {
 		f.FDs = inherited()
 	}
 	return f
+}
+
+// sameFile reports whether a file descriptor is that of what its path leads to. It
+// is not where that has been moved or removed since, or for a symlink's own. Where
+// there is nothing at the path it reports true: that is seen without it.
+func sameFile(fd int, path string) bool {
+	var is, at unix.Stat_t
+	if unix.Stat(path, &at) != nil {
+		return true
+	}
+	return unix.Fstat(fd, &is) == nil && is.Ino == at.Ino && is.Dev == at.Dev
 }
 
 // terminal returns the path of the terminal on one of the file descriptors from

@@ -206,6 +206,11 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 	if op.Inside {
 		return b.insideSource(s, r)
 	}
+	if op.SrcFD != nil && b.facts.FDMoved[*op.SrcFD] {
+		b.faultOf(plan.WhatSource, syscall.ESTALE, op, "it was replaced or removed, or the descriptor is that of a symlink",
+			"source file descriptor %d: there is another file at its path %q", *op.SrcFD, b.facts.Source(op))
+		return false
+	}
 	p := b.source(op)
 	switch p.Type {
 	case host.Missing:

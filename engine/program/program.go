@@ -62,6 +62,7 @@ const (
 	Sendmsg
 	ReadCall
 	Faccessat2
+	Statx
 	Setuid
 	Setgid
 	LandlockNew
@@ -85,6 +86,9 @@ const (
 	// Store writes the value of Args[0], a file descriptor, as 32 bits at the
 	// offset Args[1] of the arena.
 	Store
+	// Same fails, with ESTALE, unless the words at the offsets Args[0] and Args[1]
+	// of the arena are the same.
+	Same
 	// ExecFailed ends the program: no execve succeeded. Args[0] is the number of
 	// the first of the two slots that the FlagExec instructions filled in,
 	// Args[1] the offset of the array of the paths that they tried.

@@ -52,6 +52,7 @@ var callNumbers = [...]uint16{
 	program.Sendmsg:      unix.SYS_SENDMSG,
 	program.ReadCall:     unix.SYS_READ,
 	program.Faccessat2:   unix.SYS_FACCESSAT2,
+	program.Statx:        unix.SYS_STATX,
 	program.Setuid:       unix.SYS_SETUID,
 	program.Setgid:       unix.SYS_SETGID,
 	program.LandlockNew:  unix.SYS_LANDLOCK_CREATE_RULESET,

@@ -301,6 +301,13 @@ func perform(c *child, i uintptr) (next uintptr) {
 				decimal(c, a[0], a[1])
 			case program.Store:
 				*(*uint32)(unsafe.Add(unsafe.Pointer(c.arena), a[1])) = uint32(a[0])
+			case program.Same:
+				if *(*uint64)(unsafe.Add(unsafe.Pointer(c.arena), a[0])) != *(*uint64)(unsafe.Add(unsafe.Pointer(c.arena), a[1])) {
+					c.rep.Kind = reportFailed
+					c.rep.Inst = int32(i)
+					c.rep.Errno = int32(unix.ESTALE)
+					return 0
+				}
 			case program.ExecFailed:
 				c.rep.Kind = reportNoExec
 				c.rep.Errno = int32(*slot(c, uintptr(in.Args[0])))

@@ -292,7 +292,7 @@ var Builtins = []Builtin{
 		Doc:  "Sets the mode of files that are made to be mounted on, else 0o644.",
 		spec: spec{pos: 1, args: []arg{{"mode", kInt, ""}}}},
 	{Name: "bind_fd", Group: groupPeers, planned: true, soft: true, fn: fnBindFD,
-		Doc: "Shows the file or directory that is open as a file descriptor of the caller's, as bind does.",
+		Doc: "Shows the file or directory that is open as a file descriptor of the caller's, as bind does. It is that one or none: what was removed since is a fault, and so is what has another file at its path, or is a symlink itself.",
 		spec: spec{pos: 2, args: []arg{{"fd", kInt, ""}, {"dst", kPath, ""}, {"ro", kBool, "False"}, {"dev", kBool | kNone, "None"},
 			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
 			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}}}},

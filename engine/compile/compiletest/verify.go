@@ -129,6 +129,16 @@ func (v *verifier) instruction(in *program.Inst) {
 		if off := in.Args[1]; off >= uint64(len(v.prog.Arena)) {
 			v.fail("list at %d", off)
 		}
+	case program.Statx:
+		if off := in.Args[4]; off+256 > uint64(len(v.prog.Arena)) {
+			v.fail("no room at %d", off)
+		}
+	case program.Same:
+		for _, off := range in.Args[:2] {
+			if off+8 > uint64(len(v.prog.Arena)) {
+				v.fail("no word at %d", off)
+			}
+		}
 	case program.Decimal:
 		if off := in.Args[1]; off+21 > uint64(len(v.prog.Arena)) {
 			v.fail("no room at %d", off)
