@@ -430,10 +430,15 @@ func dirMode(s *layout.Step) uint64 {
 	if s.Op.Mode != nil {
 		return uint64(*s.Op.Mode)
 	}
-	if d := strings.TrimRight(string(s.Op.Dst), "/"); strings.HasSuffix(d, "/tmp") {
+	if forAll(s) {
 		return 0o1777
 	}
 	return 0o755
+}
+
+// forAll reports whether a step makes a directory for everybody's temporary files.
+func forAll(s *layout.Step) bool {
+	return strings.HasSuffix(strings.TrimRight(string(s.Op.Dst), "/"), "/tmp")
 }
 
 func (c *compiler) proc(s *layout.Step) {

@@ -169,8 +169,13 @@ func TestOverlayTmpfs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.dir(t)
 		w.write(t, d+"/low/f", "low")
+		must(t, os.Chmod(d+"/low", 0o750))
 		unchanged(t, d)
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = \"tmpfs\")", d+"/low"), "cd /ov; echo x >x; rm f; ls", "x")
+		for dst, mode := range map[string]string{"/tmp": "1777", "/var/tmp": "1777", "/ov": "750", "/xtmp": "750"} {
+			script := strings.Replace(base(), "tmpfs(\"/tmp\")", "", 1) + fmt.Sprintf("overlay(%q, %q, upper = \"tmpfs\")", dst, d+"/low")
+			w.want(t, script, "stat -c %a "+dst+"; touch "+dst+"/new", mode)
+		}
 	})
 }
 

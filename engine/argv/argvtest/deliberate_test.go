@@ -307,7 +307,7 @@ func twice(b *both, d difference) bool {
 func modeOfOverlay(d difference) bool {
 	f, g := strings.Fields(d.theirs), strings.Fields(d.ours)
 	return strings.HasPrefix(d.key, "tree ") && len(f) > 2 && len(f) == len(g) && f[0] == "dir" && g[0] == "dir" &&
-		(f[1] == "0755" || f[1] == "1777") && slices.Equal(f[2:], g[2:])
+		f[1] == "0755" && slices.Equal(f[2:], g[2:])
 }
 
 // runtimeSignals tells whether ours differs but for what the Go runtime does: it
