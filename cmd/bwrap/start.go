@@ -5,7 +5,7 @@ package main
 // From the command line to the command's end.
 
 import (
-	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +26,7 @@ func start(args []string) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	dir, _ := os.Getwd()
+	dir, _ := unix.Getwd()
 	line, err := bwrap.Parse(args, bwrap.Options{Dir: dir, Read: readAll})
 	level = line.LevelPrefix
 	for _, w := range line.Warnings {
@@ -48,6 +48,9 @@ func start(args []string) int {
 	}
 	p := line.Plan
 	f := host.Live(p)
+	if below(dir, "/tmp") || below(f.Cwd, "/tmp") {
+		f.Cwd = dir // the original asks once it has covered /tmp, where $PWD counts no more
+	}
 	if err := line.Check(f.UID, f.GID); err != nil {
 		die(err.Error())
 		return exitFailed
@@ -81,6 +84,11 @@ func start(args []string) int {
 		return 128 + int(status.Signal())
 	}
 	return status.ExitStatus()
+}
+
+// below reports whether a path is that of a directory or of something in it.
+func below(path, dir string) bool {
+	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || path[len(dir)] == '/')
 }
 
 // readAll reads a file descriptor to its end, and closes it. The standard ones stay
