@@ -168,11 +168,11 @@ func (m *messages) failure(p *program.Program, err error) string {
 		return "Setting userns2 failed: " + e
 	case r.Key == "join.pid":
 		return "Setting pidns failed: " + e
-	case key == "assert_no_userns":
+	case key == "assert_userns_disabled":
 		return "creation of new user namespaces was not disabled as requested"
-	case key == "no_userns" && in.Call == program.Openat:
+	case key == "disable_userns" && in.Call == program.Openat:
 		return "cannot open /proc/sys/user/max_user_namespaces: " + e
-	case key == "no_userns":
+	case key == "disable_userns":
 		return "unshare user ns: " + e
 	case key == "lock" && in.Call == program.Openat:
 		return "Unable to open lock file " + r.Path + ": " + e

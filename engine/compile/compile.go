@@ -336,7 +336,7 @@ func (c *compiler) userNS(proc program.Slot) {
 		}
 	}
 	if p.NoUserNS {
-		c.key("no_userns", "user namespaces", "")
+		c.key("disable_userns", "user namespaces", "")
 		file := func(name, data string) {
 			fd := c.slot()
 			c.add(program.Openat, proc.Arg(), c.str(name), program.Imm(oWronly|oCloexec)).Out = int16(fd)
@@ -352,7 +352,7 @@ func (c *compiler) userNS(proc program.Slot) {
 		c.close(proc)
 	}
 	if p.NoUserNS || p.AssertNoUserNS {
-		c.key("assert_no_userns", "user namespaces are not disabled", "")
+		c.key("assert_userns_disabled", "user namespaces are not disabled", "")
 		in := c.add(program.Unshare, program.Imm(newUser))
 		in.Flags, in.Skip = program.FlagAnyErr, 1
 		c.add(program.Close, program.Imm(-1)) // fails

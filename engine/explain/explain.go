@@ -103,6 +103,9 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		what = ""
 	}
 	switch {
+	case r.Key == "assert_userns_disabled": // the call that failed was made to
+		d.Msg = r.What
+		return d
 	case op != nil && in.Call == program.Same:
 		d.Msg = fmt.Sprintf("source file descriptor %d: there is another file at its path by now", *op.SrcFD)
 	case op != nil && op.SrcFD != nil && (in.Call == program.OpenTree || in.Call == program.Openat || in.Call == program.Statx):

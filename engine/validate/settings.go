@@ -198,7 +198,7 @@ func (c *checker) peers() {
 		}
 	}
 	if p.NoUserNS && c.facts.Privileged(p) {
-		c.setting("no_userns", "", "without a user namespace of the sandbox's own the whole host would be without")
+		c.setting("disable_userns", "", "without a user namespace of the sandbox's own the whole host would be without")
 	}
 	h := &p.Hooks
 	if h.UserNSBlock != nil && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {

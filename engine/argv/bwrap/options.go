@@ -92,10 +92,10 @@ func (r *reader) setting(arg string) bool {
 		p.SetWhere("join.pid", at(r.word))
 	case "--disable-userns":
 		p.NoUserNS = true
-		p.SetWhere("no_userns", at(r.word))
+		p.SetWhere("disable_userns", at(r.word))
 	case "--assert-userns-disabled":
 		p.AssertNoUserNS = true
-		p.SetWhere("assert_no_userns", at(r.word))
+		p.SetWhere("assert_userns_disabled", at(r.word))
 	case "--uid", "--gid":
 		v := r.values(1)[0]
 		to, given := &p.Identity.UID, &r.uid
