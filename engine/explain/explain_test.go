@@ -99,11 +99,12 @@ func TestInstruction(t *testing.T) {
 		{plan.Op{}, setting("umask", "umask", ""), program.Umask, syscall.EPERM, `umask: umask: operation not permitted`},
 		{plan.Op{}, setting("rlimit.RLIMIT_CPU", "rlimit", "RLIMIT_CPU"), program.Prlimit64, syscall.EPERM, `rlimit: rlimit "RLIMIT_CPU": prlimit64: operation not permitted`},
 		{plan.Op{}, setting("capabilities", "capabilities", ""), program.Capset, syscall.EPERM, `capabilities: capset: operation not permitted`},
+		{plan.Op{}, setting("assert_userns_disabled", "user namespaces are not disabled", ""), program.Close, syscall.EBADF, `assert_userns_disabled: user namespaces are not disabled`},
 	} {
 		p := plan.New()
 		tt.op.At = pos(7)
 		p.Ops = []plan.Op{{}, tt.op}
-		for _, key := range []string{"chdir", "same_dir", "become_root", "unshare.net", "hostname", "umask", "capabilities"} {
+		for _, key := range []string{"chdir", "same_dir", "become_root", "unshare.net", "hostname", "umask", "capabilities", "assert_userns_disabled"} {
 			p.SetWhere(key, pos(7))
 		}
 		p.Rlimits = []plan.Rlimit{{Name: "RLIMIT_CORE"}, {Name: "RLIMIT_CPU", At: pos(7)}}
