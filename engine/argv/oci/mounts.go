@@ -22,13 +22,13 @@ func (c *converter) operations(l *layout.Layout) {
 	for _, s := range steps {
 		c.absent(s)
 	}
-	for i, s := range steps {
-		if at := c.missing[s]; at != nil {
+	for _, s := range steps {
+		if at := c.missing[s.Target.Path]; at != nil && s.Op.Kind != plan.Chmod && s.Op.Kind != plan.RemountRO && s.Op.Kind != plan.Mask {
 			c.cannot(s.Op.At, string(s.Op.Kind), "make it there first", "destination %q does not exist in the read-only %s at %q, and runtimes cannot add it",
 				s.Op.Dst, at.Op.Kind, at.Op.Dst)
 			continue
 		}
-		c.step(s, steps[i+1:])
+		c.step(s)
 		c.unsaidOf(s.Op)
 	}
 }
@@ -36,21 +36,19 @@ func (c *converter) operations(l *layout.Layout) {
 // absent finds the steps whose destination sbx adds to a tree of the host.
 func (c *converter) absent(s *layout.Step) {
 	for _, e := range s.Extra {
-		if e.Step != nil {
-			c.missing[e.Step] = s
-		}
+		c.missing[below(s.Target.Path, e.Rel)] = s
 	}
 	for _, sk := range s.Skeletons {
 		if sk.Path == "/" && c.host != nil {
 			continue // the root is the bundle's
 		}
 		for _, e := range sk.Entries {
-			if e.Step != nil {
-				c.missing[e.Step] = s
-			}
+			c.missing[below(sk.Path, e.Rel)] = s
 		}
 	}
 }
+
+func below(dir, rel string) string { return strings.TrimSuffix(dir, "/") + "/" + rel }
 
 // root converts what makes the root.
 func (c *converter) root(s *layout.Step, steps []*layout.Step) {
@@ -138,8 +136,8 @@ func (c *converter) mountBelow(dir string) (string, bool) {
 	return "", false
 }
 
-// step converts one operation; later ones come after it.
-func (c *converter) step(s *layout.Step, later []*layout.Step) {
+// step converts one operation.
+func (c *converter) step(s *layout.Step) {
 	op, dst := s.Op, s.Target.Path
 	if !c.text(op.At, string(op.Kind), "destination", dst) || s.Done && op.Kind != plan.RemountRO {
 		return
@@ -177,13 +175,7 @@ func (c *converter) step(s *layout.Step, later []*layout.Step) {
 	case plan.Write, plan.Copy:
 		c.file(s)
 	case plan.Mask:
-		for _, x := range later {
-			if within(x.Target.Path, dst) && x.Target.Path != dst {
-				c.cannot(op.At, "mask", "", "runtimes mask %q after all else, and so hide %q", op.Dst, x.Op.Dst)
-				return
-			}
-		}
-		c.bundle.Spec.Linux.MaskedPaths = append(c.bundle.Spec.Linux.MaskedPaths, dst)
+		c.mask(s)
 	case plan.RemountRO:
 		c.readonly(dst)
 	case plan.Chmod:
@@ -405,6 +397,20 @@ func (c *converter) file(s *layout.Step) {
 	c.files++
 	c.entries(name, e)
 	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", ro, "nosuid", "nodev")})
+}
+
+// mask mounts an empty directory or file over what is there. Runtimes have masks of
+// their own, with which a directory can be listed, and a file be written to.
+func (c *converter) mask(s *layout.Step) {
+	const noexec = "noexec"
+	if s.Dir {
+		c.mount(s, Mount{Type: "tmpfs", Source: "tmpfs", Options: options("ro", "nosuid", "nodev", noexec, "mode=0000", "size=4096")})
+		return
+	}
+	name := FilesDir + "/" + strconv.Itoa(c.files)
+	c.files++
+	c.entries(name, Entry{Kind: EntryFile, At: s.Op.At, Op: string(s.Op.Kind)})
+	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", "ro", "nosuid", "nodev", noexec)})
 }
 
 // readonly makes a tree read-only: the mounts in it, and what of it is none.

@@ -19,12 +19,13 @@ import (
 // is lost: errors for what the plan asks for and no bundle can have, warnings
 // for what every sandbox of sbx has.
 func Convert(p *plan.Plan, l *layout.Layout, f *host.Facts) (*Bundle, plan.Diagnostics) {
-	c := &converter{plan: p, facts: f, missing: map[*layout.Step]*layout.Step{}, entry: map[string]int{}}
+	c := &converter{plan: p, facts: f, missing: map[string]*layout.Step{}, entry: map[string]int{}}
 	s := &c.bundle.Spec
 	s.Version, s.Root.Path = Version, RootDir
 	s.Mounts = []Mount{}
 	c.entries(RootDir, Entry{Kind: EntryDir, Mode: 0o755})
 	c.operations(l)
+	c.devices(l)
 	c.process(l)
 	c.namespaces()
 	c.processes()
@@ -40,11 +41,11 @@ type converter struct {
 	bundle Bundle
 	faults plan.Diagnostics
 
-	missing map[*layout.Step]*layout.Step // steps whose mount point is nowhere, and in whose tree
-	entry   map[string]int                // index in bundle.Entries by path in the bundle
-	files   int                           // in FilesDir
-	dev     bool                          // there is a /dev
-	host    map[string]bool               // the paths in the host's /, where that is the root
+	missing map[string]*layout.Step // in whose tree what is to be at a path would have to be made
+	entry   map[string]int          // index in bundle.Entries by path in the bundle
+	files   int                     // in FilesDir
+	dev     bool                    // there is a /dev
+	host    map[string]bool         // the paths in the host's /, where that is the root
 }
 
 // cannot says that a bundle has no way to say something.
@@ -226,8 +227,30 @@ func (c *converter) processes() {
 	if !slices.ContainsFunc(c.bundle.Spec.Process.Env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "clearenv", Msg: "runtimes set HOME where the environment has none"})
 	}
-	if !c.dev {
-		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "dev", Msg: "runtimes make a few devices in /dev, and the plan has none there"})
+}
+
+// devices sees to a /dev, and names what it has that sbx does not make: runtimes
+// make some devices in it whatever a bundle says, and do not start without one.
+func (c *converter) devices(l *layout.Layout) {
+	mounts := c.bundle.Spec.Mounts
+	if !slices.ContainsFunc(mounts, func(m Mount) bool { return within(m.Destination, "/proc") }) {
+		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "proc", Msg: "runc, and not crun, wants a /proc, and the plan has none"})
+	}
+	if c.dev {
+		return
+	}
+	c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "dev", Msg: "runtimes make a few devices in /dev, and the plan has none there"})
+	switch {
+	case l.Type("/dev") != host.Missing:
+	case c.bundle.Spec.Root.Path != RootDir:
+		c.cannot(l.Root.Op.At, string(l.Root.Op.Kind), "make it there first", "the root %q has no /dev, and runtimes would make one in it", c.bundle.Spec.Root.Path)
+	default:
+		ro := ""
+		if c.bundle.Spec.Root.Readonly {
+			ro = "ro"
+		}
+		dev := Mount{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: options(ro, "nosuid", "strictatime", "mode=0755", "size=65536k")}
+		c.bundle.Spec.Mounts = slices.Insert(mounts, 0, dev)
 	}
 }
 

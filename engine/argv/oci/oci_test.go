@@ -15,7 +15,7 @@ import (
 
 func world() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file 0640", "/l1 dir", "/l2 dir", "/up dir", "/wk dir",
-		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir")
+		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir", "/srv/root/dev dir", "/srv/bare/usr dir")
 	f.Cwd, f.FDs = "/usr", []int{3, 5}
 	return f
 }
@@ -83,8 +83,12 @@ mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,user
 mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
 mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
 mount /usr bind /usr rbind,rro,rnosuid,rnodev
-masked /usr/lib
+mount /usr/lib tmpfs tmpfs ro,nosuid,nodev,noexec,mode=0000,size=4096
 read-only /d`},
+		{"a mask of a file", []plan.Op{bind("/usr", "/usr"), op(plan.Mask, "/usr/bin/sh")}, `
+entry files/0 0000 ""
+mount /usr bind /usr rbind,rro,rnosuid,rnodev
+mount /usr/bin/sh bind files/0 bind,ro,nosuid,nodev,noexec`},
 		{"the root read-only", []plan.Op{op(plan.Mkdir, "/x"), op(plan.RemountRO, "/")}, `
 root rootfs ro
 entry rootfs/x 0755`},
@@ -106,8 +110,10 @@ mount /usr bind /usr rbind,rro,rnosuid
 mount /wk bind /wk rbind,rro,rnosuid
 mount /etc/x bind files/0 bind,nosuid,nodev
 mount /l1 tmpfs tmpfs nosuid,nodev,mode=0755`},
-		{"what is lost", []plan.Op{bind("/usr", "/usr"), op(plan.Mkdir, "/usr/new"), {Kind: plan.Bind, Src: "/usr", Dst: "/again", Inside: true}, op(plan.Dev, "/d"), {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1"}, UpperTmpfs: true},
+		{"what is lost", []plan.Op{bind("/usr", "/usr"), op(plan.Mkdir, "/usr/new"), bind("/l1", "/usr/point"), bind("/etc/x", "/usr/deep/er"), {Kind: plan.Bind, Src: "/usr", Dst: "/again", Inside: true}, op(plan.Dev, "/d"), {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1"}, UpperTmpfs: true},
 			{Kind: plan.Overlay, Dst: "/p", Lower: []plan.Str{"/l1"}, Upper: "/up"}, {Kind: plan.Symlink, Dst: "/usr/bin/sh", Target: "x"}, {Kind: plan.Write, Dst: "/w/x", ParentMode: mode}}, `
+fault bind: destination "/usr/deep/er" does not exist in the read-only bind at "/usr", and runtimes cannot add it
+fault bind: destination "/usr/point" does not exist in the read-only bind at "/usr", and runtimes cannot add it
 fault bind: runtimes cannot bind "/usr" of the container itself
 fault dev: runtimes make devices in /dev only, not at "/d"
 fault mkdir: destination "/usr/new" does not exist in the read-only bind at "/usr", and runtimes cannot add it
@@ -141,10 +147,10 @@ fault write: a bundle cannot say "parent_mode"`},
 			}
 		}
 		for _, m := range b.Spec.Mounts {
+			if m.Destination == "/dev" && !slices.ContainsFunc(tt.ops, func(o plan.Op) bool { return o.Kind == plan.Dev }) && m.Type == "tmpfs" {
+				continue // TestDevices
+			}
 			got += "mount " + m.Destination + " " + m.Type + " " + m.Source + " " + strings.Join(m.Options, ",") + "\n"
-		}
-		for _, m := range b.Spec.Linux.MaskedPaths {
-			got += "masked " + m + "\n"
 		}
 		for _, m := range b.Spec.Linux.ReadonlyPaths {
 			got += "read-only " + m + "\n"
@@ -162,6 +168,44 @@ fault write: a bundle cannot say "parent_mode"`},
 		got += strings.Join(lost, "")
 		if strings.TrimSpace(got) != strings.TrimSpace(tt.want) {
 			t.Errorf("%s\n%s", tt.name, got)
+		}
+	}
+}
+
+// TestDevices has a /dev in each bundle, without which runtimes do not start.
+func TestDevices(t *testing.T) {
+	const memory = "/dev tmpfs nosuid,strictatime,mode=0755,size=65536k"
+	for _, tt := range []struct {
+		ops  []plan.Op
+		want string
+	}{
+		{[]plan.Op{bind("/usr", "/usr")}, memory},
+		{[]plan.Op{op(plan.RemountRO, "/")}, "/dev tmpfs ro,nosuid,strictatime,mode=0755,size=65536k"},
+		{[]plan.Op{bind("/dev/null", "/dev/null")}, "/dev/null bind bind,ro,nosuid"}, // the runtime makes its parent
+		{[]plan.Op{op(plan.Mkdir, "/dev/x")}, ""},
+		{[]plan.Op{bind("/srv/root", "/")}, ""},
+		{[]plan.Op{bind("/srv/bare", "/")}, `bind: the root "/srv/bare" has no /dev, and runtimes would make one in it`},
+	} {
+		p := plan.New()
+		p.Ops = tt.ops
+		b, faults := convert(p, world())
+		if b == nil {
+			t.Error(faults)
+			continue
+		}
+		got := ""
+		for _, m := range b.Spec.Mounts {
+			if within(m.Destination, "/dev") {
+				got += m.Destination + " " + m.Type + " " + strings.Join(m.Options, ",")
+			}
+		}
+		for _, d := range faults {
+			if d.Severity == plan.Error {
+				got += d.Op + ": " + d.Msg
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%v: %s, want %s", tt.ops, got, tt.want)
 		}
 	}
 }

@@ -79,7 +79,6 @@ type Linux struct {
 	Namespaces    []Namespace `json:"namespaces"`
 	Devices       []Device    `json:"devices,omitempty"`
 	Seccomp       *Seccomp    `json:"seccomp,omitempty"`
-	MaskedPaths   []string    `json:"maskedPaths,omitempty"`
 	ReadonlyPaths []string    `json:"readonlyPaths,omitempty"`
 }
 

@@ -30,7 +30,7 @@ func (c *converter) operations(l *layout.Layout) {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "bind", Msg: "device nodes work in what is bound"})
 	}
 	for _, s := range l.Steps {
-		if at := c.missing[s]; at != nil {
+		if at := c.missing[s.Target.Path]; at != nil && s.Op.Kind != plan.Chmod && s.Op.Kind != plan.RemountRO && s.Op.Kind != plan.Mask {
 			c.cannot(s.Op.At, string(s.Op.Kind), "make it there first", "destination %q does not exist in the read-only %s at %q, and a service cannot add it",
 				s.Op.Dst, at.Op.Kind, at.Op.Dst)
 			continue
@@ -46,18 +46,16 @@ func (c *converter) operations(l *layout.Layout) {
 // absent finds the steps whose destination sbx adds to a tree of the host.
 func (c *converter) absent(s *layout.Step) {
 	for _, e := range s.Extra {
-		if e.Step != nil {
-			c.missing[e.Step] = s
-		}
+		c.missing[below(s.Target.Path, e.Rel)] = s
 	}
 	for _, sk := range s.Skeletons {
 		for _, e := range sk.Entries {
-			if e.Step != nil {
-				c.missing[e.Step] = s
-			}
+			c.missing[below(sk.Path, e.Rel)] = s
 		}
 	}
 }
+
+func below(dir, rel string) string { return strings.TrimSuffix(dir, "/") + "/" + rel }
 
 // root converts what makes the root, which is the host's where nothing does.
 func (c *converter) root(s *layout.Step) {

@@ -32,7 +32,7 @@ type Service struct {
 // is lost: errors for what the plan asks for and no service can have, warnings
 // for what every sandbox of sbx has.
 func Convert(p *plan.Plan, l *layout.Layout, f *host.Facts) (*Service, plan.Diagnostics) {
-	c := &converter{plan: p, facts: f, missing: map[*layout.Step]*layout.Step{}}
+	c := &converter{plan: p, facts: f, missing: map[string]*layout.Step{}}
 	c.out.User = f.UID != 0
 	c.operations(l)
 	c.identity()
@@ -83,8 +83,8 @@ type converter struct {
 	out    Service
 	faults plan.Diagnostics
 
-	missing map[*layout.Step]*layout.Step // steps whose mount point is nowhere, and in whose tree
-	mounts  []*layout.Step                // so far
+	missing map[string]*layout.Step // in whose tree what is to be at a path would have to be made
+	mounts  []*layout.Step          // so far
 }
 
 func (c *converter) set(name, value string) {
