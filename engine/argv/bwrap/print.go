@@ -359,11 +359,14 @@ func (w *writer) parents(o *plan.Op) {
 	}
 	if !differs(string(o.Dst), perms) {
 		if !o.Optional || o.Kind != plan.Bind {
-			w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst)})
+			w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst), UpperTmpfs: o.UpperTmpfs})
 		}
 		return
 	}
 	dirs := w.missing(dst, o.Create)
+	if len(dirs) > 0 && want&0o6000 != 0 {
+		w.cannot(o.At, string(o.Kind), "directories on the way to %q do not get the mode %v", o.Dst, want)
+	}
 	for i, dir := range dirs {
 		if i+1 < len(dirs) && !differs(dirs[i+1], want) {
 			continue // made on the way to the next one
@@ -381,7 +384,7 @@ func (w *writer) parents(o *plan.Op) {
 		}
 		return
 	}
-	w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst)})
+	w.made = append(w.made, plan.Op{Kind: o.Kind, Dst: plan.Str(dst), UpperTmpfs: o.UpperTmpfs})
 }
 
 // missing returns the directories on the way to dst that nothing has made so far,
@@ -396,7 +399,7 @@ func (w *writer) missing(dst string, create bool) []string {
 			switch below := within(dir, string(o.Dst)); {
 			case within(string(o.Dst), dir):
 				return dirs // it is there, and so is what is above
-			case below && o.Kind == plan.Tmpfs, below && create && hostTree(o):
+			case below && (o.Kind == plan.Tmpfs || o.UpperTmpfs), below && create && hostTree(o):
 				break search
 			case below && hostTree(o):
 				return dirs
@@ -454,6 +457,9 @@ func (w *writer) operation(o *plan.Op) {
 	case plan.Mkdir:
 		perms(0o755)
 		w.put("--dir", dst)
+		if m := modeOf(o); m&0o6000 != 0 { // which mkdir(2) does not make
+			w.put("--chmod", fmt.Sprintf("%04o", uint32(m)), dst)
+		}
 	case plan.Mqueue:
 		w.put("--mqueue", dst)
 	case plan.Dev:
