@@ -16,7 +16,7 @@ import (
 func TestSettledRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	moved := 0
-	for range 3000 {
+	for range 1000 {
 		p := plan.New()
 		p.Ops = []plan.Op{{Kind: plan.Symlink, Target: "usr", Dst: "/link"}, {Kind: plan.Symlink, Target: "link/lib", Dst: "/a"}, {Kind: plan.Bind, Src: "/usr", Dst: "/usr", RO: true}}
 		for range 1 + r.IntN(9) {
@@ -51,7 +51,7 @@ func TestSettledRandom(t *testing.T) {
 		}
 	}
 	t.Logf("%d destinations were elsewhere", moved)
-	if moved < 50 {
+	if moved < 10 {
 		t.Error("too few")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"sbx/engine/argv/bwrap"
 	"sbx/engine/argv/mkosi"
+	"sbx/engine/compile/compiletest"
 	"sbx/engine/plan"
 )
 
@@ -183,6 +184,33 @@ func TestMkosi(t *testing.T) {
 	}
 	t.Logf("%d command lines make sense", good)
 	if good < 200 {
+		t.Error("too few")
+	}
+}
+
+// TestCalls has each setting of a script come from a call that Plan.Calls knows.
+func TestCalls(t *testing.T) {
+	n := 0
+	compiletest.Changes(func(name string, p *plan.Plan) {
+		text, faults := Print(p, "")
+		if faults != nil {
+			return
+		}
+		q := again(t, text)
+		for _, field := range plan.Differ(*q, *plan.New()) {
+			switch field {
+			case "ops", "env", "where", "params", "inputs", "version":
+				continue
+			}
+			for _, c := range q.Calls(field) {
+				if n++; c.At.IsZero() || q.Where[c.Name].IsZero() && c.Name != "unshare" {
+					t.Errorf("%s: who calls %q for %s?\n%s", name, c.Name, field, text)
+				}
+			}
+		}
+	})
+	t.Logf("%d calls", n)
+	if n < 300 {
 		t.Error("too few")
 	}
 }
