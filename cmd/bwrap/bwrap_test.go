@@ -46,6 +46,7 @@ func TestMessages(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.dir(t)
 		w.write(t, d+"/file", "x")
+		long := strings.Repeat("a", 300)
 		for _, tt := range []struct{ args, want string }{
 			{"--bind /nonexistent /x true", "bwrap: Can't find source path /nonexistent: No such file or directory\n"},
 			{"--bind nonexistent /x --ro-bind /no /y true", "bwrap: Can't find source path nonexistent: No such file or directory\nbwrap: Can't find source path /no: No such file or directory\n"},
@@ -67,6 +68,19 @@ func TestMessages(t *testing.T) {
 			{"--ro-bind / / --assert-userns-disabled true", "bwrap: creation of new user namespaces was not disabled as requested\n"},
 			{"--ro-bind / / --lock-file /nonexistent true", "bwrap: Unable to open lock file /nonexistent: No such file or directory\n"},
 			{"--ro-bind / / --userns 0 true", "bwrap: Joining the specified user namespace failed, it might not be a descendant of the current user namespace.\n"},
+			{"--ro-bind / / --info-fd 77 true", "bwrap: Write to info_fd: Bad file descriptor\n"},
+			{"--ro-bind / / --info-fd 8 true", "bwrap: Write to info_fd: Bad file descriptor\n"}, // one of the runtime's own, maybe
+			{"--ro-bind / / --json-status-fd 0 true", "bwrap: Write to info_fd: Bad file descriptor\n"},
+			{"--overlay-src /usr --overlay nope up /o true", "bwrap: Can't find source path nope: No such file or directory\n"},
+			{"--overlay-src /usr --overlay /tmp up /o true", "bwrap: Can't find source path up: No such file or directory\n"},
+			{"--overlay-src /usr --overlay-src nope --ro-overlay /o true", "bwrap: Can't find source path " + d + "/nope: No such file or directory\n"},
+			{"--unshare-uts --hostname " + long + " true", "bwrap: Can't set hostname to " + long + ": Invalid argument\n"},
+			{"--seccomp 0 true", "bwrap: Unable to set up system call filtering as requested: a seccomp filter has 0 bytes, want a multiple of 8, at most 32768\n"},
+			{"--dir /" + long + " true", "bwrap: Can't mkdir /" + long + ": File name too long\n"},
+			{"--symlink a /" + long + " true", "bwrap: Can't make symlink at /" + long + ": File name too long\n"},
+			{"--bind /" + long + " /x true", "bwrap: Can't find source path /" + long + ": File name too long\n"},
+			{"--unshare-user --mqueue /q true", "bwrap: Can't mount mqueue on /newroot/q: Operation not permitted\n"},
+			{"--unshare-user --cap-add 21x --ro-bind / / true", "bwrap: unknown cap: 21x\n"},
 			{"--ro-bind / / --exec-label x true", "bwrap: labeling not supported on this system\n"},
 		} {
 			cmd := w.command(t, strings.Fields(tt.args)...)

@@ -28,7 +28,10 @@
 //     capabilities, so that a command without them cannot look into it.
 //   - A caller with some capabilities but without uid 0 is served like any other.
 //   - File descriptors of --userns, --userns2 and --pidns are not passed on to the
-//     command. Of 0, 1 and 2 those that are closed are /dev/null.
+//     command. Of 0, 1 and 2 those that are closed are /dev/null: the Go runtime opens
+//     it in their place, lest a file gets such a number.
+//   - A descriptor can be bound twice, and one that tells and is not open is a fault
+//     before anything is made.
 //   - An --overlay-src that lacks its argument is told, and does not take the word
 //     behind it.
 //   - What the caller may not look into, an own directory of mode 0 for one, is a
@@ -38,8 +41,9 @@
 //     they bind nothing.
 //   - All mounts below a bind get its flags, those too that lie over others at the
 //     same place. --ro-overlay is mounted read-only, which it is anyway.
-//   - The root of --tmp-overlay has the mode of the topmost directory, not always 0755.
-//     Layers that are the same or within each other are a fault.
+//   - The root of --tmp-overlay has the mode of the topmost directory, not always 0755,
+//     and that of a …/tmp has 1777, as it is for everybody. Layers that are the same or
+//     within each other are a fault.
 //   - A "/" or "/." at the end of a destination does not matter. A file of --bind-data
 //     can be mounted over, and an --mqueue on another. Set-id bits of --perms stay on files.
 //   - A lock that cannot be had is a fault before the command runs, and where the
@@ -48,11 +52,16 @@
 //   - Root without CAP_SYS_ADMIN gets a user namespace. Its files in /proc are
 //     read-only also where it has another uid in the sandbox.
 //   - PWD is absolute also where --chdir is not, and an empty --hostname leaves the
-//     name. Numbers that are out of range are faults.
+//     name. Numbers that are out of range, or have something behind them, are faults.
 //   - Of a name that is in the environment twice only the first is passed on.
-//   - Of the signals that the caller ignores only SIGHUP and SIGINT stay ignored, and
-//     SIGTERM, SIGCHLD and the signals 33 and 34 are not blocked: that is of the Go
-//     runtime.
+//   - Of the signals that the caller ignores only SIGHUP and SIGINT stay ignored, in
+//     this program as in the command, and SIGTERM, SIGCHLD and the signals 33 and 34 are
+//     not blocked. The Go runtime puts its handlers in the place of the others before
+//     main begins, and what was there cannot be found out then. So SIGQUIT ends what a
+//     shell without job control has started in the background.
+//   - Some faults have other words: a destination at or below a symlink that leads
+//     nowhere is one of its parents, an overlay that cannot be mounted is told without
+//     its options, a filter that is not valid by its size.
 //   - --exec-label and --file-label are refused.
 //   - It is never set-user-ID.
 package main

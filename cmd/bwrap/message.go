@@ -19,14 +19,23 @@ import (
 	"sbx/engine/run"
 )
 
-// errnoText words an errno as the C library does.
+// errnoText words an error that ends with an errno as the C library does.
 func errnoText(err error) error {
 	s := err.Error()
 	var errno unix.Errno
 	if errors.As(err, &errno) && s != "" {
-		s = strings.ToUpper(s[:1]) + s[1:]
+		e := errno.Error()
+		s = capital(strings.TrimSuffix(s, e)) + capital(e)
 	}
 	return errors.New(s)
+}
+
+// capital begins a sentence.
+func capital(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // mountText words an errno of a mount.
@@ -95,7 +104,7 @@ func (m *messages) fault(d plan.Diagnostic) string {
 	case d.What == plan.WhatSource && op.Kind == plan.Bind:
 		return "Can't find source path " + m.src(op) + ": " + e
 	case d.What == plan.WhatSource:
-		return "Can't find source path " + d.Path + ": " + e
+		return "Can't find source path " + m.layer(op, d.Path) + ": " + e
 	case d.What == plan.WhatTarget:
 		return "Can't make symlink at " + m.dst(op) + ": " + e
 	case d.What == plan.WhatParents && op.Kind != plan.Chmod:
@@ -107,11 +116,31 @@ func (m *messages) fault(d plan.Diagnostic) string {
 	case d.What == plan.WhatPoint || d.What == plan.WhatParents:
 		return m.point(op, d.Errno)
 	}
-	s := d.Msg
-	if name := m.word(int(d.At.Pos.Line)); name != "" {
-		s = name + ": " + s
+	switch name := m.word(int(d.At.Pos.Line)); {
+	case name == "":
+		return d.Msg
+	case name == "--hostname":
+		return "Can't set hostname to " + m.line.Plan.Hostname + ": Invalid argument"
+	case op != nil && op.Kind == plan.Mqueue && !m.line.Plan.Unshare.IPC:
+		return "Can't mount mqueue on " + newRoot(op) + ": Operation not permitted"
+	case name == "--seccomp" || name == "--add-seccomp-fd":
+		return "Unable to set up system call filtering as requested: " + d.Msg
+	default:
+		return name + ": " + d.Msg
 	}
-	return s
+}
+
+// layer is a directory of an overlay as the user wrote it, but for those of
+// --overlay-src, which the original has absolute as well.
+func (m *messages) layer(op *plan.Op, path string) string {
+	if n := int(op.At.Pos.Line); m.word(n) == "--overlay" {
+		for _, w := range []string{m.word(n + 1), m.word(n + 2)} {
+			if w != "" && w[0] != '/' && strings.HasSuffix(path, "/"+w) {
+				return w
+			}
+		}
+	}
+	return path
 }
 
 // point words that the place of an operation cannot be made, or is of another kind.
@@ -122,6 +151,8 @@ func (m *messages) point(op *plan.Op, errno unix.Errno) string {
 		return fmt.Sprintf("Can't chmod %#o %s: %s", uint32(*op.Mode), dst, e)
 	case op.Kind == plan.RemountRO:
 		return "Can't remount readonly on " + newRoot(op) + ": realpath(destination): " + e
+	case op.Kind == plan.Symlink:
+		return "Can't make symlink at " + dst + ": " + e
 	case op.Kind == plan.Write && op.Content == plan.ContentThrough:
 		return "Can't create file " + dst + ": " + e
 	case op.Kind == plan.Write || op.Kind == plan.Bind && errno == unix.EISDIR:
@@ -140,7 +171,7 @@ func newRoot(op *plan.Op) string { return "/newroot" + string(op.Dst) }
 func (m *messages) failure(p *program.Program, err error) string {
 	var fail *run.Failure
 	if !errors.As(err, &fail) {
-		return err.Error()
+		return errnoText(err).Error()
 	}
 	e := errnoText(fail.Errno).Error()
 	switch {
@@ -180,7 +211,7 @@ func (m *messages) failure(p *program.Program, err error) string {
 		return "Unable to lock file " + r.Path + ": " + e
 	case key == "filter" && fail.Errno == unix.EINVAL:
 		n, _ := strconv.Atoi(number)
-		return fmt.Sprintf("Unable to set up system call filtering as requested: seccomp(2) reported EINVAL for a filter of %d instructions: it is not valid, or this kernel has no filters", len(p.Plan.Filters[n].Code)/8)
+		return fmt.Sprintf("Unable to set up system call filtering as requested: prctl(PR_SET_SECCOMP) reported EINVAL for a filter of %d instructions: it is not valid, or this kernel has no filters", len(p.Plan.Filters[n].Code)/8)
 	case key == "filter":
 		return "Unable to set up system call filtering as requested: " + e
 	case in.Call == program.Capset:

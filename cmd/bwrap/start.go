@@ -59,6 +59,12 @@ func start(args []string) int {
 		die("labeling not supported on this system")
 		return exitFailed
 	}
+	for _, fd := range []*int{p.Hooks.Info, p.Hooks.Status} {
+		if fd != nil && !inherited(*fd) {
+			die("Write to info_fd: Bad file descriptor")
+			return exitFailed
+		}
+	}
 	m := messages{line}
 	l, ds := validate.Check(p, f)
 	for _, d := range ds {
@@ -91,11 +97,17 @@ func below(path, dir string) bool {
 	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || path[len(dir)] == '/')
 }
 
+// inherited reports whether a file descriptor is open and was given to this process.
+// What is closed on exec is one of its own.
+func inherited(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && (fd <= 2 || flags&unix.FD_CLOEXEC == 0)
+}
+
 // readAll reads a file descriptor to its end, and closes it. The standard ones stay
-// open, lest their numbers are taken by others, but not for the command. What is
-// closed on exec was not inherited: it is one of this process's own.
+// open, lest their numbers are taken by others, but not for the command.
 func readAll(fd int) ([]byte, error) {
-	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || fd > 2 && flags&unix.FD_CLOEXEC != 0 {
+	if !inherited(fd) {
 		return nil, errnoText(unix.EBADF)
 	}
 	b := make([]byte, 0, 4096)

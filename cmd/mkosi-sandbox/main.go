@@ -23,7 +23,11 @@
 //   - SIGPIPE and SIGXFSZ are not ignored in the command, and LC_CTYPE is not set:
 //     Python does that. Other signals that the caller ignores have their usual effect
 //     in the command, but for SIGHUP and SIGINT, and SIGTERM, SIGCHLD and the signals
-//     33 and 34 are not blocked: that is of the Go runtime.
+//     33 and 34 are not blocked: the Go runtime puts its handlers in their place before
+//     main begins, and what was there cannot be found out then.
+//   - Of the descriptors 0, 1 and 2 those that are closed are /dev/null in the command:
+//     the Go runtime opens it in their place, lest a file gets such a number.
+//   - --debug leaves out the binds that --bind-try and its like skip.
 //   - Of a name that is in the environment twice only the first is passed on.
 //   - What the caller may not look into, an own directory of mode 0 for one, is a
 //     fault. The original may, by its capabilities in the new user namespace.

@@ -46,7 +46,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 		name := c.aside()
 		c.add(program.Mkdirat, c.scratch.Arg(), c.str(name), program.Imm(0o755))
 		upper, work = layer(name+"/upper"), layer(name+"/work")
-		if !c.given() && forAll(s) {
+		if forAll(s) {
 			mode = 0o1777
 		}
 		c.mkdir(c.scratch.Arg(), c.str(string(upper)), mode, [2]uint8{})

@@ -87,6 +87,15 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 		c.fault(op.At, string(op.Kind), hint, format, args...)
 		return false
 	}
+	long := func(format string, args ...any) bool {
+		about := plan.WhatSource
+		if what == "destination" {
+			about = plan.WhatPoint
+		}
+		c.fault(op.At, string(op.Kind), "", format, args...)
+		c.about(about, syscall.ENAMETOOLONG, p)
+		return false
+	}
 	switch {
 	case p == "":
 		return fail("", "%s is empty", what)
@@ -97,7 +106,7 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 	case p[0] != '/':
 		return fail(relativeHint(what), "%s %q is not absolute", what, clip(p))
 	case len(p) > maxPath:
-		return fail("", "%s %q has %d bytes, at most %d are allowed", what, clip(p), len(p), maxPath)
+		return long("%s %q has %d bytes, at most %d are allowed", what, clip(p), len(p), maxPath)
 	}
 	for rest := p; rest != ""; {
 		var comp string
@@ -106,7 +115,7 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 		case comp == ".." && c.plan.Order != plan.OrderGiven:
 			return fail("write the path without it, or use realpath()", "%s %q has a \"..\" in it", what, clip(p))
 		case len(comp) > 255:
-			return fail("", "%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
+			return long("%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
 		}
 	}
 	return true

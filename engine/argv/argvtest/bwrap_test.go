@@ -401,6 +401,8 @@ const bwrapPlain = `
 --die-with-parent --unshare-pid
 --die-with-parent --unshare-pid --as-pid-1 --new-session
 --cap-add ALL
+--cap-add 0x15 --cap-add 07 --unshare-user
+--cap-add 50 --cap-drop 12 --unshare-user
 --cap-drop ALL
 --cap-add CAP_CHOWN
 --cap-add cap_chown --cap-add cap_sys_admin

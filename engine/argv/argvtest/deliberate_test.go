@@ -284,7 +284,7 @@ var mkosiDeliberate = []deliberate{
 			return true
 		}
 		above := b.theirs[next(d.key)] // one of theirs less below
-		return b.has("tmpfs") && (above == "" && d.ours == "" || ro(above) == ro(d.ours) || safer(difference{d.key, above, d.ours}))
+		return b.has("tmpfs") && (d.ours == "" && (above == "" || strings.HasPrefix(d.theirs, "tmpfs ")) || ro(above) == ro(d.ours) || safer(difference{d.key, above, d.ours}))
 	}},
 }
 

@@ -385,12 +385,12 @@ func (r *reader) cap(drop bool) {
 		}
 		return
 	}
-	n := plan.CapNumber(name)
-	if i, err := strconv.Atoi(name); err == nil && i < len(plan.CapNames) {
-		n = i
-	}
-	if n < 0 {
+	n := capNumber(name)
+	switch {
+	case n < 0:
 		r.die("unknown cap: " + r.line.Words[len(r.line.Words)-1])
+	case n >= len(plan.CapNames):
+		return // there is none to have
 	}
 	r.add &^= 1 << n
 	r.drop &^= 1 << n
@@ -399,6 +399,25 @@ func (r *reader) cap(drop bool) {
 	} else {
 		r.add |= 1 << n
 	}
+}
+
+// capNumber returns the number of a capability that is named, or given as libcap
+// reads it: decimal, or octal after 0, or hexadecimal after 0X, and below 64; or -1.
+func capNumber(name string) int {
+	if name == "" || name[0] < '0' || name[0] > '9' {
+		return plan.CapNumber(name)
+	}
+	base := 10
+	if digits, ok := strings.CutPrefix(name, "0X"); ok {
+		name, base = digits, 16
+	} else if name[0] == '0' {
+		base = 8
+	}
+	n, err := strconv.ParseUint(name, base, 64)
+	if err != nil || n >= 64 {
+		return -1
+	}
+	return int(n)
 }
 
 // caps settles the capabilities.
