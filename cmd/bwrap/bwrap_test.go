@@ -238,7 +238,7 @@ func TestDescriptors(t *testing.T) {
 		d := w.dir(t)
 		w.write(t, d+"/src/file", "bound")
 		// 3: data, 4: options, 5: a directory, 6: passed on
-		cmd := w.command(t, root("--tmpfs", "/tmp", "--file", "3", "/tmp/f", "--args", "4", "--ro-bind-fd", "5", "/tmp/d", "sh", "-c", "cat /tmp/f /tmp/g/file /tmp/d/file; echo; cd /proc/self/fd; ls | tr '\\n' ' '; cat <&6")...)
+		cmd := w.command(t, root("--tmpfs", "/tmp", "--file", "3", "/tmp/f", "--args", "4", "--ro-bind-fd", "5", "/tmp/d", "sh", "-c", "cat /tmp/f /tmp/g/file /tmp/d/file; echo; ls /proc/self/fd | tr '\\n' ' '; cat <&6")...)
 		src, err := os.Open(d + "/src")
 		must(t, err)
 		defer src.Close()
