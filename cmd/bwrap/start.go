@@ -81,7 +81,7 @@ func start(args []string) int {
 		return exitFailed
 	}
 	run.RestoreFileLimit()
-	status, err := run.RunLast(prog, true)
+	status, err := run.Run(prog)
 	if err != nil {
 		die(m.failure(prog, err))
 		return exitFailed

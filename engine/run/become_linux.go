@@ -36,9 +36,7 @@ func EnterUserNS(fd int) error {
 	c := &child{all: ^uint64(0), ppid: uintptr(os.Getpid())}
 	endingThreads()
 	copy(c.path[:], "/proc/self/task\x00")
-	errno := enterHere(c, fd)
-	unlock()
-	if errno != 0 {
+	if errno := enterHere(c, fd); errno != 0 {
 		return unix.Errno(errno)
 	}
 	return nil
@@ -54,6 +52,7 @@ func enterHere(c *child, fd int) uintptr {
 	if errno == 0 {
 		_, errno = sys(unix.SYS_SETNS, uintptr(fd), unix.CLONE_NEWUSER, 0, 0, 0, 0)
 	}
+	unlock()
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
 	return errno
 }
@@ -68,7 +67,6 @@ func become(c *child, solitary bool) error {
 	}
 	errno := performHere(c, solitary)
 	if solitary {
-		unlock()
 		// Should this one wait for what only another could do: rather no word on the
 		// failure than no end.
 		setAction(uintptr(unix.SIGALRM), &sigaction{})
@@ -99,6 +97,9 @@ func performHere(c *child, solitary bool) uintptr {
 	}
 	if errno == 0 {
 		perform(c, 0)
+	}
+	if solitary {
+		unlock()
 	}
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
 	return errno

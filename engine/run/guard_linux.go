@@ -165,13 +165,13 @@ func attend(c *child) {
 		tellStart(c, commandFailed)
 		exit(125)
 	}
-	tellStart(c, commandRuns)
 	if c.guard {
 		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
 		if orphaned(c) {
 			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
 		}
 	}
+	tellStart(c, commandRuns)
 	// A session of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command. A group would do for
 	// that, but the command's would then have a parent in another group of its
@@ -266,15 +266,16 @@ func stopped(c *child) {
 	if c.loose {
 		return
 	}
+	// A SIGCONT that is waiting was for an earlier stop. Of one
+	// that comes from here on nobody can tell.
+	c.time = [2]int64{}
+	sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.wake)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
 	if c.init {
 		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
 	} else if !orphaned(c) {
 		sigAsleep = 1
 		sys(unix.SYS_KILL, c.ppid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 	}
-	// A SIGCONT that is waiting was for an earlier stop.
-	c.time = [2]int64{}
-	sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.wake)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
 }
 
 // wake has sbx go on where somebody has woken, or ended, the command by itself.

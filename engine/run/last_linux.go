@@ -5,6 +5,7 @@ package run
 // waits without the Go runtime.
 
 import (
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -14,17 +15,19 @@ import (
 )
 
 // RunLast is Run for a process that does nothing after it but end as the command
-// did. It mostly does that itself: with the command's exit code; if a signal ended
-// the command by the same signal, or with 128 and its number if code is set. It
-// returns where the command did not run, or somebody else is to be told of its end.
-func RunLast(p *program.Program, code bool) (unix.WaitStatus, error) {
-	return run(p, &ending{code: code})
+// did. It mostly does that itself: with the command's exit code, or by the signal
+// that ended the command. It returns where the command did not run, or somebody else
+// is to be told of its end.
+func RunLast(p *program.Program) (unix.WaitStatus, error) {
+	// What the sandbox dies with is the thread that made it: it must be this one.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return run(p, new(ending))
 }
 
 // ending is what finish works with. The guard, which shares this process's memory,
 // does not touch it.
 type ending struct {
-	code    bool
 	tasks   [16]byte // "/proc/self/task"
 	entries [512]byte
 	time    [2]int64
@@ -114,8 +117,10 @@ func waitAndEnd(c *child, pid uintptr, e *ending) {
 			over = true
 		}
 	}
+	sigTarget = 0
 	if c.guard || c.init {
 		if c.rep.Kind != reportExited {
+			unlock()
 			sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&e.mask)), 0, 8, 0, 0)
 			return
 		}
@@ -126,20 +131,18 @@ func waitAndEnd(c *child, pid uintptr, e *ending) {
 	}
 	regainTerminal()
 	sig := uintptr(e.status & 0x7f)
-	switch {
-	case sig == 0:
+	if sig == 0 {
 		exit(uintptr(e.status >> 8 & 0xff))
-	case !e.code:
-		// As in DieBySignal.
-		sys(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, uintptr(unsafe.Pointer(&e.limit)), 0, 0, 0)
-		setAction(sig, &sigaction{})
-		e.mask = 0
-		sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&e.mask)), 0, 8, 0, 0)
-		self, _ := sys(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
-		sys(unix.SYS_KILL, self, sig, 0, 0, 0, 0)
-		e.time = [2]int64{1, 0} // another thread may be the one to take it
-		sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&e.time)), 0, 0, 0, 0, 0)
 	}
+	// As in DieBySignal.
+	sys(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_CORE, uintptr(unsafe.Pointer(&e.limit)), 0, 0, 0)
+	setAction(sig, &sigaction{})
+	e.mask = 0
+	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&e.mask)), 0, 8, 0, 0)
+	self, _ := sys(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)
+	sys(unix.SYS_KILL, self, sig, 0, 0, 0, 0)
+	e.time = [2]int64{1, 0} // another thread may be the one to take it
+	sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&e.time)), 0, 0, 0, 0, 0)
 	exit(128 + sig)
 }
 

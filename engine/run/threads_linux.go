@@ -45,7 +45,10 @@ func endingThreads() {
 
 // unlock takes back that the calling goroutine is for its thread alone, which is the
 // only one by now. A locked one hands its processor on when its time is up, and waits
-// to get it back: there is nobody to do that.
+// to get it back: there is nobody to do that. So it comes while this cannot happen,
+// in a function that is not split, with all signals blocked.
+//
+//go:nosplit
 func unlock() {
 	for range 4 { // as often as it has been locked; more is no harm
 		runtime.UnlockOSThread()

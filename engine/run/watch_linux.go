@@ -61,6 +61,7 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		w.stops()
 	}
 	st := w.waitChild()
+	atomic.StoreInt32(&sigTarget, 0)
 	if !between && !w.prog.Copy {
 		return st, nil
 	}
@@ -182,6 +183,9 @@ func passSignals(c *child) {
 			if c.pty { // of the caller's terminal
 				continue
 			}
+		}
+		if sig <= uintptr(unix.SIGINT) && ignored(sig) { // not for a moment
+			continue
 		}
 		var before sigaction
 		swapAction(sig, &act, &before)
