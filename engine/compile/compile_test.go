@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"sbx/engine/compile"
 	"sbx/engine/compile/compiletest"
@@ -239,7 +238,7 @@ func TestArchitectures(t *testing.T) {
 // TestRandom verifies the programs of random plans. A plan grows operation by
 // operation, by those that make no fault.
 func TestRandom(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := hosttest.Seed(t)
 	n := 3000
 	if testing.Short() {
 		n = 200

@@ -9,10 +9,10 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"sbx/engine/compile/compiletest"
 	"sbx/engine/host"
+	"sbx/engine/host/hosttest"
 	"sbx/engine/plan"
 	"sbx/engine/validate"
 )
@@ -69,7 +69,7 @@ func (w who) randomPlan(r *rand.Rand, dir string) *plan.Plan {
 }
 
 func TestRandomPlans(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := hosttest.Seed(t)
 	n := 60
 	if testing.Short() {
 		n = 10

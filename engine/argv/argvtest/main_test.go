@@ -6,8 +6,8 @@
 //
 // The peers are found by name, or named by BWRAP_PEER (a program) and
 // MKOSI_SANDBOX (sandbox.py of a checkout of mkosi). Random command lines are
-// printed with their seed where they differ; ARGV_SEED sets it, ARGV_COUNT how many
-// are tried.
+// printed with their seed where they differ; SBX_TEST_SEED sets it, ARGV_COUNT how
+// many are tried.
 //
 // As root the host's files are read-only to them, beside the test's own: there are
 // command lines by which a peer writes to the host.

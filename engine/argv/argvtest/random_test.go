@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
+
+	"sbx/engine/host/hosttest"
 )
 
 // option is an option with its operands, and the descriptors that it needs.
@@ -85,12 +86,7 @@ func (r *random) descriptor(o *option, what string) string {
 
 // try runs n random lines for each user, which generate makes.
 func (p *pair) try(t *testing.T, n int, generate func(r *random) ([]option, *line)) {
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("ARGV_SEED"); s != "" {
-		var err error
-		seed, err = strconv.ParseUint(s, 10, 64)
-		must(t, err)
-	}
+	seed := hosttest.Seed(t)
 	if s := os.Getenv("ARGV_COUNT"); s != "" {
 		var err error
 		n, err = strconv.Atoi(s)
@@ -113,7 +109,7 @@ func (p *pair) try(t *testing.T, n int, generate func(r *random) ([]option, *lin
 				continue
 			}
 			options, l, list, note = p.shrink(t, s, options, l, list, note)
-			t.Logf("ARGV_SEED=%d, line %d of %d", seed, i, n)
+			t.Logf("SBX_TEST_SEED=%d, line %d of %d", seed, i, n)
 			report(t, l.given(options), list, note)
 			if bad++; bad == patienceWithFailures() {
 				t.Fatalf("enough")

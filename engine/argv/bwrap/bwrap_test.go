@@ -10,8 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
+	"sbx/engine/host/hosttest"
 	"sbx/engine/plan"
 )
 
@@ -238,7 +238,7 @@ func TestWordsAndWarnings(t *testing.T) {
 // TestRandom makes lines of random options, and has what they give survive the way
 // there and back.
 func TestRandom(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+	seed := hosttest.Seed(t)
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }

@@ -14,6 +14,7 @@ import (
 	"sbx/engine/argv/bwrap"
 	"sbx/engine/compile/compiletest"
 	"sbx/engine/host"
+	"sbx/engine/host/hosttest"
 	"sbx/engine/layout"
 	"sbx/engine/plan"
 )
@@ -155,7 +156,7 @@ func list(p *plan.Plan) string {
 // TestPrintedTree has a command line make the tree of a random plan: the same
 // things at the same places, and the directories on the way with the same modes.
 func TestPrintedTree(t *testing.T) {
-	seed := rand.Uint64()
+	seed := hosttest.Seed(t)
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	n, deep := 0, 0

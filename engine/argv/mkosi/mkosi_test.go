@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sbx/engine/host/hosttest"
 	"sbx/engine/plan"
 )
 
@@ -241,7 +242,7 @@ func TestCorpus(t *testing.T) {
 
 // TestPrintRandom prints and reads random command lines.
 func TestPrintRandom(t *testing.T) {
-	seed := rand.Uint64()
+	seed := hosttest.Seed(t)
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
