@@ -125,7 +125,7 @@ func evalBox(t *testing.T, script, files string, env ...string) (*box, error) {
 	// What is secret is not there, unless a template passes it.
 	text := base
 	for _, kv := range h.env {
-		if name, _, _ := strings.Cut(kv, "="); strings.HasSuffix(name, "_TOKEN") || strings.HasSuffix(name, "_KEY") || strings.HasPrefix(name, "AWS_") {
+		if name, value, _ := strings.Cut(kv, "="); eval.IsSecretEnv(name, value) || eval.HoldsSecret(value) {
 			text += fmt.Sprintf("unsetenv(%q)\n", name)
 		}
 	}

@@ -49,7 +49,7 @@ func TestSSH(t *testing.T) {
 			own .ssh
 			no $R/agent .ssh/config`},
 		{`ssh() # an agent's own directory, where a socket may come later`, ".ssh/agent/", "SSH_AUTH_SOCK=$H/.ssh/agent/s.1", `
-			rw .ssh/agent`},
+			ro .ssh/agent`},
 		{`ssh() # stow`, `
 			dot/ssh/config: Include work/*.conf "$H/more"
 			dot/ssh/work/a.conf: include  work/b

@@ -308,6 +308,25 @@ func TestLanguages(t *testing.T) {
 		{`go(cache = "ro") # go env -w`, ".config/go/env: GOPATH=$H/a\\nGOMODCACHE=$H/m\\nGOPROXY=https://u:p@example.com\na/bin/t\nm/x", "", `
 			ro a/bin/t m/x
 			own .config/go/env`},
+		{`go() # what is not Go's`, "go/src/p/.env\nsdk/go1.9/bin/go\nsdk/gotip/bin/go\nsdk/notes\nsdk/gopher/x\n.local/go/x",
+			"GOPROXY=https://a.example.com,https://u:pw@b.example.com GOPRIVATE=c.example.com", `
+			ro sdk/go1.9/bin/go sdk/gotip/bin/go
+			no go/src sdk/notes sdk/gopher .local/go
+			env -GOPROXY GOPRIVATE=c.example.com`},
+		{`go(src = True)`, "go/src/p/x", "", "ro go/src/p/x"},
+		{`java() # options with a password`, ".m2/settings-security.xml", "MAVEN_OPTS=-Dhttp.proxyPassword=pw GRADLE_OPTS=-Xmx1g JAVA_TOOL_OPTIONS=-Dproxy=http://u:pw@h", `
+			no .m2/settings-security.xml
+			env -MAVEN_OPTS GRADLE_OPTS=-Xmx1g -JAVA_TOOL_OPTIONS`},
+		{`java(login = True)`, "", "MAVEN_OPTS=-Dhttp.proxyPassword=pw", `env MAVEN_OPTS=-Dhttp.proxyPassword=pw`},
+		{`network(); nix(); claude() # addresses with a password`, "", "https_proxy=http://u:pw@h no_proxy=h NIX_PATH=nixpkgs=https://u:pw@h ANTHROPIC_BASE_URL=https://u:pw@h", `
+			env -https_proxy no_proxy=h -NIX_PATH -ANTHROPIC_BASE_URL`},
+		{`network(); pass_env("https_proxy")`, "", "https_proxy=http://u:pw@h", "env https_proxy=http://u:pw@h"},
+		{`node() # n`, "n/n/versions/node/1/bin/node\nn/bin/node\nn/lib/node_modules/npm/x\nn/notes", "", `
+			ro n/n/versions/node/1/bin/node n/bin/node n/lib/node_modules/npm/x
+			no n/notes`},
+		{`node() # n among others`, "l/n/versions/node/1/bin/node\nl/share/keyrings/x\nn/notes", "N_PREFIX=$H/l", `
+			ro l/n/versions/node/1/bin/node
+			no l/share n/notes`},
 		{`go() # private caches`, "go/pkg/mod/x", "", `own go/pkg/mod/x`},
 		{`rust()`, `
 			.cargo/bin/cargo
@@ -451,7 +470,8 @@ func TestDesktop(t *testing.T) {
 			env XAUTHORITY=$R/.xauth_1`},
 		{`x11() # no display`, ".Xauthority", "", `no .Xauthority`},
 		{`audio()`, sockets, "", `
-			rw $R/pipewire-0 $R/pulse $R/pulse/native
+			rw $R/pipewire-0
+			ro $R/pulse $R/pulse/native
 			ro .config/pulse/cookie
 			no $R/bus $R/wayland-0`},
 		{`audio() # a server of one's own`, "s socket\n$R/pulse/native socket", "PULSE_SERVER=unix:$H/s", "rw s\nno $R/pulse"},
