@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sbx/engine/host"
@@ -96,10 +97,10 @@ func (c *trustCmd) run() int {
 }
 
 // noteBegin notes what a project has for a configuration as a sandbox of this
-// process begins. Where it cannot the user has been told.
+// process begins, and what that can write. Where it cannot the user has been told.
 func noteBegin(v *project.Seen, p *plan.Plan) bool {
 	if v == nil {
-		return true
+		return noteWritten(p)
 	}
 	if !noteWritable(p, string(v.Project)) {
 		return false
@@ -119,24 +120,43 @@ func noteEnd(dir, sandbox, next string) {
 	}
 }
 
-// noteWritable notes which directories a sandbox can write, other than that of its
-// project, for where their place makes what is in them trusted. Where it cannot
-// the user has been told.
+// noteWritable notes which directories a sandbox can write, those other than that of
+// its project for where their place makes what is in them trusted as well. Where it
+// cannot the user has been told.
 func noteWritable(p *plan.Plan, own string) bool {
-	var dirs []string
-	for i := range p.Ops {
-		op := &p.Ops[i]
-		// Templates show no projects.
-		template := strings.HasPrefix(op.At.Pos.File, libRoot) && op.At.Pos.File != runModule
-		if op.Kind == plan.Bind && !op.RO && !op.Inside && op.SrcFD == nil && !template && string(op.Src) != own {
-			dirs = append(dirs, string(op.Src))
-		}
+	if !noteWritten(p) {
+		return false
 	}
+	dirs := slices.DeleteFunc(writable(p), func(dir string) bool { return dir == own })
 	if err := findPlaces().NoteWritable(dirs); err != nil {
 		complain(fmt.Errorf("cannot note the configuration of a project that the sandbox can write: %s", couldNot(err)))
 		return false
 	}
 	return true
+}
+
+// noteWritten notes which directories a sandbox can write, for the symlinks that it
+// may leave there. Where it cannot the user has been told.
+func noteWritten(p *plan.Plan) bool {
+	if err := findPlaces().NoteWritten(writable(p)); err != nil {
+		complain(fmt.Errorf("cannot note what the sandbox can write: %s", couldNot(err)))
+		return false
+	}
+	return true
+}
+
+// writable returns what a sandbox can write, but for what templates show, which are
+// no projects.
+func writable(p *plan.Plan) []string {
+	var dirs []string
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		template := strings.HasPrefix(op.At.Pos.File, libRoot) && op.At.Pos.File != runModule
+		if op.Kind == plan.Bind && !op.RO && !op.Inside && op.SrcFD == nil && !template {
+			dirs = append(dirs, string(op.Src))
+		}
+	}
+	return dirs
 }
 
 // runModule is what the sandbox of sbx run is made by.
@@ -183,7 +203,8 @@ func trustRevoke(store project.Store, dir string) int {
 
 // trust lists the sandbox that the project's file makes, and at the end, where it
 // is read, what the file does.
-func (s *list) trust(r *project.Result, l *layout.Layout) {
+func (s *list) trust(result *project.Result, l *layout.Layout) {
+	r := result
 	base := r.Without
 	if base == nil {
 		base = plan.New()
@@ -205,8 +226,11 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 			for i, r := range opRows("", c.Op) {
 				if i > 0 {
 					mark = cell{}
-				} else if s.later(c.Op) {
-					r.cells[3].text = strings.Replace(r.cells[3].text, "optional", "when it exists", 1)
+				} else {
+					if s.later(c.Op) {
+						r.cells[3].text = strings.Replace(r.cells[3].text, "optional", "when it exists", 1)
+					}
+					r.cells[3].text = strings.TrimLeft(r.cells[3].text+fromEnv(result, c.Op), " ")
 				}
 				r.cells[0] = mark
 				rows = append(rows, r)
@@ -238,6 +262,18 @@ func (s *list) trust(r *project.Result, l *layout.Layout) {
 	if rows != nil {
 		s.heading("What is new since it was trusted")
 		s.table(rows)
+	}
+}
+
+// fromEnv says of which variable the source of an operation is the value.
+func fromEnv(r *project.Result, op *plan.Op) string {
+	switch name, vary := r.FromEnv(op); {
+	case name == "":
+		return ""
+	case vary:
+		return " (whatever $" + plan.Printable(name) + " is)"
+	default:
+		return " (from $" + plan.Printable(name) + ", as it is now)"
 	}
 }
 

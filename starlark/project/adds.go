@@ -32,7 +32,8 @@ type Addition struct {
 	Tight bool     `json:"tight,omitempty"` // it only takes away
 	// Sums are digests of the forms in which it can be recognized; two additions
 	// with one in common are the same. The first is of what it is word for word; others
-	// leave open what is the caller's environment, or the content of a file that is copied.
+	// leave open what is the caller's environment, but for the sources of binds that are no
+	// socket of a login's, or the content of a file that is copied.
 	Sums []string `json:"sums"`
 
 	At plan.Origin `json:"-"`
@@ -60,7 +61,7 @@ func markOf(l *eval.Layers) mark {
 }
 
 // additions returns what has been added since.
-func additions(l *eval.Layers, since mark) []Addition {
+func (r *run) additions(l *eval.Layers, since mark) []Addition {
 	p := l.Plan()
 	b := adder{known: map[string][]string{}}
 	for _, in := range p.Inputs {
@@ -122,7 +123,11 @@ func additions(l *eval.Layers, since mark) []Addition {
 	}
 	for _, c := range l.Calls()[since.calls:] {
 		for _, path := range c.ExtraDataPaths {
-			b.add(Addition{Kind: kindExtra, Name: path, What: "extra data path " + strconv.Quote(string(path)), At: c.At}, string(path))
+			a, words := Addition{Kind: kindExtra, Name: path, What: "extra data path " + strconv.Quote(string(path)), At: c.At}, []string{string(path)}
+			if given, _, err := r.path(Value{Text: string(path)}); err == nil {
+				words = append(words, a.leads(given, true)...)
+			}
+			b.add(a, words...)
 		}
 		for _, path := range c.ExcludedPaths {
 			b.add(Addition{Kind: kindExcluded, Name: path, What: "excluded path " + strconv.Quote(string(path)), Tight: true, At: c.At}, string(path))
@@ -148,20 +153,42 @@ func (b *adder) add(a Addition, words ...string) {
 	b.list = append(b.list, a)
 }
 
+// leads says of an addition where a path leads over symlinks, and returns that as a
+// part of what it is: the file may stay as it is while a link comes to lead elsewhere.
+func (a *Addition) leads(path string, leaf bool) []string {
+	real := leadsTo(path, leaf)
+	if real == "" {
+		return nil
+	}
+	a.What += ", which leads to " + strconv.Quote(real)
+	return []string{real}
+}
+
 func (b *adder) op(op *plan.Op) {
 	o := *op
 	o.At, o.Dst = plan.Origin{}, plan.Str(filepath.Clean(string(op.Dst)))
 	a := Addition{Kind: kindOp, Name: o.Dst, What: string(op.Kind) + " " + strconv.Quote(string(op.Dst)), Tight: tight(op), At: op.At}
+	var words []string
 	switch op.Kind {
 	case plan.Bind, plan.Copy:
 		if op.Src != op.Dst {
 			a.What = string(op.Kind) + " " + strconv.Quote(string(op.Src)) + " at " + strconv.Quote(string(op.Dst))
+		}
+		if len(b.known[string(op.Src)]) > 0 {
+			a.What += ", from " + strings.Join(b.known[string(op.Src)], " or ")
+		}
+		if !op.Inside {
+			words = append(words, a.leads(string(op.Src), !op.NoFollow)...)
 		}
 		if op.Kind == plan.Bind && !op.RO {
 			a.What += ", writable"
 		}
 	case plan.Symlink:
 		a.What += " to " + strconv.Quote(string(op.Target))
+	case plan.Overlay:
+		for _, path := range append(slices.Clone(op.Lower), op.Upper, op.Work) {
+			words = append(words, a.leads(string(path), true)...)
+		}
 	}
 	of := map[string]bool{}
 	for _, s := range []plan.Str{o.Src, o.Dst, o.Target, o.Data} {
@@ -170,6 +197,9 @@ func (b *adder) op(op *plan.Op) {
 		}
 	}
 	for _, name := range names(of, of) {
+		if o.Src != "" && slices.Contains(b.known[string(o.Src)], name) && !varies(strings.TrimPrefix(name, "variable ")) {
+			continue // what is shown is what was trusted, though the shell sets $OLDPWD
+		}
 		q := o
 		for _, s := range []*plan.Str{&q.Src, &q.Dst, &q.Target, &q.Data} {
 			if slices.Contains(b.known[string(*s)], name) {
@@ -186,7 +216,7 @@ func (b *adder) op(op *plan.Op) {
 			a.Sums = append(a.Sums, sum(kindOp, name, marshal(q)))
 		}
 	}
-	b.add(a, marshal(o))
+	b.add(a, append([]string{marshal(o)}, words...)...)
 }
 
 func (b *adder) env(e *plan.EnvOp) {

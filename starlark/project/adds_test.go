@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"sbx/engine/plan"
 )
 
 // TestAdditions has files that were trusted do something else for what has
@@ -51,6 +53,14 @@ func TestAdditions(t *testing.T) {
 		{"the last counts", "def a(): bind('$H/.ssh', '/x')\ndef b(): tmpfs('/x')\nfor f in [b, a] if exists('$H/p/flag') else [a, b]: f()", flag, "", []string{`bind "$H/.ssh" at "/x", writable: this is new`}},
 		{"the given order", "order('given')\ndef a(): bind('$H/.ssh', '/x/y')\ndef b(): tmpfs('/x')\nfor f in [b, a] if exists('$H/p/flag') else [a, b]: f()", flag, "", []string{"the order of the operations: this is new"}},
 		{"an extra path", on("project(extra_data_paths = ['$H/.ssh'])"), flag, "", []string{`extra data path "$H/.ssh": this is new`}},
+		{"a link in its place", "bind('$H/gone', ro = True, optional = True)", "gone", "-> $H/.ssh", []string{`bind "$H/gone", which leads to "$H/.ssh": this is new`}},
+		{"a link on the way", "bind('$H/way/config', '/c')", "way", "-> $H/.ssh", []string{`bind "$H/way/config" at "/c", which leads to "$H/.ssh/config", writable: this is new`}},
+		{"another link", "bind('$H/link')", "link", "-> .ssh", []string{`which leads to "$H/.ssh", writable: this is new`}},
+		{"another link to the same", "bind('$H/link')", "link", "-> x/../x", nil},
+		{"a link that is not followed", "bind('$H/link', follow = False)", "link", "-> .ssh", nil},
+		{"a link to a file that is copied", "copy('$H/link/y', '/c')", "link", "-> .ssh", []string{`copy "$H/link/y" at "/c", which leads to "$H/.ssh/y": this is new`}},
+		{"a link to a layer", "overlay('/o', '$H/link')", "link", "-> .ssh", []string{`overlay "/o", which leads to "$H/.ssh": this is new`}},
+		{"a link to an extra path", "project(extra_data_paths = ['~/link'])", "link", "-> .ssh", []string{`extra data path "~/link", which leads to "$H/.ssh": this is new`}},
 		{"an exclusion", off("project(excluded_paths = ['README'])"), flag, "", []string{`excluded path "README": this is done no more`}},
 		{"an exclusion of nothing", off("project(excluded_paths = ['none'])"), flag, "", nil},
 		{"markers", on("project(refuse_if_exists = [])"), flag, "", []string{"setting refuse_if_exists = []: this is new"}},
@@ -61,7 +71,7 @@ func TestAdditions(t *testing.T) {
 		{"what a function finds that is no template", "load('@sbx//files.star', 'show')\nshow('$H/.ssh/id_rsa')", ".ssh/id_rsa", "", []string{`bind "$H/.ssh/id_rsa": this is new`}},
 		{"no template", "load('@sbx//ssh.star', 'ssh')\n" + off("ssh()"), flag, "", nil},
 	} {
-		w := newWorld(t, "p/conf/a: ", "p/.sbx.star: bind('/etc', '/etc2')\n", "other: x", "x/y: ", "secret2: xyzzy", ".ssh/config: ", "p/.sbx.star: "+tt.text)
+		w := newWorld(t, "p/conf/a: ", "p/.sbx.star: bind('/etc', '/etc2')\n", "other: x", "x/y: ", "link: -> x", "secret2: xyzzy", ".ssh/config: ", "p/.sbx.star: "+tt.text)
 		w.write(".config/sbx/project.star", "")
 		w.trust()
 		if _, err := w.evaluate(Options{}); err != nil {
@@ -106,7 +116,7 @@ func TestAdditions(t *testing.T) {
 // TestAdditionsOfEnvironment has the caller's environment count for what it is:
 // nothing that runs in a sandbox has a say in it.
 func TestAdditionsOfEnvironment(t *testing.T) {
-	w := newWorld(t, "run/a/x: ", "run/b/x: ", "p/.sbx.star: bind(host.env['AUTH'], '/agent')\nbind(host.env['AUTH'])\nsetenv('COPY', host.env['AUTH'])\nproject(allow_settings = ['ssh'])")
+	w := newWorld(t, "run/a/x: ", "run/b/x: ", "p/.sbx.star: bind(host.env['SSH_AUTH_SOCK'], '/agent')\nbind(host.env['SSH_AUTH_SOCK'])\nsetenv('COPY', host.env['AUTH'])\nproject(allow_settings = ['ssh'])")
 	base := w.env
 	set := func(dir string) { w.env = append(base[:len(base):len(base)], "AUTH="+dir, "SSH_AUTH_SOCK="+dir+"/x") }
 	set(w.home + "/run/a")
@@ -114,6 +124,24 @@ func TestAdditionsOfEnvironment(t *testing.T) {
 	set(w.home + "/run/b")
 	if r := w.must(Options{}); r.Project != Trusted {
 		t.Error(r.Project)
+	}
+	// The shell sets some without anybody meaning anything by it.
+	w.write("p/.sbx.star", "bind(host.env['AUTH'], ro = True)\nsymlink(host.env['AUTH'], '/l')")
+	set(w.home + "/run/a")
+	w.trust()
+	if name, vary := w.must(Options{}).FromEnv(&plan.Op{Kind: plan.Bind, Src: plan.Str(w.home + "/run/a")}); name != "AUTH" || vary {
+		t.Error(name, vary)
+	}
+	set(w.home + "/run/b")
+	if _, err := w.evaluate(Options{}); err == nil || !strings.Contains(err.Error(), "/run/b\", from variable AUTH: this is new") || strings.Contains(err.Error(), "symlink") {
+		t.Error(err)
+	}
+	w.write("p/.sbx.star", "project(extra_data_paths = [host.env['AUTH']])")
+	set(w.home + "/run/a")
+	w.trust()
+	set(w.home + "/run/b")
+	if _, err := w.evaluate(Options{}); err == nil || !strings.Contains(err.Error(), "/run/b\": this is new") {
+		t.Error(err)
 	}
 	// But not what only looks like it.
 	w.write("p/.sbx.star", "if host.env['AUTH']: bind('"+w.home+"/run/' + ('a' if exists('$H/p/flag') else 'b'))")

@@ -147,6 +147,16 @@ func (r *run) guard(p *plan.Plan) error {
 			*path = plan.Str(real) // as it was found to be, and no other way
 			op.Exact = true
 		}
+		// What is writable in other projects is so for other sandboxes.
+		real, top := r.strays(given, leaf)
+		if top != "" {
+			ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
+				Msg:  fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", *path, real, top),
+				Hint: "name what it leads to"})
+		} else if dir := filepath.Dir(real); real != "/" && !op.Exact && r.writtenTop(dir) != "" {
+			*path = plan.Str(real)
+			op.Exact = true
+		}
 	}
 	for i := range p.Ops {
 		op := &p.Ops[i]

@@ -167,6 +167,10 @@ func (r *run) find() error {
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
+		if real, top := r.strays(dir, true); top != "" {
+			return fault(fmt.Sprintf("if that is meant, name it: --project-path %q", real),
+				"project %q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", dir, real, top)
+		}
 		dir, err = filepath.EvalSymlinks(dir)
 	}
 	if err != nil {
@@ -318,7 +322,7 @@ func (r *run) addProject(l *eval.Layers, host eval.Host) {
 	}
 	since := markOf(l)
 	r.evaluateFile(l, host)
-	r.Adds, r.Uses = additions(l, since), l.Uses()[since.uses:]
+	r.Adds, r.Uses = r.additions(l, since), l.Uses()[since.uses:]
 }
 
 // evaluateFile evaluates the project's file, exactly as it was read for its digest.

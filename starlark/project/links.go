@@ -1,0 +1,178 @@
+package project
+
+// Links: which directories sandboxes have had writable, so that a symlink that one
+// of them may have made leads no other sandbox, of another project, elsewhere.
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/plan"
+)
+
+// maxLinks bounds how many symlinks one path leads over, as the kernel's 40 does.
+const maxLinks = 40
+
+// links returns where a path leads, as far as it exists, and the canonical
+// directories in which the symlinks on the way lie; with leaf the last name is
+// followed as well.
+func links(path string, leaf bool) (real string, dirs []string) {
+	real = "/"
+	todo := strings.Split(filepath.Clean(path), "/")
+	for n := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			real = filepath.Dir(real)
+			continue
+		}
+		next := filepath.Join(real, name)
+		if st, err := os.Lstat(next); err == nil && st.Mode()&os.ModeSymlink != 0 && (leaf || len(todo) > 0) {
+			if target, err := os.Readlink(next); err == nil && n < maxLinks {
+				n++
+				dirs = append(dirs, real)
+				if filepath.IsAbs(target) {
+					real = "/"
+				}
+				todo = append(strings.Split(target, "/"), todo...)
+				continue
+			}
+		}
+		real = next
+	}
+	return real, dirs
+}
+
+// leadsTo returns where a path leads over symlinks that are not the
+// administrator's, or "".
+func leadsTo(path string, leaf bool) string {
+	if !filepath.IsAbs(path) {
+		return ""
+	}
+	real, dirs := links(path, leaf)
+	for _, dir := range dirs {
+		if !within(dir, "/proc") && !fixed(dir) {
+			return real
+		}
+	}
+	return ""
+}
+
+func (p Places) writtenDir() string { return filepath.Join(p.State, "writable") }
+
+func (p Places) writtenName(kind, name string) string {
+	sum := sha256.Sum256([]byte(kind + " " + name))
+	return filepath.Join(p.writtenDir(), hex.EncodeToString(sum[:]))
+}
+
+// NoteWritten notes directories that a sandbox is about to have writable, by
+// their paths and by what they are known by when they are moved. A place where
+// nothing can be noted is no error: nothing has been noted there before.
+func (p Places) NoteWritten(dirs []string) error {
+	if p.State == "" {
+		return nil
+	}
+	for _, dir := range dirs {
+		dir, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			continue
+		}
+		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+			continue
+		}
+		names := []string{p.writtenName("path", dir)}
+		if id := identity(dir); id != "" {
+			names = append(names, p.writtenName("dir", id))
+		}
+		for _, name := range names {
+			if _, err := os.Lstat(name); err == nil {
+				continue
+			}
+			if err := os.MkdirAll(p.writtenDir(), 0o700); err != nil {
+				return unlessReadOnly(err)
+			}
+			if err := os.WriteFile(name, []byte(dir+"\n"), 0o600); err != nil {
+				return unlessReadOnly(err)
+			}
+		}
+	}
+	return nil
+}
+
+func unlessReadOnly(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return nil
+	}
+	return err
+}
+
+// writtenTop returns the directory, that or one above it, which a sandbox has had
+// writable, or "".
+func (p Places) writtenTop(dir string) string {
+	if p.State == "" || missing(p.writtenDir()) {
+		return ""
+	}
+	for ; dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+		if !missing(p.writtenName("path", dir)) {
+			return dir
+		}
+		if id := identity(dir); id != "" && !missing(p.writtenName("dir", id)) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// strays returns where a path leads over a symlink that lies in a directory which
+// a sandbox has had writable, and that directory, where it leads out of it; top is
+// "" where it does not.
+func (p Places) strays(path string, leaf bool) (real, top string) {
+	real, dirs := links(path, leaf)
+	for _, dir := range dirs {
+		if top := p.writtenTop(dir); top != "" && !within(real, top) {
+			return real, top
+		}
+	}
+	return real, ""
+}
+
+// perLogin are the variables that name the sockets of a login, each time others.
+// A source of a bind that is the value of one of them may vary.
+var perLogin = [...]string{
+	"DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "GNOME_KEYRING_CONTROL", "GPG_AGENT_INFO", "PULSE_SERVER",
+	"SSH_AUTH_SOCK", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR",
+}
+
+func varies(name string) bool {
+	for _, v := range perLogin {
+		if name == v {
+			return true
+		}
+	}
+	return false
+}
+
+// FromEnv returns the variable of the caller's environment that the source of an
+// operation is the value of, and whether it may be another the next time without
+// being new; "": there is none.
+func (r *Result) FromEnv(op *plan.Op) (name string, vary bool) {
+	if op.Kind != plan.Bind && op.Kind != plan.Copy || len(op.Src) < 2 {
+		return "", false
+	}
+	for _, in := range r.Inputs() {
+		if in.Kind == "env" && in.Value == op.Src && in.Name != "*" && (name == "" || varies(string(in.Name))) {
+			name, vary = string(in.Name), varies(string(in.Name))
+		}
+	}
+	return name, vary
+}

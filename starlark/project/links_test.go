@@ -1,0 +1,112 @@
+package project
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestLinksOfOthers has symlinks that the sandbox of one project left there lead
+// no sandbox of another anywhere, and no project elsewhere.
+func TestLinksOfOthers(t *testing.T) {
+	const stray = "leads over a symlink to"
+	for _, tt := range []struct {
+		name  string
+		files []string // what is made once the sandbox was there
+		noted []string // what it could write; nil: $H/lib
+		o     Options
+		want  string // "": it goes on
+	}{
+		{"an extra path", []string{"lib/include: -> $H/.ssh"}, nil, Options{ExtraDataPaths: vals("$H/lib/include")}, stray},
+		{"where no sandbox was", []string{"lib/include: -> $H/.ssh"}, []string{"$H/x"}, Options{ExtraDataPaths: vals("$H/lib/include")}, ""},
+		{"on the way", []string{"lib/include: -> $H/.ssh"}, nil, Options{ExtraDataPaths: vals("$H/lib/include/keys")}, stray},
+		{"deep", []string{"lib/a/b: -> ../../.ssh"}, nil, Options{ExtraDataPaths: vals("$H/lib/a/b/keys")}, stray},
+		{"over another link", []string{"mine: -> lib/include", "lib/include: -> $H/.ssh"}, nil, Options{ExtraDataPaths: vals("$H/mine")}, stray},
+		{"in the user's file", []string{"lib/include: -> $H/.ssh", `.config/sbx/project.star: project(extra_data_paths = ["~/lib/include"])`}, nil, Options{}, stray},
+		{"a bind in the user's file", []string{"lib/include: -> $H/.ssh", `.config/sbx/project.star: bind(host.home + "/lib/include", "/i", ro = True)`}, nil, Options{}, stray},
+		{"a copy", []string{"lib/f: -> $H/secret", `.config/sbx/project.star: copy(host.home + "/lib/f", "/f")`}, nil, Options{}, stray},
+		{"a layer", []string{"lib/include: -> $H/.ssh", `.config/sbx/project.star: overlay("/o", host.home + "/lib/include")`}, nil, Options{}, stray},
+		{"to nothing yet", []string{"lib/include: -> $H/none", `.config/sbx/project.star: bind(host.home + "/lib/include", create_src = True)`}, nil, Options{}, stray},
+		{"within the same", []string{"lib/include: -> v2", "lib/v2/f: "}, nil, Options{ExtraDataPaths: vals("$H/lib/include")}, ""},
+		{"one that nobody could make there", []string{"mine: -> .ssh"}, nil, Options{ExtraDataPaths: vals("$H/mine")}, ""},
+		{"a directory that was moved", []string{"moved/include: -> $H/.ssh"}, []string{"$H/lib", "mv"}, Options{ExtraDataPaths: vals("$H/moved/include")}, stray},
+		{"a project", []string{"lib/q: -> $H/.ssh"}, nil, Options{Dir: "$H/lib/q"}, stray},
+		{"a project below", []string{"lib/q: -> $H/.ssh"}, nil, Options{Dir: "$H/lib/q/keys"}, stray},
+		{"a project by a link of one's own", []string{"q: -> $H/.ssh"}, nil, Options{Dir: "$H/q"}, ""},
+	} {
+		w := newWorld(t, "lib/h: ", "x/h: ", ".ssh/keys/id: ")
+		in := func(s string) string { return strings.ReplaceAll(s, "$H", w.home) }
+		noted := []string{w.home + "/lib", w.home + "/gone", w.home + "/secret"}
+		if tt.noted != nil {
+			noted = []string{in(tt.noted[0])}
+		}
+		if err := w.places.NoteWritten(noted); err != nil {
+			t.Fatal(err)
+		}
+		if len(tt.noted) > 1 {
+			if err := os.Rename(w.home+"/lib", w.home+"/moved"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range tt.files {
+			name, text, _ := strings.Cut(f, ": ")
+			w.write(name, text)
+		}
+		o := tt.o
+		o.Dir = in(o.Dir)
+		for i := range o.ExtraDataPaths {
+			o.ExtraDataPaths[i].Text = in(o.ExtraDataPaths[i].Text)
+		}
+		_, err := w.evaluate(o)
+		if err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestNoteWritten has what can be noted noted once, and goes on where nothing can.
+func TestNoteWritten(t *testing.T) {
+	w := newWorld(t, "x/y/z: ")
+	dirs := []string{w.home + "/x", w.home + "/x/y/z", w.home + "/none"}
+	for range 2 {
+		if err := w.places.NoteWritten(dirs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list, err := os.ReadDir(w.places.writtenDir()); err != nil || len(list) > 2 || len(list) == 0 {
+		t.Error(list, err)
+	}
+	for dir, want := range map[string]string{"/x": "/x", "/x/y": "/x", "/p": "", "": ""} {
+		if want != "" {
+			want = w.home + want
+		}
+		if got := w.places.writtenTop(w.home + dir); got != want {
+			t.Errorf("%s: %q", dir, got)
+		}
+	}
+	if err := (Places{}).NoteWritten(dirs); err != nil {
+		t.Error(err)
+	}
+	w.write("file", "")
+	if err := (Places{State: w.home + "/file"}).NoteWritten(dirs); err == nil {
+		t.Error("what cannot be noted is lost")
+	}
+}
+
+// TestLinks compares where paths lead with what the kernel makes of them.
+func TestLinks(t *testing.T) {
+	w := newWorld(t, "a/b/c: ", "l: -> a/b", "m: -> ../ann/l/c", "abs: -> $H/l", "dot: -> ./a/../a/./b", "loop: -> loop", "out: -> none/x")
+	for path, want := range map[string]string{
+		"/a/b/c": "/a/b/c", "/l": "/a/b", "/l/c": "/a/b/c", "/m": "/a/b/c", "/abs/c": "/a/b/c", "/dot/c": "/a/b/c", "/out/y": "/none/x/y", "/none": "/none",
+	} {
+		if real, _ := links(w.home+path, true); real != w.home+want || real != canonical(w.home+path) {
+			t.Errorf("%s: %s, %s", path, real, canonical(w.home+path))
+		}
+	}
+	if real, dirs := links(w.home+"/abs", false); real != w.home+"/abs" || len(dirs) != 0 {
+		t.Error(real, dirs)
+	}
+	if real, dirs := links(w.home+"/loop/x", true); real != w.home+"/loop/x" || len(dirs) != maxLinks {
+		t.Error(real, dirs)
+	}
+}
