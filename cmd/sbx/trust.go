@@ -203,8 +203,7 @@ func trustRevoke(store project.Store, dir string) int {
 
 // trust lists the sandbox that the project's file makes, and at the end, where it
 // is read, what the file does.
-func (s *list) trust(result *project.Result, l *layout.Layout) {
-	r := result
+func (s *list) trust(r *project.Result, l *layout.Layout) {
 	base := r.Without
 	if base == nil {
 		base = plan.New()
@@ -223,17 +222,17 @@ func (s *list) trust(result *project.Result, l *layout.Layout) {
 		}
 		if c.Op != nil {
 			s.marks[c.Op] = mark.text
-			for i, r := range opRows("", c.Op) {
+			for i, line := range opRows("", c.Op) {
 				if i > 0 {
 					mark = cell{}
 				} else {
 					if s.later(c.Op) {
-						r.cells[3].text = strings.Replace(r.cells[3].text, "optional", "when it exists", 1)
+						line.cells[3].text = strings.Replace(line.cells[3].text, "optional", "when it exists", 1)
 					}
-					r.cells[3].text = strings.TrimLeft(r.cells[3].text+fromEnv(result, c.Op), " ")
+					line.cells[3].text = strings.TrimLeft(line.cells[3].text+fromEnv(r, c.Op), " ")
 				}
-				r.cells[0] = mark
-				rows = append(rows, r)
+				line.cells[0] = mark
+				rows = append(rows, line)
 			}
 			continue
 		}
