@@ -154,7 +154,7 @@ var Builtins = []Builtin{
 		Doc:  "Gives the command the caller's values of variables, where they are set, also after unsetenv and clearenv. The plan holds the names only.",
 		spec: spec{rest: arg{"names", kPath, ""}}},
 	{Name: "unset_secrets", Group: groupEnv, planned: true, soft: true, fn: fnUnsetSecrets,
-		Doc: "Removes variables from the command's environment that look like secrets, by their names or since a URL in them has a password, or that lead to " +
+		Doc: "Removes variables from the command's environment that look like secrets, by their names or by what holds_secret() knows in their values, or that lead to " +
 			"a socket, agent or display of the host's. pass_env() and setenv() bring single ones back."},
 	{Name: "chdir", Group: groupEnv, planned: true, soft: true, fn: fnChdir,
 		Doc:  "Sets the command's working directory. Of several calls of chdir() and same_dir() the last one counts.",
