@@ -85,6 +85,19 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 			ro $P/.git/hooks $P/tools/hooks/pre-commit
 			rw $P/tools
 			at $P/tools $P/tools/hooks`},
+		{`git() # files that its config includes`, strings.Replace(repo("$P/.git"), "config\n", "config: [include]\\n path = ../conf/a\\n[includeIf \"onbranch:x\"]\\n path = more\\n[include]\\n path = ../to/l\\n path = $H/out\\n path = ../none\n", 1) + `
+			$P/conf/a: [include]\n path = b\n
+			$P/conf/b
+			$P/conf/other
+			$P/.git/more
+			$P/to -> real
+			$P/real/l -> ../c
+			$P/c
+			out`, "", `
+			ro $P/conf/a $P/conf/b $P/.git/more $P/c $P/.git/config
+			rw $P $P/conf $P/conf/other $P/.git/HEAD
+			at $P/conf $P/to $P/real $P/real/l $P/c
+			no out $P/none`},
 		{`git() # a bare repository`, strings.ReplaceAll(repo("$P"), "$P/\n", ""), "", `
 			rw $P/HEAD
 			ro $P/config $P/hooks/pre-commit`},
