@@ -504,7 +504,7 @@ func (s *list) project(r *project.Result, l *layout.Layout) {
 		for i, n := range r.Dropped {
 			names[i] = pathText(plan.Str(n))
 		}
-		s.heading("Kept out of the environment, as secrets or ways to the host")
+		s.heading("Kept out of the environment, as secrets, ways to the host, or temporary directories that are not there")
 		s.wrap("  ", strings.Join(names, " "))
 	}
 	s.script(r.Inputs())

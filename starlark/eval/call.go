@@ -143,13 +143,16 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 		for i < len(s.args) && s.args[i].name != name {
 			i++
 		}
-		if i == len(s.args) {
-			return c.unknown(name)
-		}
-		if c.v[i] != nil {
+		switch {
+		case i == len(s.args):
+			if !c.goesOn(c.unknown(name)) {
+				return c.unknown(name)
+			}
+		case c.v[i] != nil:
 			return wrong("argument "+quote(name)+" is given twice", "")
+		default:
+			c.v[i] = kv[1]
 		}
-		c.v[i] = kv[1]
 	}
 	for i := range s.args {
 		a := &s.args[i]
@@ -158,10 +161,24 @@ func (c *call) parse(args starlark.Tuple, kwargs []starlark.Tuple) error {
 				return wrong("argument "+quote(a.name)+" is missing", "the form is "+c.b.Signature())
 			}
 		} else if err := c.check(a, c.v[i]); err != nil {
-			return err
+			if !c.goesOn(err) {
+				return err
+			}
+			c.v[i] = nil
 		}
 	}
 	return nil
+}
+
+// goesOn notes what is wrong with one argument of a call whose others can be looked
+// at all the same; false where it must end.
+func (c *call) goesOn(err error) bool {
+	f, ok := err.(*callFault)
+	if !ok || f.hard || !c.b.each {
+		return false
+	}
+	f.Op = c.b.Name
+	return c.ev.note(c.thread, f)
 }
 
 func (c *call) tooMany(n int) error {

@@ -178,7 +178,10 @@ func fnProject(c *call) (starlark.Value, error) {
 		}
 		v, err := c.strs(i)
 		if err != nil {
-			return nil, err
+			if !c.goesOn(err) {
+				return nil, err
+			}
+			continue
 		}
 		if v == nil {
 			v = []plan.Str{}
@@ -186,19 +189,21 @@ func fnProject(c *call) (starlark.Value, error) {
 		*list = v
 	}
 	if p.Command != nil {
-		if len(p.Command) == 0 || p.Command[0] == "" {
-			return nil, wrong(`argument "command" is empty`, `name the program first: command = ["make", "-j2"]`)
+		if len(p.Command) > 0 && p.Command[0] != "" {
+			ev.plan.Command = p.Command
+			ev.plan.SetWhere("command", p.At)
+		} else if err := wrong(`argument "command" is empty`, `name the program first: command = ["make", "-j2"]`); !c.goesOn(err) {
+			return nil, err
 		}
-		ev.plan.Command = p.Command
-		ev.plan.SetWhere("command", p.At)
 	}
+	noted := *c
 	l.calls = append(l.calls, p)
 	*c = call{} // from here on it is another's: templates call built-ins
 	for _, name := range p.AllowSettings {
 		if l.allowed(string(name)) {
 			continue
 		}
-		if err := l.template(thread, string(name)); err != nil {
+		if err := l.template(thread, string(name)); err != nil && !noted.goesOn(err) {
 			return nil, err
 		}
 	}

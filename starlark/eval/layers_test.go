@@ -101,6 +101,27 @@ func TestLayerFaults(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", tt.src, got, tt.want)
 		}
 	}
+	// All that is wrong with the arguments of a call is told.
+	l := layers(newFakeHost())
+	defer l.Close()
+	l.File("/p/t.star", "t.star", []byte("project(alow_settings = 1, allow_settings = ['shs', 'ssh', 'vom'], refuse_if_exists = True, excluded_paths = [1],\n    extra_data_paths = '~bob/x', command = [])\nbind(1)"))
+	var got []string
+	for _, d := range l.Faults() {
+		got = append(got, d.Error())
+	}
+	want := `t.star:1:1: error: project: there is no argument "alow_settings"
+t.star:1:1: error: project: argument "refuse_if_exists" is a bool, want a string, bytes, a list or None
+t.star:1:1: error: project: argument "excluded_paths[0]" is an int, want a string or bytes
+t.star:1:1: error: project: argument "command" is empty
+t.star:1:1: error: project: there is no settings template "shs"
+t.star:1:1: error: project: there is no settings template "vom"
+t.star:3:1: error: bind: argument "src" is an int, want a string or bytes`
+	if strings.Join(got, "\n") != want || ops(l.Plan()) != "bind /agent @@sbx//ssh.star:2:5" {
+		t.Errorf("%s\n%s", strings.Join(got, "\n"), ops(l.Plan()))
+	}
+	if len(l.Calls()) != 1 || fmt.Sprint(l.Calls()[0].ExtraDataPaths) != "[~bob/x]" {
+		t.Error(l.Calls())
+	}
 	if _, err := evalText(`project()`); err == nil || !strings.Contains(err.Error(), "setting of sbx run") {
 		t.Error(err)
 	}

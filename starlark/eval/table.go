@@ -19,6 +19,7 @@ type Builtin struct {
 	value   func(*evaluator, *module) starlark.Value // in place of fn
 	planned bool                                     // changes the plan: not at a module's top level
 	soft    bool                                     // returns None, so a bad call need not end the script
+	each    bool                                     // its arguments are looked at one by one, though some are wrong
 }
 
 // IsFunc reports whether the name is a function, not a value.
@@ -224,7 +225,7 @@ var Builtins = []Builtin{
 	{Name: "pack_fds", Group: groupProcess, planned: true, soft: true, fn: fnPackFDs,
 		Doc: "Numbers the passed file descriptors, or all inherited ones where none is passed, from 3 and sets LISTEN_FDS and LISTEN_PID, as systemd does."},
 
-	{Name: "project", Group: groupParams, planned: true, soft: true, fn: fnProject,
+	{Name: "project", Group: groupParams, planned: true, soft: true, each: true, fn: fnProject,
 		Doc: "Sets what `sbx run` does for a project, in its configuration files. `allow_settings` names templates of the standard library; " +
 			"`extra_data_paths` are shown too, writable; `excluded_paths`, which may be patterns, are masked; `refuse_if_exists` names files that mark a directory " +
 			"that is no project; `command` is the default command; `trusted_dirs` are directories whose projects need no trust, in the user's own file only. " +

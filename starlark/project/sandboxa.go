@@ -40,7 +40,7 @@ func FromSandboxa(name string, text []byte, templates []string) (string, plan.Di
 			key = "allow_settings"
 		}
 		if given[key] {
-			add(e.at, plan.Error, "", "setting %q is there twice", key)
+			add(e.at, plan.Error, "", "setting %q is there twice", key) // under both of its names, perhaps
 		}
 		given[key] = true
 		var list []string

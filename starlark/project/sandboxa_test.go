@@ -89,6 +89,11 @@ func TestSandboxaFaults(t *testing.T) {
 		if got != "" || !strings.HasPrefix(ds.Error(), tt.want) {
 			t.Errorf("%q: %q\n got %v\nwant %s", tt.in, got, ds, tt.want)
 		}
+		for i := range ds {
+			if i > 0 && ds[i].Error() == ds[i-1].Error() {
+				t.Errorf("%q: told twice: %v", tt.in, ds[i])
+			}
+		}
 	}
 }
 

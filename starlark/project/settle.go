@@ -134,6 +134,7 @@ func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
 		ds.Sort()
 		return nil, ds
 	}
+	r.dropTemp(p)
 	return p, nil
 }
 

@@ -42,7 +42,6 @@ func readYAML(file string, text []byte) ([]entry, plan.Diagnostics) {
 		return nil, plan.Diagnostics{{Msg: fmt.Sprintf("%q is not valid UTF-8", file)}}
 	}
 	var entries []entry
-	seen := map[string]bool{}
 	lines := strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")
 	started := false
 	for i, line := range lines {
@@ -88,10 +87,6 @@ func readYAML(file string, text []byte) ([]entry, plan.Diagnostics) {
 		if !ok {
 			continue
 		}
-		if seen[key] {
-			r.fault(0, "", "setting %q is there twice", key)
-		}
-		seen[key] = true
 		e := entry{key: key, at: at}
 		col := len(line) - len(rest)
 		if value := strings.TrimSpace(rest); value != "" && value[0] != '#' {
