@@ -432,7 +432,7 @@ func (s *list) environment(elsewhere []string) {
 		switch e.Kind {
 		case plan.SetEnv:
 			value := cell{text: "= " + pathText(e.Value)}
-			if eval.IsSecretEnv(string(e.Name), string(e.Value)) {
+			if project.IsSecretSet(e) {
 				value = cell{"a secret", "dim"}
 			}
 			rows = append(rows, row{[]cell{{"set", "dim"}, {text: pathText(e.Name)}, value}, where(e.At)})

@@ -170,6 +170,8 @@ func (c *runCmd) options(args, command []string) (runOptions, error) {
 			return o, misuse(name+" is empty", "")
 		case len(v) == 1 && name == "--config-file":
 			p.ConfigFile = &v[0]
+		case len(v) == 1 && name == "--project-path":
+			p.DirAt = v[0].At
 		}
 	}
 	if c.ConfigFile != "" && c.IgnoreProjectConfig {

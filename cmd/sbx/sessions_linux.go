@@ -166,6 +166,7 @@ func attachSession(id, key string) int {
 	if err != nil {
 		return sessionFailed(nil, err)
 	}
+	c.Guest = true
 	dir := ""
 	if s := findSandbox(c.ID()); s != nil {
 		dir = string(s.Project)

@@ -393,6 +393,34 @@ func TestSessionPipes(t *testing.T) {
 			t.Errorf("%d bytes, ending in %q", len(s), s[max(0, len(s)-20):])
 		}
 		d.empty()
+		// What a guest reads has an end, the session's input has none by that.
+		id := d.detached(script, "sh", "-c", "stty -echo; echo ready; cat; exit 4")
+		shown := func(words string) *exec.Cmd {
+			cmd := d.sbx("attach", id)
+			cmd.Stdin = strings.NewReader(words + "\n")
+			out, err := cmd.StdoutPipe()
+			must(t, err)
+			must(t, cmd.Start())
+			for seen := ""; !strings.Contains(seen, words+"\r\n"); {
+				n, err := out.Read(b)
+				seen += string(b[:n])
+				if err != nil {
+					t.Errorf("%q: %v", seen, err)
+					break
+				}
+			}
+			return cmd
+		}
+		guests := []*exec.Cmd{shown("three"), shown("four")}
+		if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 {
+			t.Error(r)
+		}
+		for _, g := range guests {
+			if r := ended(t, g, g.Wait()); r.code == 4 {
+				t.Error(r)
+			}
+		}
+		d.empty()
 		// When nobody reads any more, it is as if the terminal were gone.
 		cmd = d.begin("attach", script, "/probe", "probe:flood")
 		out, err = cmd.StdoutPipe()

@@ -40,11 +40,16 @@ func (c *Client) input(b []byte) {
 		b = b[n:]
 	}
 }
-func (c *Client) eof()                     { c.send(frameEOF, nil) }
 func (c *Client) resize(rows, cols uint16) { c.send(frameSize, sizeFrame(rows, cols)) }
 func (c *Client) pause()                   { c.send(framePause, nil) }
 func (c *Client) resume(rows, cols uint16) { c.send(frameResume, sizeFrame(rows, cols)) }
 func (c *Client) signal(sig unix.Signal)   { c.send(frameSignal, []byte{byte(sig)}) }
+
+func (c *Client) eof() {
+	if !c.Guest {
+		c.send(frameEOF, nil)
+	}
+}
 
 // send writes a frame. Where that fails the reader learns of it, too.
 func (c *Client) send(kind byte, data []byte) { c.conn.Write(appendFrame(nil, kind, data)) }

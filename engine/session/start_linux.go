@@ -36,6 +36,10 @@ type Client struct {
 	id      string
 	conn    *os.File
 	pending []byte // output that was read too early
+
+	// Guest is set where the end of what this process reads is not that of the
+	// session's input: somebody else's command goes on, and is shown.
+	Guest bool
 }
 
 // ID returns the session's name.

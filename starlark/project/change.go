@@ -37,7 +37,7 @@ func Changes(p, base *plan.Plan) []Change {
 		e := &p.Env[i]
 		if !slices.ContainsFunc(base.Env, func(b plan.EnvOp) bool { return sameEnv(e, &b) }) {
 			text := string(e.Name)
-			if e.Kind == plan.SetEnv && !eval.IsSecretEnv(text, string(e.Value)) {
+			if e.Kind == plan.SetEnv && !IsSecretSet(e) {
 				text += "=" + string(e.Value)
 			}
 			out = append(out, Change{Name: string(e.Kind), Value: text, Opens: true, At: e.At})
@@ -58,6 +58,17 @@ func shown(v string) string {
 		return "off"
 	}
 	return v
+}
+
+// IsSecretSet reports whether the value of a variable that a script sets is a
+// secret. What git reads as settings is one by its name where the caller has it; a
+// template of ours sets it to what is no secret by itself.
+func IsSecretSet(e *plan.EnvOp) bool {
+	name := string(e.Name)
+	if strings.HasPrefix(name, "GIT_CONFIG_") && strings.HasPrefix(e.At.Pos.File, "@sbx//git.star") {
+		name = ""
+	}
+	return eval.IsSecretEnv(name, string(e.Value))
 }
 
 // tightSetting reports whether a setting only takes away.

@@ -30,7 +30,8 @@ type Value struct {
 
 // Options say which sandbox is wanted. Lists that are nil were not given.
 type Options struct {
-	Dir string // the project; "": the working directory
+	Dir   string      // the project; "": the working directory
+	DirAt plan.Origin // where that is named
 
 	AllowSettings  []Value
 	ExtraDataPaths []Value
@@ -148,6 +149,11 @@ type run struct {
 func Evaluate(o *Options, places Places) (*Result, error) {
 	r := &run{o: o, Places: places}
 	if err := r.find(); err != nil {
+		if ds, ok := err.(plan.Diagnostics); ok && o.Dir != "" {
+			for i := range ds {
+				ds[i].At = o.DirAt
+			}
+		}
 		return nil, err
 	}
 	if err := r.evaluate(); err != nil {
@@ -174,7 +180,11 @@ func (r *run) find() error {
 		dir, err = filepath.EvalSymlinks(dir)
 	}
 	if err != nil {
-		return fault("", "project %q: %v", r.o.Dir, errno(err))
+		hint := ""
+		if strings.HasPrefix(r.o.Dir, "~") {
+			hint = "the shell expands ~ where it begins a word that is not quoted"
+		}
+		return fault(hint, "project %q: %v", r.o.Dir, errno(err))
 	}
 	st, err := os.Stat(dir)
 	switch {
