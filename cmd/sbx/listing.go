@@ -4,6 +4,8 @@ package main
 // which line of the script asked for it.
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -17,6 +19,12 @@ import (
 	"sbx/starlark/eval"
 	"sbx/starlark/project"
 )
+
+// digest returns the SHA-256 of what a plan does, in hexadecimal.
+func digest(p *plan.Plan) string {
+	sum := sha256.Sum256(p.Bare())
+	return hex.EncodeToString(sum[:])
+}
 
 type list struct {
 	*page
@@ -36,7 +44,7 @@ func listing(t *target, p *plan.Plan, l *layout.Layout, f *host.Facts) string {
 	s.heading("Plan")
 	s.table([]row{
 		{cells: []cell{{"from", "dim"}, {text: pathText(plan.Str(t.name()))}}},
-		{cells: []cell{{"digest", "dim"}, {text: p.Digest()}}},
+		{cells: []cell{{"digest", "dim"}, {text: digest(p)}}},
 	})
 	return s.String()
 }
@@ -518,7 +526,7 @@ func (s *list) project(r *project.Result, l *layout.Layout) {
 			rows = append(rows, row{cells: []cell{{f.name, "dim"}, {text: pathText(plan.Str(f.path))}, {text: stateText(f.state)}}})
 		}
 	}
-	s.table(append(rows, row{cells: []cell{{"digest", "dim"}, {text: s.plan.Digest()}}}))
+	s.table(append(rows, row{cells: []cell{{"digest", "dim"}, {text: digest(s.plan)}}}))
 }
 
 func stateText(s project.State) string {

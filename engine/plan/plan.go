@@ -6,8 +6,7 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -351,9 +350,12 @@ func (p *Plan) JSON() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// Digest returns the SHA-256, in hexadecimal, of what the plan does: its
-// canonical form without positions, declared parameters and inputs.
-func (p *Plan) Digest() string {
+// Same reports whether two plans do the same.
+func Same(p, q *Plan) bool { return bytes.Equal(p.Bare(), q.Bare()) }
+
+// Bare returns what the plan does: its canonical form, not indented, without
+// positions, declared parameters and inputs.
+func (p *Plan) Bare() []byte {
 	q := *p
 	q.Params, q.Inputs, q.Where = nil, nil, nil
 	q.Ops = append([]Op{}, p.Ops...)
@@ -380,6 +382,5 @@ func (p *Plan) Digest() string {
 	if err != nil {
 		panic("sbx bug: plan does not marshal: " + err.Error())
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return b
 }

@@ -83,7 +83,7 @@ func Tighter(p, base *plan.Plan) bool {
 			*ns.p = false
 		}
 	}
-	return q.Digest() == base.Digest()
+	return plan.Same(&q, base)
 }
 
 // tight reports whether an operation is one that only takes away: without any
