@@ -120,6 +120,18 @@ func TestSigForwardAbort(t *testing.T) {
 	}
 }
 
+// onThread runs f in a thread of its own, and not the first one, which stays.
+func onThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			onThread(f)
+			select {}
+		}
+		f()
+	}()
+}
+
 // TestThreadEnd ends threads, of which only those end that are asleep. It does so in
 // a process of its own, which the Go runtime cannot go on with.
 func TestThreadEnd(t *testing.T) {
@@ -133,21 +145,19 @@ func TestThreadEnd(t *testing.T) {
 	}
 	runtime.GOMAXPROCS(4)
 	var asleep, busy, turns atomic.Int32
-	go func() {
-		runtime.LockOSThread()
+	onThread(func() {
 		asleep.Store(int32(unix.Gettid()))
 		for {
 			time := [2]int64{1000, 0}
 			unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&time)), 0, 0)
 		}
-	}()
-	go func() {
-		runtime.LockOSThread()
+	})
+	onThread(func() {
 		busy.Store(int32(unix.Gettid()))
 		for {
 			turns.Add(1)
 		}
-	}()
+	})
 	runtime.LockOSThread()
 	for busy.Load() == 0 || asleep.Load() == 0 {
 		time.Sleep(time.Millisecond)
