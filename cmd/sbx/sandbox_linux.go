@@ -23,7 +23,7 @@ func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 // that ended the command.
 func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) int {
 	run.RestoreFileLimit()
-	status, err := run.RunLast(prog)
+	status, err := run.Run(prog)
 	return outcome(prog, f, sources, status, err)
 }
 

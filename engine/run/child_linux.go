@@ -28,15 +28,8 @@ type report struct {
 	Kind, Inst, Errno, Len int32
 	Value                  int64
 	Started                int32      // the sandbox is made, and the command about to start
-	Running                int32      // what became of that, where there is a guard or init
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }
-
-// What became of the start of a command, of which RunLast waits to hear.
-const (
-	commandRuns   = 1
-	commandFailed = 2
-)
 
 const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
 
@@ -202,7 +195,6 @@ func childMain(c *child) {
 		next = perform(c, next)
 	}
 	if next == 0 {
-		tellStart(c, commandFailed)
 		cleanUp(c)
 		exit(125)
 	}

@@ -162,7 +162,6 @@ func attend(c *child) {
 			sys(unix.SYS_WAIT4, c.command, 0, unix.WALL, 0, 0, 0)
 		}
 		cleanUp(c)
-		tellStart(c, commandFailed)
 		exit(125)
 	}
 	if c.guard {
@@ -171,7 +170,6 @@ func attend(c *child) {
 			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
 		}
 	}
-	tellStart(c, commandRuns)
 	// A session of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command. A group would do for
 	// that, but the command's would then have a parent in another group of its
@@ -244,16 +242,6 @@ func attend(c *child) {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
-}
-
-// tellStart tells sbx whether the command has started.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
-func tellStart(c *child, state int32) {
-	c.rep.Running = state
-	sys(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&c.rep.Running)), futexWake, 1, 0, 0, 0)
 }
 
 // stopped has sbx stop as the command did; its own handler of SIGCONT will wake

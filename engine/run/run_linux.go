@@ -28,9 +28,7 @@ var guardStack [32 << 10]byte
 // Run makes the sandbox, runs the command in it, and returns how the command
 // ended. An error is a *Failure when the program failed in the child. Run must
 // not be called by two goroutines at once.
-func Run(p *program.Program) (unix.WaitStatus, error) { return run(p, nil) }
-
-func run(p *program.Program, last *ending) (unix.WaitStatus, error) {
+func Run(p *program.Program) (unix.WaitStatus, error) {
 	c, err := prepare(p)
 	if err != nil {
 		return 0, err
@@ -123,7 +121,7 @@ func run(p *program.Program, last *ending) (unix.WaitStatus, error) {
 	if r > ^uintptr(4095) {
 		return 0, &Failure{Inst: -1, Errno: unix.Errno(-r)}
 	}
-	w := &watch{prog: p, child: c, pid: int(r), last: last}
+	w := &watch{prog: p, child: c, pid: int(r)}
 	if gated {
 		unix.Close(c.gate)
 		if err := w.letThrough(); err != nil {

@@ -1,8 +1,8 @@
 package run
 
 // The end of the Go runtime's threads but one. They wait for work, and where none
-// will come they are only in the way: of a user namespace that the process itself is
-// to enter, or of its end.
+// will come they are only in the way of a user namespace that the process itself is
+// to enter.
 
 import (
 	"os"

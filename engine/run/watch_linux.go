@@ -6,6 +6,7 @@ package run
 import (
 	"math/bits"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,8 +20,7 @@ import (
 type watch struct {
 	prog  *program.Program
 	child *child
-	pid   int     // of the guard or init, or of the command where there is neither
-	last  *ending // or nil: of the process
+	pid   int // of the guard or init, or of the command where there is neither
 }
 
 // What sigForward, the signal handler, works with: the process to send to, or 0;
@@ -51,14 +51,11 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
-	if w.last != nil && w.alone() && w.running() {
-		w.finish(w.last)
-	}
 	if w.prog.Loose {
 		return w.waitLoose()
 	}
 	if w.prog.Init {
-		w.stops()
+		go w.stops()
 	}
 	st := w.waitChild()
 	atomic.StoreInt32(&sigTarget, 0)
@@ -116,8 +113,8 @@ func (w *watch) waitChild() unix.WaitStatus {
 	}
 }
 
-// stops follows the command's stops, of which a pid 1 tells through the pipe, to
-// the end of that.
+// stops follows the command's stops, of which a guard that is a pid 1 tells
+// through the pipe.
 func (w *watch) stops() {
 	var b [1]byte
 	for {
@@ -202,30 +199,23 @@ func (w *watch) stop() {
 		// This thread looks after the command, the handler would be a second one.
 		setAction(uintptr(unix.SIGCONT), &sigaction{})
 	}
-	stopThread()
+	runtime.LockOSThread()
+	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP) // this thread stops before it returns
+	runtime.UnlockOSThread()
 }
 
 // regainTerminal makes sbx's process group the foreground one of its terminal
 // again, where the one that is has died with the sandbox. A shell with job control
 // gives the terminal back at its end, but not out of a pid namespace, where the
 // group of its caller has no number.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
 func regainTerminal() {
-	var group int32
-	for fd := uintptr(0); fd < 3; fd++ {
-		if _, errno := sys(unix.SYS_IOCTL, fd, unix.TIOCGPGRP, uintptr(unsafe.Pointer(&group)), 0, 0, 0); errno != 0 {
-			continue
-		}
-		if _, errno := sys(unix.SYS_KILL, -uintptr(group), 0, 0, 0, 0, 0); errno != uintptr(unix.ESRCH) {
+	for fd := range 3 {
+		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+		if err != nil || unix.Kill(-group, 0) != unix.ESRCH {
 			continue
 		}
 		setAction(uintptr(unix.SIGTTOU), &sigaction{handler: sigIgn}) // else it would stop sbx
-		own, _ := sys(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)
-		group = int32(own)
-		sys(unix.SYS_IOCTL, fd, unix.TIOCSPGRP, uintptr(unsafe.Pointer(&group)), 0, 0, 0)
+		unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, unix.Getpgrp())
 		return
 	}
 }
@@ -302,11 +292,8 @@ func swapAction(sig uintptr, act, before *sigaction) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(before)), 8, 0, 0)
 }
 
-//go:nosplit
-//go:norace
-//go:nocheckptr
 func setAction(sig uintptr, act *sigaction) {
-	sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(act)), 0, 8, 0, 0)
 }
 
 // DieBySignal ends this process by the signal that ended the command, without a
