@@ -22,9 +22,7 @@ func hostFacts(p *plan.Plan) (*host.Facts, error) { return host.Live(p), nil }
 // perform runs the program and returns the exit code, or ends sbx by the signal
 // that ended the command.
 func perform(prog *program.Program, f *host.Facts, sources map[string][]byte) int {
-	run.RestoreFileLimit()
-	status, err := run.Run(prog)
-	return outcome(prog, f, sources, status, err)
+	return performAnd(prog, f, sources, func() {})
 }
 
 // performNoted is perform for a sandbox that sbx ps lists.
@@ -33,15 +31,17 @@ func performNoted(prog *program.Program, f *host.Facts, sources map[string][]byt
 		return perform(prog, f, sources) // sbx will not be there to take it off the list
 	}
 	off := session.Note(prog.Plan, f, project)
-	run.RestoreFileLimit()
-	status, err := run.Run(prog)
-	off()
-	noteEnd(project, ownSandbox(), "")
-	return outcome(prog, f, sources, status, err)
+	return performAnd(prog, f, sources, func() {
+		off()
+		noteEnd(project, ownSandbox(), "")
+	})
 }
 
-// outcome returns the exit code for how Run returned.
-func outcome(prog *program.Program, f *host.Facts, sources map[string][]byte, status unix.WaitStatus, err error) int {
+// performAnd is perform, and calls then once the sandbox is gone.
+func performAnd(prog *program.Program, f *host.Facts, sources map[string][]byte, then func()) int {
+	run.RestoreFileLimit()
+	status, err := run.Run(prog)
+	then()
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
 		report(sources, d)

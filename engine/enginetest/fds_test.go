@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -52,22 +53,30 @@ func TestInheritedFDs(t *testing.T) {
 	})
 }
 
+// startHeard starts cmd with a pipe as its descriptor 3, which r is the other end of,
+// and one as its standard input, which ends with hold.
+func startHeard(t *testing.T, cmd *exec.Cmd) (r, hold *os.File) {
+	t.Helper()
+	r, wr, err := os.Pipe()
+	must(t, err)
+	t.Cleanup(func() { r.Close() })
+	in, hold, err := os.Pipe()
+	must(t, err)
+	cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
+	must(t, cmd.Start())
+	must(t, wr.Close())
+	must(t, in.Close())
+	must(t, r.SetDeadline(time.Now().Add(patience)))
+	return r, hold
+}
+
 // TestFDsClosed waits for the ends of pipes: of one given up at the start of the
 // command, and of one passed on, at its end.
 func TestFDsClosed(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		for _, call := range []string{"close_fd(3)", ""} {
-			r, wr, err := os.Pipe()
-			must(t, err)
-			in, hold, err := os.Pipe()
-			must(t, err)
 			cmd := w.command(t, script+"\n"+call+"\n", "sh", "-c", "read x; exit 3")
-			cmd.ExtraFiles = []*os.File{wr}
-			cmd.Stdin = in
-			must(t, cmd.Start())
-			wr.Close()
-			in.Close()
-			must(t, r.SetDeadline(time.Now().Add(patience)))
+			r, hold := startHeard(t, cmd)
 			if call != "" {
 				if b, err := io.ReadAll(r); err != nil || len(b) > 0 {
 					t.Errorf("%s: %q, %v", call, b, err)
@@ -78,25 +87,15 @@ func TestFDsClosed(t *testing.T) {
 			if _, err := io.ReadAll(r); err != nil || cmd.ProcessState.ExitCode() != 3 {
 				t.Errorf("%q: %v, %v", call, err, cmd.ProcessState)
 			}
-			r.Close()
 		}
 	})
 }
 
 func TestFDsPassedEnd(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		r, wr, err := os.Pipe()
-		must(t, err)
-		defer r.Close()
 		// What outlives the descriptor in the command shows that sbx has let go of it.
 		cmd := w.command(t, script+"\npass_fd(3)\n", "sh", "-c", "echo hello >&3; exec 3>&-; read x")
-		in, hold, err := os.Pipe()
-		must(t, err)
-		cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
-		must(t, cmd.Start())
-		wr.Close()
-		in.Close()
-		must(t, r.SetDeadline(time.Now().Add(patience)))
+		r, hold := startHeard(t, cmd)
 		if b, err := io.ReadAll(r); err != nil || string(b) != "hello\n" {
 			t.Errorf("%q, %v", b, err)
 		}
@@ -108,17 +107,8 @@ func TestFDsPassedEnd(t *testing.T) {
 // Who looks on is told of the sandbox's process, and not of a guard.
 func TestHookPid(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		r, wr, err := os.Pipe()
-		must(t, err)
-		defer r.Close()
 		cmd := w.command(t, script+"\nhooks(info_fd = 3)\n", "sh", "-c", "read x; exit 3")
-		in, hold, err := os.Pipe()
-		must(t, err)
-		cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
-		must(t, cmd.Start())
-		wr.Close()
-		in.Close()
-		must(t, r.SetDeadline(time.Now().Add(patience)))
+		r, hold := startHeard(t, cmd)
 		var told struct {
 			Pid int    `json:"child-pid"`
 			Mnt uint64 `json:"mnt-namespace"`
