@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb export: a sandbox in the words of another program.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // All that sbx prints: results to stdout, talk to stderr.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb doctor: what this host can do for sandboxes.
 

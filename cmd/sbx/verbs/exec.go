@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb exec: a sandbox from a script or a plan, and the command in it.
 
@@ -37,7 +37,7 @@ type execOptions struct {
 //	[--set NAME=VALUE] [--plan FILE] [--debug] [SCRIPT] [--set …] [--] [COMMAND…]
 //
 // and reports whether that is so. What it does not take goes to kong, whose
-// grammar in cli.go is the one that counts; but starting kong costs a good part
+// reading of the grammar is the one that counts; but starting kong costs a good part
 // of the time that a small sandbox takes.
 func parseExec(args []string) (o execOptions, ok bool) {
 	i := 0

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // Words of a command line that are not UTF-8, as the names of files may be: kong
 // passes words through JSON, which has no place for such bytes.

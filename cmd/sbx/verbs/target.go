@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // What a verb is about: a script, or a plan in JSON, and its way to a layout
 // without errors.

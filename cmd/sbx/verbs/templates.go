@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb templates: what the standard library has for which tool.
 

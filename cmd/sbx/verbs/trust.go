@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb trust: whether a project's .sbx.star may count.
 

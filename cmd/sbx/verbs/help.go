@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb help: what a script is for and takes, and what scripts can call.
 

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package verbs
 
 // The verbs as users meet them: testdata/script holds command lines with what
 // they print and how they end, each on sandboxes that an ordinary user makes;
@@ -60,7 +60,7 @@ func binary(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "sbx-test-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "bin", "sbx"), ".")
+		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "bin", "sbx"), "sbx/cmd/sbx")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = errors.New(err.Error() + "\n" + string(out))

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package verbs
 
 // What exec costs before main begins.
 
@@ -28,8 +28,8 @@ var initialisers = []string{
 	"go.starlark.net/lib/json", "go.starlark.net/lib/math", "go.starlark.net/starlark", "go.starlark.net/syntax",
 	// signals, for those who attach to a session: 5 µs
 	"context", "os/signal",
-	// kong, and the packages by which it words help, reads URLs and finds home directories
-	"github.com/alecthomas/kong", "go/doc", "go/scanner", "go/token", "net/netip", "regexp", "regexp/syntax",
+	// not needed, but kong's and before this one in the alphabet
+	"go/doc", "go/scanner", "go/token", "regexp", "regexp/syntax",
 }
 
 // TestInit prints the package initialisers of exec with what each takes, in

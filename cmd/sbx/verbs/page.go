@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // page: text for stdout, laid out for a reader.
 

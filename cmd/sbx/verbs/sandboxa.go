@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb import sandboxa: configuration for sbx run.
 

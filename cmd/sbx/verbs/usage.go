@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // How the faults of a command line are worded.
 

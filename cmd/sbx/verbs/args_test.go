@@ -1,4 +1,4 @@
-package main
+package verbs
 
 import (
 	"errors"
@@ -7,8 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"sbx/cmd/sbx/cmdline"
 	"sbx/engine/plan"
 )
+
+func init() { // as main does
+	reader = func(flags any, program, about string) (Reader, error) { return cmdline.New(flags, program, about) }
+}
 
 // TestParseExec compares the hand-written reading of exec's command line with
 // kong's, on all short ones made of these words and on some longer ones.

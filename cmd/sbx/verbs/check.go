@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb check: whether exec would get as far as making the sandbox.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // Writing a bundle for container runtimes.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verbs ps, attach, enter and kill: sandboxes that run already.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb plan: what exec would do.
 

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb import: the command line of another program as a script.
 

@@ -1,21 +1,18 @@
-package main
+package verbs
 
 // The command line: the grammar of all verbs, and what is wrong with a command
 // line that does not fit it.
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"sbx/engine/plan"
 )
 
-// grammar is what kong reads command lines by. Each verb's part stands in the
+// grammar is what command lines are read by. Each verb's part stands in the
 // verb's own file.
 type grammar struct {
 	Exec      execCmd      `cmd:"" help:"Make a sandbox and run a command in it."`
@@ -95,45 +92,36 @@ type commandLine struct {
 // readArgs reads a command line by the grammar.
 func readArgs(args []string) (*commandLine, error) {
 	c := &commandLine{}
-	var helped bool
-	var text bytes.Buffer
-	k, err := kong.New(&c.flags, kong.Name("sbx"), kong.Description(about),
-		kong.Writers(&text, &text), kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}))
+	line, err := reader(&c.flags, "sbx", about)
 	if err != nil {
 		return nil, err
 	}
-	var node *kong.Node
-	for _, n := range k.Model.Children {
-		if n.Name == args[0] {
-			node = n
+	verb := args[:1]
+	parts, known := line.Verbs(verb...)
+	if len(parts) > 0 && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		verb = args[:2]
+		if _, ok := line.Verbs(verb...); !ok {
+			return nil, unknownPart(args[0], args[1], parts)
 		}
-	}
-	words := 1 // of the verb
-	if node != nil && len(node.Children) > 0 && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
-		if node, err = childOf(node, args[1]); err != nil {
-			return nil, err
-		}
-		words = 2
 	}
 	head, tail, dashed, planned := args, []string(nil), false, false
-	if words == 2 && args[0] == "import" && len(node.Positional) == 0 {
+	if len(verb) == 2 && args[0] == "import" && line.Words(verb...) == 0 {
 		head, c.foreign = cutForeign(args)
 	}
-	if node != nil && node.Name == "run" {
-		// Kong need not know of the command.
+	if known && args[0] == "run" {
+		// The reader need not know of the command.
 		head, _, _ = cut(args, "--")
-		i, _ := firstWord(node, head, words)
+		i, _ := firstWord(line, verb, head)
 		head, tail = args[:i], args[i:]
-	} else if node != nil && len(node.Positional) > 1 {
+	} else if known && line.Words(verb...) > 1 {
 		head, tail, dashed = cut(args, "--")
 		var i int
-		if i, planned = firstWord(node, head, words); planned {
+		if i, planned = firstWord(line, verb, head); planned {
 			head = append(append(append([]string{}, head[:i]...), "--"), head[i:]...)
 		}
 	}
 	given, odd := asText(head)
-	_, err = k.Parse(given)
+	help, helped, err := line.Parse(given)
 	if odd {
 		restoreBytes(reflect.ValueOf(&c.flags).Elem())
 		if err != nil {
@@ -141,16 +129,16 @@ func readArgs(args []string) (*commandLine, error) {
 		}
 	}
 	if helped {
-		c.help = text.String()
-		if node == nil { // a command is something else here
+		c.help = help
+		if !known { // a command is something else here
 			c.help = strings.NewReplacer("<command>", "<verb>", "Commands:", "Verbs:", "on a command", "on a verb").Replace(c.help)
 		}
 		return c, nil
 	}
 	if err != nil {
-		return nil, wording(strings.Join(args[:words], " "), node != nil, err)
+		return nil, wording(strings.Join(verb, " "), known, err)
 	}
-	c.verb = strings.Join(args[:words], " ")
+	c.verb = strings.Join(verb, " ")
 	var f targetFlags
 	var w targetWords
 	switch c.verb {
@@ -201,20 +189,13 @@ func cut(list []string, sep string) (head, tail []string, found bool) {
 	return list, nil, false
 }
 
-// childOf returns the part of a verb's grammar for its second word.
-func childOf(verb *kong.Node, word string) (*kong.Node, error) {
-	names := make([]string, len(verb.Children))
-	for i, n := range verb.Children {
-		if n.Name == word {
-			return n, nil
-		}
-		names[i] = n.Name
+// unknownPart is the fault of a verb whose second word is none of its parts.
+func unknownPart(verb, word string, parts []string) error {
+	hint := "there are " + strings.Join(parts, ", ")
+	if near := plan.Nearest(word, parts); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", "sbx "+verb+" "+near)
 	}
-	hint := "there are " + strings.Join(names, ", ")
-	if near := plan.Nearest(word, names); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", "sbx "+verb.Name+" "+near)
-	}
-	return nil, misuse(fmt.Sprintf("sbx cannot %s %q", verb.Name, word), hint)
+	return misuse(fmt.Sprintf("sbx cannot %s %q", verb, word), hint)
 }
 
 // cutForeign cuts the command line of import into our words and those of the
@@ -232,20 +213,18 @@ func cutForeign(args []string) (ours, foreign []string) {
 	return args, nil
 }
 
-// firstWord returns the index of the first word after a verb of so many words that is
-// neither a flag nor a flag's value, and whether --plan stands before it: then
-// the word begins the command, and what follows is the command's.
-func firstWord(node *kong.Node, args []string, words int) (at int, planned bool) {
-	for i := words; i < len(args); i++ {
+// firstWord returns the index of the first word after the verb that is neither a
+// flag nor a flag's value, and whether --plan stands before it: then the word
+// begins the command, and what follows is the command's.
+func firstWord(line Reader, verb, args []string) (at int, planned bool) {
+	for i := len(verb); i < len(args); i++ {
 		if args[i] == "-" || !strings.HasPrefix(args[i], "-") {
 			return i, planned
 		}
-		name, _, valued := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
-		planned = planned || name == "plan"
-		for _, f := range node.Flags {
-			if (f.Name == name || f.Short != 0 && "-"+string(f.Short) == args[i]) && !valued && !f.IsBool() {
-				i++
-			}
+		name, _, valued := strings.Cut(args[i], "=")
+		planned = planned || strings.TrimPrefix(name, "--") == "plan"
+		if !valued && line.Valued(args[i], verb...) {
+			i++
 		}
 	}
 	return len(args), planned

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package verbs
 
 // sbx builds elsewhere for the sake of editors and `sbx help`.
 

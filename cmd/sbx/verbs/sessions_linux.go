@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // Sessions, as far as the verbs need them.
 

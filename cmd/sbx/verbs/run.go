@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The verb run: a command in the sandbox of a project.
 

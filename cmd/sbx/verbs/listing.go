@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // The list of a plan: one screen that tells all that a sandbox is made of, and
 // which line of the script asked for it.

@@ -1,4 +1,4 @@
-package main
+package verbs
 
 // What a verb needs of Linux: the facts of this host, and a sandbox on it.
 
