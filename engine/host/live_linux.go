@@ -23,8 +23,7 @@ func Live(p *plan.Plan) *Facts {
 		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
 	}
 	if p.Unshare.UserTry {
-		b, err := os.ReadFile("/proc/sys/user/max_user_namespaces")
-		f.NoUserNS = err == nil && string(b) == "0\n"
+		f.NoUserNS = procFile("/proc/sys/user/max_user_namespaces") == "0\n"
 	}
 	if p.SameDir || p.TryDir && p.Dir == "" {
 		f.Cwd, _ = os.Getwd()
@@ -56,8 +55,8 @@ func Live(p *plan.Plan) *Facts {
 		}
 	}
 	if (f.Caps != 0 || f.UID == 0) && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
-		b, err := os.ReadFile("/proc/self/uid_map")
-		f.InitialUserNS = err != nil || slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
+		ids := procFile("/proc/self/uid_map")
+		f.InitialUserNS = ids == "" || slices.Equal(strings.Fields(ids), []string{"0", "0", "4294967295"})
 	}
 	if !p.TerminalInput {
 		if p.ScopeSockets {
@@ -69,6 +68,19 @@ func Live(p *plan.Plan) *Facts {
 		f.FDs = inherited()
 	}
 	return f
+}
+
+// procFile returns the beginning of a small file of proc(5), or "". To os.ReadFile
+// it would be worth the runtime's poller, which takes longer than the reading.
+func procFile(name string) string {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	var b [128]byte
+	n, _ := unix.Read(fd, b[:])
+	return string(b[:max(n, 0)])
 }
 
 // sameFile reports whether a file descriptor is that of what its path leads to. It
