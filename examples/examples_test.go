@@ -5,7 +5,6 @@
 package examples
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -19,67 +18,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sbx/engine/enginetest/box"
 )
 
-// nobody is the user that a root test process drops to.
-const nobody = 65534
-
-var (
-	work   string // a directory that everybody may enter
-	sbx    string // the program, in work
-	cannot string // why this host cannot make sandboxes, or ""
-)
+var sbx string // the program
 
 func TestMain(m *testing.M) {
-	code, err := setUp(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func setUp(m *testing.M) (int, error) {
-	var err error
-	if work, err = os.MkdirTemp("", "sbx-examples-"); err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return 0, err
-	}
-	sbx = filepath.Join(work, "sbx")
-	build := exec.Command("go", "build", "-o", sbx, "sbx/cmd/sbx")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building sbx: %v\n%s", err, out)
-	}
-	doctor := exec.Command(sbx, "doctor")
-	become(doctor, users()[0])
-	if out, err := doctor.CombinedOutput(); err != nil {
-		cannot = fmt.Sprintf("sbx doctor: %v\n%s", err, out)
-	}
-	return m.Run(), nil
-}
-
-// users are the uids that this process can be, an ordinary one first.
-func users() []int {
-	if os.Getuid() != 0 {
-		return []int{os.Getuid()}
-	}
-	return []int{nobody, 0}
-}
-
-func become(cmd *exec.Cmd, uid int) {
-	if uid != os.Getuid() {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
-	}
+	box.Main(m, func() (err error) {
+		sbx, err = box.Build("sbx/cmd/sbx")
+		box.Try(sbx, "doctor")
+		return err
+	})
 }
 
 // copied is a copy of one example, and who runs it.
 type copied struct {
+	box.User
 	t   *testing.T
-	uid int
 	dir string // holds the example and home
 	env []string
 }
@@ -87,50 +43,39 @@ type copied struct {
 // each runs f on a copy of an example for each user. What f leaves in the copy
 // must be what it returns, and nothing else may differ.
 func each(t *testing.T, example string, f func(c *copied) (made []string)) {
-	if cannot != "" {
-		if os.Getenv("SBX_MUST_WORK") == "1" {
-			t.Fatal(cannot)
+	t.Helper()
+	box.Each(t, func(t *testing.T, u box.User) {
+		t.Parallel()
+		dir := u.Dir(t)
+		c := &copied{User: u, t: t, dir: dir}
+		c.env = []string{"HOME=" + c.path("home"), "PATH=/usr/bin:/bin"}
+		box.Must(t, os.CopyFS(c.path(example), os.DirFS(example)))
+		box.Must(t, filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+			u.Own(t, name)
+			return err
+		}))
+		c.mkdir("home")
+		before, mounts := files(t, dir), mountTable(t)
+		made := f(c)
+		after := files(t, dir)
+		for _, name := range slices.Sorted(maps.Keys(after)) {
+			if before[name] != after[name] && !slices.Contains(made, name) {
+				t.Errorf("%s has changed: it was %q and is %q", name, before[name], after[name])
+			}
+			delete(before, name)
 		}
-		t.Skip(cannot)
-	}
-	for _, uid := range users() {
-		t.Run(fmt.Sprint("uid", uid), func(t *testing.T) {
-			t.Parallel()
-			dir, err := os.MkdirTemp(work, example+"-")
-			must(t, err)
-			c := &copied{t: t, uid: uid, dir: dir}
-			c.env = []string{"HOME=" + c.path("home"), "PATH=/usr/bin:/bin"}
-			must(t, os.Chmod(dir, 0o755))
-			must(t, os.CopyFS(c.path(example), os.DirFS(example)))
-			must(t, os.Mkdir(c.path("home"), 0o755))
-			must(t, filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-				if err != nil {
-					return err
-				}
-				return os.Lchown(name, uid, -1)
-			}))
-			before, mounts := files(t, dir), mountTable(t)
-			made := f(c)
-			after := files(t, dir)
-			for _, name := range slices.Sorted(maps.Keys(after)) {
-				if before[name] != after[name] && !slices.Contains(made, name) {
-					t.Errorf("%s has changed: it was %q and is %q", name, before[name], after[name])
-				}
-				delete(before, name)
+		for name := range before {
+			t.Errorf("%s is gone", name)
+		}
+		for _, name := range made {
+			if _, ok := after[name]; !ok {
+				t.Errorf("%s was not made", name)
 			}
-			for name := range before {
-				t.Errorf("%s is gone", name)
-			}
-			for _, name := range made {
-				if _, ok := after[name]; !ok {
-					t.Errorf("%s was not made", name)
-				}
-			}
-			if now := mountTable(t); now != mounts {
-				t.Errorf("the mounts of the host have changed:\n%s\nwere\n%s", now, mounts)
-			}
-		})
-	}
+		}
+		if now := mountTable(t); now != mounts {
+			t.Errorf("the mounts of the host have changed:\n%s\nwere\n%s", now, mounts)
+		}
+	})
 }
 
 // files tells of each file below dir what could change. Directories only have
@@ -138,7 +83,7 @@ func each(t *testing.T, example string, f func(c *copied) (made []string)) {
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	m := map[string]string{}
-	must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	box.Must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -165,10 +110,10 @@ func files(t *testing.T, dir string) map[string]string {
 func mountTable(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("/proc/self/mountinfo")
-	must(t, err)
+	box.Must(t, err)
 	var lines []string
 	for line := range strings.Lines(string(b)) {
-		if strings.Contains(line, work) {
+		if strings.Contains(line, box.Work) {
 			lines = append(lines, line)
 		}
 	}
@@ -180,43 +125,31 @@ func (c *copied) path(name string) string { return filepath.Join(c.dir, name) }
 // mkdir makes a directory of the user's.
 func (c *copied) mkdir(name string) string {
 	c.t.Helper()
-	must(c.t, os.Mkdir(c.path(name), 0o755))
-	must(c.t, os.Chown(c.path(name), c.uid, -1))
-	return c.path(name)
+	return c.Mkdir(c.t, c.path(name))
 }
 
-// run runs sbx in the copy's directory and returns both of its outputs.
-func (c *copied) run(args ...string) (stdout, stderr string, err error) {
+// run runs sbx in the copy's directory.
+func (c *copied) run(args ...string) box.Result {
 	c.t.Helper()
-	cmd := exec.Command(sbx, args...)
-	var out, errs bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.dir, c.env, &out, &errs
-	become(cmd, c.uid)
-	err = cmd.Run()
-	return out.String(), errs.String(), err
+	cmd := c.Command(c.t, sbx, args...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	return box.Finish(c.t, cmd)
 }
 
 // want runs sbx and compares what it prints; «regexps» stand for what varies.
 func (c *copied) want(want string, args ...string) {
 	c.t.Helper()
-	out, errs, err := c.run(args...)
-	if err != nil || errs != "" {
-		c.t.Errorf("sbx %s: %v\nstderr:\n%s", strings.Join(args, " "), err, errs)
+	r := c.run(args...)
+	if r.Code != 0 || r.Err != "" {
+		c.t.Errorf("sbx %s: %s", strings.Join(args, " "), r)
 	}
 	pattern := regexp.QuoteMeta(strings.TrimPrefix(want, "\n"))
 	pattern = regexp.MustCompile(`«[^»]*»`).ReplaceAllStringFunc(pattern, func(s string) string {
 		s = strings.Trim(s, "«»")
 		return regexp.MustCompile(`\\(.)`).ReplaceAllString(s, "$1")
 	})
-	if !regexp.MustCompile("^" + pattern + "$").MatchString(out) {
-		c.t.Errorf("sbx %s prints\n%s\nwant\n%s", strings.Join(args, " "), out, want)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+	if !regexp.MustCompile("^" + pattern + "$").MatchString(r.Out) {
+		c.t.Errorf("sbx %s prints\n%s\nwant\n%s", strings.Join(args, " "), r.Out, want)
 	}
 }
 
@@ -224,7 +157,7 @@ func must(t *testing.T, err error) {
 // without faults and explains itself.
 func TestAll(t *testing.T) {
 	scripts, err := filepath.Glob("*/*.sbx.star")
-	must(t, err)
+	box.Must(t, err)
 	want := []string{"become-root", "compile-c", "hello", "modules", "overlay-stack"}
 	var have []string
 	for _, s := range scripts {
@@ -235,12 +168,11 @@ func TestAll(t *testing.T) {
 		}
 		each(t, name, func(c *copied) []string {
 			script := filepath.Join(name, filepath.Base(s))
-			if out, errs, err := c.run("check", script); err != nil {
-				t.Errorf("sbx check: %v\n%s%s", err, out, errs)
+			if r := c.run("check", script); r.Code != 0 {
+				t.Error("sbx check:", r)
 			}
-			out, errs, err := c.run("help", script)
-			if err != nil || errs != "" || !strings.Contains(out, ".\n") || !strings.Contains(out, "\nUsage: sbx exec ") {
-				t.Errorf("sbx help: %v\n%s%s", err, out, errs)
+			if r := c.run("help", script); r.Code != 0 || r.Err != "" || !strings.Contains(r.Out, ".\n") || !strings.Contains(r.Out, "\nUsage: sbx exec ") {
+				t.Error("sbx help:", r)
 			}
 			return nil
 		})
@@ -285,7 +217,7 @@ bind(script.dir, "/it", ro = True)
 bind(args[0], ro = True)
 `
 	each(t, "hello", func(c *copied) []string {
-		must(t, os.WriteFile(c.path("host.sbx.star"), []byte(host), 0o644))
+		box.Must(t, os.WriteFile(c.path("host.sbx.star"), []byte(host), 0o644))
 		c.want("directory\n", "exec", "host.sbx.star", sbx, "exec", "/it/hello/hello.sbx.star", "sh", "-c", "test -L /bin || echo directory")
 		c.want(helloSays, "exec", "host.sbx.star", sbx, "exec", "/it/hello/hello.sbx.star")
 		return []string{"host.sbx.star"}
@@ -312,11 +244,11 @@ cc -O2 -Wall -Wextra -Werror -o /out/greet /out/main.o /out/greet.o
 			c.want("cc -O2«(.|\n)*»", "exec", script, "--set", "out="+out)
 			c.want("rm -f /out/greet /out/*.o\n", "exec", script, "--set", "out="+out, "--", "make", "clean")
 		}
-		if out, errs, err := c.run("exec", script, "--", "touch", "main.c"); err == nil || !strings.Contains(errs, "Read-only file system") {
-			c.t.Errorf("the source can be written: %v\n%s%s", err, out, errs)
+		if r := c.run("exec", script, "--", "touch", "main.c"); r.Code == 0 || !strings.Contains(r.Err, "Read-only file system") {
+			c.t.Error("the source can be written:", r)
 		}
-		if out, errs, err := c.run("exec", script, "--set", "out=none"); err == nil || !strings.Contains(errs, "does not exist") {
-			c.t.Errorf("into a missing directory: %v\n%s%s", err, out, errs)
+		if r := c.run("exec", script, "--set", "out=none"); r.Code == 0 || !strings.Contains(r.Err, "does not exist") {
+			c.t.Error("into a missing directory:", r)
 		}
 		return []string{"compile-c/out/greet", "compile-c/out/greet.o", "compile-c/out/main.o", "other"}
 	})
@@ -362,15 +294,14 @@ works
 		c.want(says, "exec", script, "--set", "into=tree")
 		for _, name := range []string{"tree/bin/tool", "tree/www"} {
 			info, err := os.Stat(c.path(name))
-			must(c.t, err)
-			if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != c.uid {
-				c.t.Errorf("%s belongs to %d, want %d", name, uid, c.uid)
+			box.Must(c.t, err)
+			if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != c.UID {
+				c.t.Errorf("%s belongs to %d, want %d", name, uid, c.UID)
 			}
 		}
-		if c.uid != 0 {
-			out, errs, err := c.run("exec", script, "--set", "suppress=false")
-			if err == nil || !strings.Contains(errs, "Cannot change ownership") {
-				c.t.Errorf("without suppress_chown: %v\n%s%s", err, out, errs)
+		if !c.Root() {
+			if r := c.run("exec", script, "--set", "suppress=false"); r.Code == 0 || !strings.Contains(r.Err, "Cannot change ownership") {
+				c.t.Error("without suppress_chown:", r)
 			}
 		}
 		return []string{"tree", "tree/bin", "tree/bin/tool", "tree/www"}
@@ -391,14 +322,14 @@ func TestModules(t *testing.T) {
 // its quick start is what it is.
 func TestREADME(t *testing.T) {
 	b, err := os.ReadFile("../README.md")
-	must(t, err)
+	box.Must(t, err)
 	readme := string(b)
 	for _, what := range []struct{ topic, pattern, begin string }{
 		{"builtins", `(?m)^  (\w+)  `, "`"},
 		{"", `(?m)^  ([a-z]+)  +[A-Z]`, "`sbx "},
 	} {
 		out, err := exec.Command(sbx, strings.Fields("help "+what.topic)...).Output()
-		must(t, err)
+		box.Must(t, err)
 		names := regexp.MustCompile(what.pattern).FindAllStringSubmatch(string(out), -1)
 		if len(names) < 6 {
 			t.Fatalf("sbx help %s:\n%s", what.topic, out)

@@ -6,15 +6,13 @@ package main
 // put at its path.
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 const refused = "bwrap: Race condition binding dirfd: Invalid argument\n"
@@ -23,7 +21,7 @@ const refused = "bwrap: Race condition binding dirfd: Invalid argument\n"
 func open(t *testing.T, path string, flags int) *os.File {
 	t.Helper()
 	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
-	must(t, err)
+	box.Must(t, err)
 	f := os.NewFile(uintptr(fd), path)
 	t.Cleanup(func() { f.Close() })
 	return f
@@ -43,24 +41,24 @@ func TestBindFD(t *testing.T) {
 			{"by a symlink", "link", unix.O_PATH, nil, "private", ""},
 			{"moved", "dir", unix.O_RDONLY, func(d string) error { return os.Rename(d+"/dir", d+"/moved") }, "good", ""},
 			{"moved, and a symlink in its place", "dir", unix.O_RDONLY, func(d string) error {
-				must(t, os.Rename(d+"/dir", d+"/moved"))
+				box.Must(t, os.Rename(d+"/dir", d+"/moved"))
 				return os.Symlink("private", d+"/dir")
 			}, "good", ""},
 			{"a directory on the way is now a symlink", "sub/dir", unix.O_PATH, func(d string) error {
-				must(t, os.Rename(d+"/sub", d+"/moved"))
+				box.Must(t, os.Rename(d+"/sub", d+"/moved"))
 				return os.Symlink("moved", d+"/sub")
 			}, "good", ""},
 			{"removed", "empty", unix.O_RDONLY, func(d string) error { return os.Remove(d + "/empty") }, "", "bwrap: Can't find source path /proc/self/fd/3: No such file or directory\n"},
 			{"removed, and a directory that is called so", "empty", unix.O_RDONLY, func(d string) error {
-				must(t, os.Remove(d+"/empty"))
+				box.Must(t, os.Remove(d+"/empty"))
 				return os.Rename(d+"/private", d+"/empty (deleted)")
 			}, "", refused},
 			{"removed, and a symlink that is called so", "empty", unix.O_PATH, func(d string) error {
-				must(t, os.Remove(d+"/empty"))
+				box.Must(t, os.Remove(d+"/empty"))
 				return os.Symlink("private", d+"/empty (deleted)")
 			}, "", refused},
 			{"a file removed, and a symlink that is called so", "dir/key", unix.O_RDONLY, func(d string) error {
-				must(t, os.Remove(d+"/dir/key"))
+				box.Must(t, os.Remove(d+"/dir/key"))
 				return os.Symlink("../private/key", d+"/dir/key (deleted)")
 			}, "", refused},
 			{"of a symlink", "link", unix.O_PATH | unix.O_NOFOLLOW, nil, "", refused},
@@ -69,12 +67,12 @@ func TestBindFD(t *testing.T) {
 			d := w.files(t)
 			f := open(t, d+"/"+tt.open, tt.flags)
 			if tt.then != nil {
-				must(t, tt.then(d))
+				box.Must(t, tt.then(d))
 			}
 			for _, opt := range []string{"--bind-fd", "--ro-bind-fd"} {
 				cmd := w.command(t, root("--tmpfs", "/tmp", opt, "3", "/tmp/x", "sh", "-c", "cat /tmp/x/key 2>/dev/null || cat /tmp/x")...)
 				cmd.ExtraFiles = []*os.File{f}
-				if r := finish(t, cmd); r.out != tt.out || r.err != tt.err || (r.code == 0) != (tt.err == "") {
+				if r := box.Finish(t, cmd); r.Out != tt.out || r.Err != tt.err || (r.Code == 0) != (tt.err == "") {
 					t.Errorf("%s, %s: %s", tt.name, opt, r)
 				}
 			}
@@ -85,13 +83,13 @@ func TestBindFD(t *testing.T) {
 // files makes a directory of w's with things to open.
 func (w who) files(t *testing.T) string {
 	t.Helper()
-	d := w.dir(t)
-	w.write(t, d+"/dir/key", "good")
-	w.write(t, d+"/sub/dir/key", "good")
-	w.write(t, d+"/private/key", "private")
-	must(t, os.Mkdir(d+"/empty", 0o755))
-	must(t, os.Symlink("private", d+"/link"))
-	must(t, os.Symlink("private/key", d+"/filelink"))
+	d := w.Dir(t)
+	w.Write(t, d+"/dir/key", "good")
+	w.Write(t, d+"/sub/dir/key", "good")
+	w.Write(t, d+"/private/key", "private")
+	box.Must(t, os.Mkdir(d+"/empty", 0o755))
+	box.Must(t, os.Symlink("private", d+"/link"))
+	box.Must(t, os.Symlink("private/key", d+"/filelink"))
 	return d
 }
 
@@ -111,54 +109,19 @@ func TestBindFDRace(t *testing.T) {
 		} {
 			d := w.files(t)
 			cmd := w.command(t, root("--unshare-user", "--info-fd", "4", "--userns-block-fd", "5", "--tmpfs", "/tmp", "--ro-bind-fd", "3", "/tmp/x", "cat", "/tmp/x/key")...)
-			r := w.held(t, cmd, open(t, d+"/dir", unix.O_PATH), func() { must(t, swap(d)) })
+			r := w.Held(t, cmd, open(t, d+"/dir", unix.O_PATH), w.UID, func() { box.Must(t, swap(d)) })
 			switch {
 			case name == "the same one":
-				if r.code != 0 || r.out != "good" {
+				if r.Code != 0 || r.Out != "good" {
 					t.Errorf("%s: %s", name, r)
 				}
 			case name == "nothing":
-				if r.code != 1 || r.out != "" || !strings.HasSuffix(r.err, "No such file or directory\n") {
+				if r.Code != 1 || r.Out != "" || !strings.HasSuffix(r.Err, "No such file or directory\n") {
 					t.Errorf("%s: %s", name, r)
 				}
-			case r.code != 1 || r.out != "" || r.err != refused:
+			case r.Code != 1 || r.Out != "" || r.Err != refused:
 				t.Errorf("%s: %s", name, r)
 			}
 		}
 	})
-}
-
-// held runs cmd, with f as descriptor 3, and does something while it waits to be
-// let through, by --info-fd 4 and --userns-block-fd 5.
-func (w who) held(t *testing.T, cmd *exec.Cmd, f *os.File, meanwhile func()) result {
-	t.Helper()
-	info, infoW, err := os.Pipe()
-	must(t, err)
-	block, blockW, err := os.Pipe()
-	must(t, err)
-	var out, errs strings.Builder
-	cmd.ExtraFiles = []*os.File{f, infoW, block}
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	must(t, cmd.Start())
-	infoW.Close()
-	block.Close()
-	b, err := io.ReadAll(info)
-	must(t, err)
-	info.Close()
-	var v struct {
-		Pid int `json:"child-pid"`
-	}
-	must(t, json.Unmarshal(b, &v))
-	meanwhile()
-	gid := w.uid
-	if os.Getuid() != 0 {
-		gid = os.Getgid()
-		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/setgroups", v.Pid), []byte("deny"), 0))
-	}
-	must(t, os.WriteFile(fmt.Sprintf("/proc/%d/uid_map", v.Pid), fmt.Appendf(nil, "%[1]d %[1]d 1\n", w.uid), 0))
-	must(t, os.WriteFile(fmt.Sprintf("/proc/%d/gid_map", v.Pid), fmt.Appendf(nil, "%[1]d %[1]d 1\n", gid), 0))
-	blockW.WriteString("x")
-	blockW.Close()
-	cmd.Wait()
-	return ended(cmd.ProcessState, out.String(), errs.String())
 }

@@ -18,13 +18,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 func TestReadOnly(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/src/file", "old")
-		w.write(t, d+"/src/sub/file", "old")
+		d := w.Dir(t)
+		w.Write(t, d+"/src/file", "old")
+		w.Write(t, d+"/src/sub/file", "old")
 		sh := "for f in /r/file /r/new /r/sub/file /r/sub/new; do (echo x >$f) 2>/dev/null && echo wrote $f; done; cat /r/file; chmod 777 /r/file 2>/dev/null && echo chmod; rm -rf /r/sub 2>/dev/null && echo removed; true"
 		base := []string{"--ro-bind", "/usr", "/usr", "--ro-bind-try", "/bin", "/bin", "--ro-bind-try", "/lib", "/lib", "--ro-bind-try", "/lib64", "/lib64"}
 		w.want(t, append(base, "--ro-bind", d+"/src", "/r"), sh, "old")
@@ -33,7 +35,7 @@ func TestReadOnly(t *testing.T) {
 		outer := []string{"--unshare-user", "--uid", "0", "--cap-add", "ALL", "--bind", "/", "/", "--tmpfs", d + "/src/sub", "--file", "3", d + "/src/sub/file", "--", ours}
 		cmd := w.command(t, append(append(outer, base...), "--ro-bind", d+"/src", "/r", "sh", "-c", sh)...)
 		cmd.ExtraFiles = []*os.File{data(t, "new")}
-		if r := finish(t, cmd); r.code != 0 || r.out != "old" {
+		if r := box.Finish(t, cmd); r.Code != 0 || r.Out != "old" {
 			t.Error("with a mount below:", r)
 		}
 		if b, _ := os.ReadFile(d + "/src/file"); string(b) != "old" {
@@ -44,8 +46,8 @@ func TestReadOnly(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/file", "x")
+		d := w.Dir(t)
+		w.Write(t, d+"/file", "x")
 		long := strings.Repeat("a", 300)
 		for _, tt := range []struct{ args, want string }{
 			{"--bind /nonexistent /x true", "bwrap: Can't find source path /nonexistent: No such file or directory\n"},
@@ -85,21 +87,21 @@ func TestMessages(t *testing.T) {
 		} {
 			cmd := w.command(t, strings.Fields(tt.args)...)
 			cmd.Dir = d
-			if r := finish(t, cmd); r.code != 1 || r.err != tt.want || r.out != "" {
+			if r := box.Finish(t, cmd); r.Code != 1 || r.Err != tt.want || r.Out != "" {
 				t.Errorf("%s: %s\nwant stderr:\n%s", tt.args, r, tt.want)
 			}
 		}
 		r := w.run(t, "--help")
-		if !strings.HasPrefix(r.out, "usage: "+ours+" [OPTIONS...] [--] COMMAND [ARGS...]\n") || r.code != 0 {
+		if !strings.HasPrefix(r.Out, "usage: "+ours+" [OPTIONS...] [--] COMMAND [ARGS...]\n") || r.Code != 0 {
 			t.Error("--help:", r)
 		}
-		if r := w.run(t); r.code != 1 || !strings.HasPrefix(r.err, "usage: ") {
+		if r := w.run(t); r.Code != 1 || !strings.HasPrefix(r.Err, "usage: ") {
 			t.Error("nothing:", r)
 		}
-		if r := w.run(t, "--version"); r.out != "bubblewrap 0.11.1\n" || r.code != 0 {
+		if r := w.run(t, "--version"); r.Out != "bubblewrap 0.11.1\n" || r.Code != 0 {
 			t.Error("--version:", r)
 		}
-		if r := w.run(t, "--chdir", "/", "--chdir", "/", "--ro-bind", "/", "/", "true"); r.err != "bwrap: Only the last --chdir option will take effect\n" || r.code != 0 {
+		if r := w.run(t, "--chdir", "/", "--chdir", "/", "--ro-bind", "/", "/", "true"); r.Err != "bwrap: Only the last --chdir option will take effect\n" || r.Code != 0 {
 			t.Error("a warning:", r)
 		}
 	})
@@ -112,21 +114,21 @@ func TestEnd(t *testing.T) {
 				if want > 127 && len(ns) == 2 && ns[1] == "--as-pid-1" {
 					continue // a pid 1 cannot be killed from within
 				}
-				if r := w.run(t, root(append(ns, "sh", "-c", sh)...)...); r.code != want || r.err != "" {
+				if r := w.run(t, root(append(ns, "sh", "-c", sh)...)...); r.Code != want || r.Err != "" {
 					t.Errorf("%q, %s: %s", ns, sh, r)
 				}
 			}
 			// What is left running is not waited for, and goes on, but for a pid 1's.
-			d := w.dir(t)
+			d := w.Dir(t)
 			cmd := w.command(t, root(append(ns, "sh", "-c", "(while ! test -e "+d+"/end; do sleep 0.01; done; touch "+d+"/ended) & touch "+d+"/left")...)...)
 			cmd.Stdout, _ = os.OpenFile("/dev/null", os.O_WRONLY, 0)
 			cmd.Stderr = cmd.Stdout
 			if err := cmd.Run(); err != nil {
 				t.Errorf("%q, with a process left behind: %v", ns, err)
 			}
-			must(t, os.WriteFile(d+"/end", nil, 0o644))
+			box.Must(t, os.WriteFile(d+"/end", nil, 0o644))
 			if (len(ns) < 2 || ns[1] != "--as-pid-1") && !(len(ns) == 2 && ns[0] == "--die-with-parent") {
-				eventually(t, fmt.Sprintf("%q: for what the command left", ns), func() bool {
+				box.Eventually(t, fmt.Sprintf("%q: for what the command left", ns), func() bool {
 					_, err := os.Stat(d + "/ended")
 					return err == nil
 				})
@@ -140,18 +142,18 @@ func (w who) running(t *testing.T, args ...string) (cmd *exec.Cmd, inside int) {
 	t.Helper()
 	cmd = w.command(t, root(append(args, "sh", "-c", "echo $$ >&3; exec 3>&-; exec sleep 999")...)...)
 	r, pw, err := os.Pipe()
-	must(t, err)
+	box.Must(t, err)
 	ir, iw, err := os.Pipe()
-	must(t, err)
+	box.Must(t, err)
 	cmd.ExtraFiles = []*os.File{pw, iw}
 	cmd.Args = append([]string{ours, "--info-fd", "4"}, cmd.Args[1:]...)
-	must(t, cmd.Start())
+	box.Must(t, cmd.Start())
 	pw.Close()
 	iw.Close()
 	b, err := io.ReadAll(r)
-	must(t, err)
+	box.Must(t, err)
 	info, err := io.ReadAll(ir)
-	must(t, err)
+	box.Must(t, err)
 	var v struct {
 		Pid int `json:"child-pid"`
 	}
@@ -176,18 +178,17 @@ func TestSignals(t *testing.T) {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGKILL} {
 			for _, ns := range [][]string{nil, {"--unshare-pid"}} {
 				cmd, pid := w.running(t, ns...)
-				must(t, cmd.Process.Signal(sig))
-				cmd.Wait()
-				if r := ended(cmd.ProcessState, "", ""); r.signal != sig {
+				box.Must(t, cmd.Process.Signal(sig))
+				if r := box.Ended(t, cmd, cmd.Wait()); r.Signal != sig {
 					t.Errorf("%v, %q: %s", sig, ns, r)
 				}
 				if !alive(pid) {
 					t.Errorf("%v, %q: the sandbox is gone", sig, ns)
 				}
 				cmd, pid = w.running(t, append(ns, "--die-with-parent")...)
-				must(t, cmd.Process.Signal(sig))
+				box.Must(t, cmd.Process.Signal(sig))
 				cmd.Wait()
-				eventually(t, fmt.Sprintf("for the sandbox to end after %v, %q", sig, ns), func() bool { return !alive(pid) })
+				box.Eventually(t, fmt.Sprintf("for the sandbox to end after %v, %q", sig, ns), func() bool { return !alive(pid) })
 			}
 		}
 	})
@@ -195,15 +196,15 @@ func TestSignals(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		run := func(args ...string) (result, []map[string]any) {
+		run := func(args ...string) (box.Result, []map[string]any) {
 			r, pw, err := os.Pipe()
-			must(t, err)
+			box.Must(t, err)
 			cmd := w.command(t, append([]string{"--json-status-fd", "3"}, root(args...)...)...)
 			cmd.ExtraFiles = []*os.File{pw}
-			res := finish(t, cmd)
+			res := box.Finish(t, cmd)
 			pw.Close()
 			b, err := io.ReadAll(r)
-			must(t, err)
+			box.Must(t, err)
 			var list []map[string]any
 			for line := range strings.Lines(string(b)) {
 				m := map[string]any{}
@@ -220,13 +221,13 @@ func TestStatus(t *testing.T) {
 			if len(list) > 0 {
 				mnt = fmt.Sprintf("mnt:[%.0f]\n", list[0]["mnt-namespace"])
 			}
-			if res.code != 42 || len(list) != 2 || list[1]["exit-code"] != 42.0 || ns != "--unshare-all" && mnt != res.out && ns != "--unshare-pid" {
+			if res.Code != 42 || len(list) != 2 || list[1]["exit-code"] != 42.0 || ns != "--unshare-all" && mnt != res.Out && ns != "--unshare-pid" {
 				t.Errorf("%s: %s\n%v", ns, res, list)
 			}
-			if res, list := run(ns, "sh", "-c", "kill -9 $$; sleep 9"); res.code != 137 || len(list) != 2 || list[1]["exit-code"] != 137.0 {
+			if res, list := run(ns, "sh", "-c", "kill -9 $$; sleep 9"); res.Code != 137 || len(list) != 2 || list[1]["exit-code"] != 137.0 {
 				t.Errorf("%s, killed: %s\n%v", ns, res, list)
 			}
-			if res, list := run(ns, "/nonexistent"); res.code != 1 || len(list) != 1 || list[0]["child-pid"] == nil {
+			if res, list := run(ns, "/nonexistent"); res.Code != 1 || len(list) != 1 || list[0]["child-pid"] == nil {
 				t.Errorf("%s, no command: %s\n%v", ns, res, list)
 			}
 		}
@@ -235,29 +236,29 @@ func TestStatus(t *testing.T) {
 
 func TestDescriptors(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/src/file", "bound")
+		d := w.Dir(t)
+		w.Write(t, d+"/src/file", "bound")
 		// 3: data, 4: options, 5: a directory, 6: passed on
 		cmd := w.command(t, root("--tmpfs", "/tmp", "--file", "3", "/tmp/f", "--args", "4", "--ro-bind-fd", "5", "/tmp/d", "sh", "-c", "cat /tmp/f /tmp/g/file /tmp/d/file; echo; ls /proc/self/fd | tr '\\n' ' '; cat <&6")...)
 		src, err := os.Open(d + "/src")
-		must(t, err)
+		box.Must(t, err)
 		defer src.Close()
 		cmd.ExtraFiles = []*os.File{data(t, "data "), data(t, "--bind\x00"+d+"/src\x00/tmp/g\x00"), src, data(t, "passed")}
 		cmd.Args = append(cmd.Args[:1:1], append([]string{"--proc", "/proc"}, cmd.Args[1:]...)...)
-		r := finish(t, cmd)
-		open := " " + strings.TrimPrefix(r.out, "data boundbound\n")
-		if open == " "+r.out || !strings.HasSuffix(open, " passed") || !strings.Contains(open, " 6 ") || strings.Contains(open, " 4 ") || strings.Contains(open, " 5 ") {
+		r := box.Finish(t, cmd)
+		open := " " + strings.TrimPrefix(r.Out, "data boundbound\n")
+		if open == " "+r.Out || !strings.HasSuffix(open, " passed") || !strings.Contains(open, " 6 ") || strings.Contains(open, " 4 ") || strings.Contains(open, " 5 ") {
 			t.Error(r) // 3 is ls's own
 		}
 
 		// Who waits for the end of a pipe that the command alone has does not wait for us.
 		pr, pw, err := os.Pipe()
-		must(t, err)
+		box.Must(t, err)
 		cmd = w.command(t, root("sh", "-c", "exec 3>&-; read x")...)
 		cmd.ExtraFiles = []*os.File{pw}
 		in, err := cmd.StdinPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		box.Must(t, err)
+		box.Must(t, cmd.Start())
 		pw.Close()
 		io.ReadAll(pr)
 		in.Close()
@@ -267,37 +268,37 @@ func TestDescriptors(t *testing.T) {
 
 func TestHooks(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
+		d := w.Dir(t)
 		// block-fd holds the command back.
 		r, pw, err := os.Pipe()
-		must(t, err)
+		box.Must(t, err)
 		cmd := w.command(t, root("--block-fd", "3", "touch", d+"/begun")...)
 		cmd.ExtraFiles = []*os.File{r}
-		must(t, cmd.Start())
+		box.Must(t, cmd.Start())
 		if _, err := os.Stat(d + "/begun"); err == nil {
 			t.Error("it did not wait")
 		}
 		pw.WriteString("x")
-		must(t, cmd.Wait())
+		box.Must(t, cmd.Wait())
 		if _, err := os.Stat(d + "/begun"); err != nil {
 			t.Error(err)
 		}
 
 		// A lock file is locked as long as the sandbox lasts, and so is sync-fd open.
-		lock := w.write(t, d+"/l/lock", "")
+		lock := w.Write(t, d+"/l/lock", "")
 		sr, sw, err := os.Pipe()
-		must(t, err)
+		box.Must(t, err)
 		cmd = w.command(t, root("--lock-file", lock, "--sync-fd", "3", "sh", "-c", "echo go; read x")...)
 		cmd.ExtraFiles = []*os.File{sw}
 		in, err := cmd.StdinPipe()
-		must(t, err)
+		box.Must(t, err)
 		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		box.Must(t, err)
+		box.Must(t, cmd.Start())
 		sw.Close()
 		io.ReadFull(out, make([]byte, 3))
 		f, err := os.OpenFile(lock, os.O_RDWR, 0)
-		must(t, err)
+		box.Must(t, err)
 		defer f.Close()
 		try := func() error {
 			return unix.FcntlFlock(f.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
@@ -308,57 +309,32 @@ func TestHooks(t *testing.T) {
 		in.Close()
 		cmd.Wait()
 		io.ReadAll(sr) // ends
-		eventually(t, "for the lock to go", func() bool { return try() == nil })
+		box.Eventually(t, "for the lock to go", func() bool { return try() == nil })
 
 		// The caller maps the ids.
-		info, infoW, err := os.Pipe()
-		must(t, err)
-		br, bw, err := os.Pipe()
-		must(t, err)
-		cmd = w.command(t, root("--unshare-user", "--info-fd", "3", "--userns-block-fd", "4", "id", "-u")...)
-		cmd.ExtraFiles = []*os.File{infoW, br}
-		var ids strings.Builder
-		cmd.Stdout = &ids
-		must(t, cmd.Start())
-		infoW.Close()
-		b, err := io.ReadAll(info)
-		must(t, err)
-		var v struct {
-			Pid int `json:"child-pid"`
-		}
-		must(t, json.Unmarshal(b, &v))
-		gid := w.uid
-		if os.Getuid() != 0 {
-			gid = os.Getgid()
-			must(t, os.WriteFile(fmt.Sprintf("/proc/%d/setgroups", v.Pid), []byte("deny"), 0))
-		}
-		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/uid_map", v.Pid), fmt.Appendf(nil, "4321 %d 1\n", w.uid), 0))
-		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/gid_map", v.Pid), fmt.Appendf(nil, "4321 %d 1\n", gid), 0))
-		bw.WriteString("x")
-		if err := cmd.Wait(); err != nil || ids.String() != "4321\n" {
-			t.Errorf("%v: id %q", err, ids.String())
-		}
+		cmd = w.command(t, root("--unshare-user", "--info-fd", "4", "--userns-block-fd", "5", "id", "-u")...)
+		w.Held(t, cmd, nil, 4321, func() {}).Want(t, "id", "4321")
 	})
 }
 
 // TestEscape has symlinks in a bound directory that point out of the sandbox.
 func TestEscape(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/host/file", "host")
-		w.write(t, d+"/src/file", "x")
+		d := w.Dir(t)
+		w.Write(t, d+"/host/file", "host")
+		w.Write(t, d+"/src/file", "x")
 		for name, target := range map[string]string{"abs": d + "/host", "up": "../../../../../../../../" + d + "/host", "old": "/oldroot" + d + "/host", "proc": "/proc/self/root" + d + "/host"} {
-			must(t, os.Symlink(target, d+"/src/"+name))
+			box.Must(t, os.Symlink(target, d+"/src/"+name))
 			for _, op := range [][]string{{"--dir", "new"}, {"--bind", "/etc", "file"}, {"--symlink", "a", "link"}, {"--file", "0", "file"}, {"--tmpfs", "deep/er"}, {"--bind-data", "0", "data"}, {"--chmod", "0777", "file"}} {
 				args := append([]string{"--bind", d + "/src", "/s"}, op...)
 				args[len(args)-1] = "/s/" + name + "/" + args[len(args)-1]
 				cmd := w.command(t, append(args, "--ro-bind", "/usr", "/usr", "/usr/bin/true")...)
 				cmd.Stdin = strings.NewReader("changed")
-				finish(t, cmd) // whatever comes of it
+				box.Finish(t, cmd) // whatever comes of it
 			}
 		}
 		list, err := os.ReadDir(d + "/host")
-		must(t, err)
+		box.Must(t, err)
 		b, _ := os.ReadFile(d + "/host/file")
 		if st, _ := os.Stat(d + "/host/file"); len(list) != 1 || string(b) != "host" || st.Mode() != 0o644 {
 			t.Errorf("the host has changed: %v, %q, %v", list, b, st.Mode())
@@ -370,15 +346,15 @@ func TestEscape(t *testing.T) {
 // hides files that do not exist.
 func TestOrder(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/proj/.bashrc", "rc\n")
-		w.write(t, d+"/secrets/key", "key\n")
-		w.write(t, d+"/secrets/open/file", "open\n")
+		d := w.Dir(t)
+		w.Write(t, d+"/proj/.bashrc", "rc\n")
+		w.Write(t, d+"/secrets/key", "key\n")
+		w.Write(t, d+"/secrets/open/file", "open\n")
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		must(t, err)
+		box.Must(t, err)
 		defer unix.Close(fd)
-		must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: d + "/sock"}))
-		must(t, os.Chown(d+"/sock", w.uid, w.uid))
+		box.Must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: d + "/sock"}))
+		box.Must(t, os.Chown(d+"/sock", w.UID, w.UID))
 		args := []string{
 			"--new-session", "--die-with-parent", "--unshare-net", "--bind", d + "/sock", d + "/sock",
 			"--ro-bind", "/", "/", "--bind", d + "/proj", d + "/proj",
@@ -398,15 +374,15 @@ func TestNested(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		outer := []string{"--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL", "--bind", "/", "/", "--bind", "/proc", "/proc", "--", "/proc/self/exe"}
 		r := w.run(t, append(outer, "--unshare-all", "--bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "/proc/self/exe", "--help")...)
-		if r.code != 0 || !strings.HasPrefix(r.out, "usage: /proc/self/exe ") {
+		if r.Code != 0 || !strings.HasPrefix(r.Out, "usage: /proc/self/exe ") {
 			t.Error("three deep:", r)
 		}
 		r = w.run(t, append(outer, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "sh", "-c", "id -u; set -- /proc/[0-9]*; echo $#")...)
-		if r.code != 0 || r.out != "0\n2\n" { // the init and sh
+		if r.Code != 0 || r.Out != "0\n2\n" { // the init and sh
 			t.Error(r)
 		}
 		r = w.run(t, "--unshare-user", "--disable-userns", "--bind", "/", "/", ours, "--unshare-user", "--bind", "/", "/", "true")
-		if r.code != 1 || !strings.Contains(r.err, "Creating new namespace failed") {
+		if r.Code != 1 || !strings.Contains(r.Err, "Creating new namespace failed") {
 			t.Error("--disable-userns:", r)
 		}
 	})
@@ -414,21 +390,21 @@ func TestNested(t *testing.T) {
 
 func TestCommand(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		script := w.write(t, d+"/s/script", "echo no interpreter: $0 $1\n")
-		must(t, os.Chmod(script, 0o755))
-		if r := w.run(t, root(script, "a")...); r.out != "no interpreter: "+script+" a\n" {
+		d := w.Dir(t)
+		script := w.Write(t, d+"/s/script", "echo no interpreter: $0 $1\n")
+		box.Must(t, os.Chmod(script, 0o755))
+		if r := w.run(t, root(script, "a")...); r.Out != "no interpreter: "+script+" a\n" {
 			t.Error(r)
 		}
 		cmd := w.command(t, root("--argv0", "other", "sh", "-c", "echo $0; pwd; echo $PWD")...)
 		cmd.Dir = d
-		if r := finish(t, cmd); r.out != "other\n"+d+"\n"+d+"\n" {
+		if r := box.Finish(t, cmd); r.Out != "other\n"+d+"\n"+d+"\n" {
 			t.Error(r)
 		}
 		// Not there: the home directory, or else the root.
 		cmd = w.command(t, "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--dir", "/home/x", "--setenv", "HOME", "/home/x", "/usr/bin/env", "-i", "/usr/bin/pwd")
 		cmd.Dir = d
-		if r := finish(t, cmd); r.out != "/home/x\n" {
+		if r := box.Finish(t, cmd); r.Out != "/home/x\n" {
 			t.Error(r)
 		}
 		w.want(t, root("--clearenv", "--setenv", "A", "b", "--chdir", "/"), "/usr/bin/env | grep -v -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort", "A=b\nPWD=/")
@@ -443,7 +419,7 @@ func TestInitialisers(t *testing.T) {
 	cmd := exec.Command(ours, "--version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
 	out, err := cmd.CombinedOutput()
-	must(t, err)
+	box.Must(t, err)
 	total := 0
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)

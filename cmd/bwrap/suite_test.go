@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // TestSuite runs the suite of a checkout of bubblewrap, 0.11 or newer, that
@@ -25,16 +27,16 @@ func TestSuite(t *testing.T) {
 	ran := regexp.MustCompile(`(?m)^Ran (\d+) tests?`)
 	each(t, func(t *testing.T, w who) {
 		// A copy, which this user can read, with the helper that is compiled.
-		d := w.dir(t)
+		d := w.Dir(t)
 		if out, err := exec.Command("cp", "-r", filepath.Join(dir, "tests"), d).CombinedOutput(); err != nil {
 			t.Fatalf("%s", out)
 		}
 		if out, err := exec.Command("cc", "-o", d+"/tests/try-syscall", d+"/tests/try-syscall.c").CombinedOutput(); err != nil {
 			t.Logf("try-syscall: %v: %s", err, out)
 		}
-		must(t, exec.Command("chmod", "-R", "a+rX", d).Run())
+		box.Must(t, exec.Command("chmod", "-R", "a+rX", d).Run())
 		scripts, err := filepath.Glob(d + "/tests/test-*")
-		must(t, err)
+		box.Must(t, err)
 		for _, script := range scripts {
 			var argv []string
 			switch name := filepath.Base(script); {
@@ -53,7 +55,7 @@ func TestSuite(t *testing.T) {
 				cmd := exec.Command(argv[0], argv[1:]...)
 				cmd.Dir = d
 				cmd.Env = append(os.Environ(), "BWRAP="+ours, "G_TEST_SRCDIR="+d, "G_TEST_BUILDDIR="+d, "BWRAP_MUST_WORK=1", "HOME="+d)
-				w.become(cmd)
+				w.Become(cmd)
 				var out, errs strings.Builder
 				cmd.Stdout, cmd.Stderr = &out, &errs
 				err := cmd.Run()

@@ -6,24 +6,14 @@ package main
 // original, if MKOSI_SANDBOX names its sandbox.py.
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"sbx/engine/enginetest/box"
 )
 
-var (
-	work   string // a directory that everybody may enter
-	ours   string // the program
-	broken string // why this host cannot make sandboxes, or ""
-)
+var ours string // the program
 
 func TestMain(m *testing.M) {
 	switch os.Args[0] {
@@ -33,36 +23,11 @@ func TestMain(m *testing.M) {
 	case mapperName:
 		os.Exit(mapIDs(os.Args[1], os.Args[2]))
 	}
-	code, err := setUp(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func setUp(m *testing.M) (int, error) {
-	syscall.Umask(0o022)
-	var err error
-	if work, err = os.MkdirTemp("", "mkosi-sandbox-"); err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return 0, err
-	}
-	ours = filepath.Join(work, "mkosi-sandbox")
-	build := exec.Command("go", "build", "-o", ours, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building: %v\n%s", err, out)
-	}
-	cmd := exec.Command(ours, append(base(), "true")...)
-	users()[0].become(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		broken = fmt.Sprintf("%v: %s", err, out)
-	}
-	return m.Run(), nil
+	box.Main(m, func() (err error) {
+		ours, err = box.Build("sbx/cmd/mkosi-sandbox")
+		box.Try(ours, append(base(), "true")...)
+		return err
+	})
 }
 
 // base are the options that bring the host's programs in, however it spreads them.
@@ -79,34 +44,7 @@ func base() []string {
 }
 
 // who is a user.
-type who struct {
-	name string
-	uid  int
-}
-
-func users() []who {
-	if os.Getuid() != 0 {
-		return []who{{"user", os.Getuid()}}
-	}
-	return []who{{"user", 65534}, {"root", 0}}
-}
-
-func (w who) become(cmd *exec.Cmd) {
-	if os.Getuid() != w.uid {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(w.uid), Gid: uint32(w.uid)}}
-	}
-}
-
-// dir returns a new directory of w's.
-func (w who) dir(t testing.TB) string {
-	t.Helper()
-	d, err := os.MkdirTemp(work, "t")
-	must(t, err)
-	t.Cleanup(func() { exec.Command("rm", "-rf", d).Run() })
-	must(t, os.Chmod(d, 0o755))
-	must(t, os.Chown(d, w.uid, w.uid))
-	return d
-}
+type who struct{ box.User }
 
 // program is one of the implementations.
 type program struct {
@@ -130,87 +68,32 @@ func programs() []program {
 // each runs f for every user and every implementation.
 func each(t *testing.T, f func(t *testing.T, w who, p program)) {
 	t.Helper()
-	need(t)
-	for _, w := range users() {
+	box.Each(t, func(t *testing.T, u box.User) {
 		for _, p := range programs() {
-			t.Run(w.name+"/"+p.name, func(t *testing.T) { f(t, w, p) })
+			t.Run(p.name, func(t *testing.T) { f(t, who{u}, p) })
 		}
-	}
-}
-
-func need(t testing.TB) {
-	t.Helper()
-	switch {
-	case broken == "":
-	case os.Getenv("SBX_MUST_WORK") != "":
-		t.Fatal("must not be skipped: " + broken)
-	default:
-		t.Skip(broken)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// result is how a run ended.
-type result struct {
-	code     int // or -1
-	signal   syscall.Signal
-	out, err string
-	pid      int
-}
-
-func (r result) String() string {
-	return fmt.Sprintf("exit code %d, %v\nstdout:\n%s\nstderr:\n%s", r.code, r.signal, r.out, r.err)
+	})
 }
 
 // command prepares a run of p by w.
 func (w who) command(t testing.TB, p program, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
 	argv := append(append([]string{}, p.argv...), args...)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = "/"
+	cmd := w.Command(t, argv[0], argv[1:]...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "PYTHONDONTWRITEBYTECODE=1"}
-	cmd.WaitDelay = time.Minute
-	w.become(cmd)
 	return cmd
 }
 
-func finish(t testing.TB, cmd *exec.Cmd) result {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	ws := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	r := result{code: ws.ExitStatus(), out: out.String(), err: errs.String(), pid: cmd.Process.Pid}
-	if ws.Signaled() {
-		r.signal = ws.Signal()
-	}
-	return r
-}
-
 // run runs p with the base and more options; the last of args is a shell script.
-func (w who) run(t testing.TB, p program, args ...string) result {
+func (w who) run(t testing.TB, p program, args ...string) box.Result {
 	t.Helper()
 	n := len(args) - 1
 	args = append(append(base(), args[:n]...), "sh", "-c", args[n])
-	return finish(t, w.command(t, p, args...))
+	return box.Finish(t, w.command(t, p, args...))
 }
 
 // want runs a shell script in the sandbox and compares what it prints.
 func (w who) want(t testing.TB, p program, want string, args ...string) {
 	t.Helper()
-	r := w.run(t, p, args...)
-	if r.code != 0 || strings.TrimSpace(r.out) != strings.TrimSpace(want) {
-		t.Errorf("%q: %s\nwant:\n%s", args, r, want)
-	}
+	w.run(t, p, args...).Want(t, args, want)
 }

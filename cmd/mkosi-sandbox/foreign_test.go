@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 	"sbx/engine/run"
 )
@@ -33,11 +34,11 @@ func newFake(t *testing.T, dir string) *fake {
 		"io.systemd.NamespaceResource": f.allocate, "io.systemd.MountFileSystem": f.mount,
 	} {
 		l, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		must(t, err)
+		box.Must(t, err)
 		t.Cleanup(func() { unix.Shutdown(l, unix.SHUT_RDWR); unix.Close(l) })
-		must(t, unix.Bind(l, &unix.SockaddrUnix{Name: filepath.Join(dir, name)}))
-		must(t, os.Chmod(filepath.Join(dir, name), 0o666))
-		must(t, unix.Listen(l, 5))
+		box.Must(t, unix.Bind(l, &unix.SockaddrUnix{Name: filepath.Join(dir, name)}))
+		box.Must(t, os.Chmod(filepath.Join(dir, name), 0o666))
+		box.Must(t, unix.Listen(l, 5))
 		go func() {
 			for {
 				conn, _, err := unix.Accept4(l, unix.SOCK_CLOEXEC)
@@ -171,7 +172,7 @@ func (f *fake) mount(p map[string]any, fds []int, _ *unix.Ucred) (any, []int, er
 }
 
 func TestForeign(t *testing.T) {
-	need(t)
+	box.Need(t)
 	if os.Getuid() != 0 {
 		t.Skip("needs root, for the services")
 	}
@@ -180,24 +181,24 @@ func TestForeign(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	root, user := who{"root", 0}, users()[0]
+	user, root := who{box.Users()[0]}, who{box.Users()[1]}
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
-			services, tree := root.dir(t), user.dir(t)
-			must(t, os.WriteFile(tree+"/file", []byte("text"), 0o644))
+			services, tree := root.Dir(t), user.Dir(t)
+			box.Must(t, os.WriteFile(tree+"/file", []byte("text"), 0o644))
 			f := newFake(t, services)
 			run := func(want string, calls []string, args ...string) {
 				t.Helper()
 				n := len(args) - 1
-				cmd := append([]string{"--bind", "/", "/", "--tmpfs", "/run", "--bind", services, "/run/systemd", "--bind", "/tmp", "/tmp", "--bind", work, work,
+				cmd := append([]string{"--bind", "/", "/", "--tmpfs", "/run", "--bind", services, "/run/systemd", "--bind", "/tmp", "/tmp", "--bind", box.Work, box.Work,
 					"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"}, p.argv...)
 				cmd = append(append(append(cmd, base()...), args[:n]...), "sh", "-c", args[n])
-				r := finish(t, root.command(t, programs()[0], cmd...))
+				r := box.Finish(t, root.command(t, programs()[0], cmd...))
 				var got []string
 				for len(f.calls) > 0 {
 					got = append(got, <-f.calls)
 				}
-				if r.code != 0 || strings.Join(strings.Fields(r.out), " ") != want || strings.Join(got, "; ") != strings.Join(calls, "; ") {
+				if r.Code != 0 || strings.Join(strings.Fields(r.Out), " ") != want || strings.Join(got, "; ") != strings.Join(calls, "; ") {
 					t.Errorf("%q: %s\nwant %s\ncalls %q, want %q", args, r, want, got, calls)
 				}
 			}

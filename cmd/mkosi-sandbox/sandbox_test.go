@@ -8,29 +8,28 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 )
 
 // TestFiles has each operation done over what is there, and through it.
 func TestFiles(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
-		d := w.dir(t)
+		d := w.Dir(t)
 		for _, f := range []string{"tree/sub/file", "tree/bound", "other/file"} {
-			must(t, os.MkdirAll(filepath.Dir(d+"/"+f), 0o755))
-			must(t, os.WriteFile(d+"/"+f, []byte(f+"\n"), 0o644))
+			w.Write(t, d+"/"+f, f+"\n")
 		}
-		must(t, os.Symlink("sub", d+"/tree/link"))
-		must(t, os.Symlink("/nowhere/at/all", d+"/tree/dangling"))
-		must(t, os.Symlink("../escape", d+"/tree/up"))
-		must(t, filepath.Walk(d, func(path string, _ os.FileInfo, err error) error { return os.Lchown(path, w.uid, w.uid) }))
+		box.Must(t, os.Symlink("sub", d+"/tree/link"))
+		box.Must(t, os.Symlink("/nowhere/at/all", d+"/tree/dangling"))
+		box.Must(t, os.Symlink("../escape", d+"/tree/up"))
 		tree, other := d+"/tree", d+"/other"
+		w.Own(t, tree+"/link", tree+"/dangling", tree+"/up")
 
 		// A bind is over all else at its destination, a later one over an earlier.
 		w.want(t, p, "other/file", "--bind", other, "/x", "--tmpfs", "/x", "cat /x/*")
@@ -47,7 +46,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("the mount point on the host: %v, %v", st, err)
 		}
 		// Written through, symlinks included, with mode and the rest of the file as it was.
-		must(t, os.Chmod(tree+"/sub/file", 0o600))
+		box.Must(t, os.Chmod(tree+"/sub/file", 0o600))
 		w.want(t, p, "600 new", "--bind", tree, "/x", "--write", "new", "/x/link/file", "cd /x/sub; echo $(stat -c %a file; cat file)")
 		if b, _ := os.ReadFile(tree + "/sub/file"); string(b) != "new" {
 			t.Errorf("the file on the host is %q", b)
@@ -72,7 +71,7 @@ func TestFiles(t *testing.T) {
 		w.want(t, p, "sub", "--ro-bind-nofollow", tree+"/link", "/l", "readlink /l")
 		w.want(t, p, "", "--ro-bind-try", "/none/such", "/l", "--bind-try", "/none/such", "/m", "ls -d /l /m 2>/dev/null; true")
 
-		must(t, os.Symlink("loop", tree+"/loop"))
+		box.Must(t, os.Symlink("loop", tree+"/loop"))
 		w.want(t, p, "", "--ro-bind-try", tree+"/loop", "/l", "ls -d /l 2>/dev/null; true")
 
 		// Failures, with nothing on stdout.
@@ -81,7 +80,7 @@ func TestFiles(t *testing.T) {
 			{"--ro-bind", tree, "/x", "--dir", "/x/newdir"}, {"--dir", "/q/z", "--symlink", "a", "/q/z"}, {"--bind", tree, "/x", "--tmpfs", "/x/bound"},
 			{"--bind", tree, "/x", "--bind", other, "/x/bound"}, {"--chdir", "/none"}, {"--frob"}, {"--dir"},
 		} {
-			if r := w.run(t, p, append(args, "echo no")...); r.code != 1 || r.out != "" || r.err == "" {
+			if r := w.run(t, p, append(args, "echo no")...); r.Code != 1 || r.Out != "" || r.Err == "" {
 				t.Errorf("%q: %s", args, r)
 			}
 		}
@@ -94,7 +93,7 @@ func TestOrder(t *testing.T) {
 		args := append([]string{"--debug", "--bind", "+/usr", "/u", "--write", "abc", "/b", "--ro-bind", "/usr", "/usr2", "--ro-bind", "/usr/bin", "/usr2/bin",
 			"--bind-nofollow", "/etc/passwd", "/a.b", "--symlink", "x", "/a/b", "--bind-try", "/none", "/none", "--dir", "/d", "--dir", "/a",
 			"--overlay-lowerdir", "/usr/lib", "--overlay-lowerdir", "/usr/bin", "--overlay", "/o"}, base()...)
-		r := finish(t, w.command(t, p, append(args, "true")...))
+		r := box.Finish(t, w.command(t, p, append(args, "true")...))
 		want := `+ mkdir /a
 + symlink /a/b -> x
 + bind /etc/passwd -> /a.b [nofollow]
@@ -109,14 +108,14 @@ func TestOrder(t *testing.T) {
 + bind /usr -> /u [relative]
 `
 		var got strings.Builder
-		for line := range strings.Lines(r.err) {
+		for line := range strings.Lines(r.Err) {
 			if !strings.HasPrefix(line, "+ symlink /bin ") && !strings.HasPrefix(line, "+ symlink /sbin ") && !strings.HasPrefix(line, "+ symlink /lib") && // the base's
 				!strings.HasPrefix(line, "+ bind /bin ") && !strings.HasPrefix(line, "+ bind /sbin ") && !strings.HasPrefix(line, "+ bind /lib") &&
 				!strings.Contains(line, "/none") { // ours does not name what it skips
 				got.WriteString(line)
 			}
 		}
-		if r.code != 0 || got.String() != want {
+		if r.Code != 0 || got.String() != want {
 			t.Errorf("%s\ngot:\n%s\nwant:\n%s", r, got.String(), want)
 		}
 	})
@@ -124,12 +123,11 @@ func TestOrder(t *testing.T) {
 
 func TestOverlay(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
-		d := w.dir(t)
+		d := w.Dir(t)
 		for _, n := range []string{"one", "two", "up", "work"} {
-			must(t, os.Mkdir(d+"/"+n, 0o755))
-			must(t, os.Chown(d+"/"+n, w.uid, w.uid))
-			must(t, os.WriteFile(d+"/"+n+"/"+n, []byte(n), 0o644))
-			must(t, os.WriteFile(d+"/"+n+"/which", []byte(n+"\n"), 0o644))
+			w.Mkdir(t, d+"/"+n)
+			box.Must(t, os.WriteFile(d+"/"+n+"/"+n, []byte(n), 0o644))
+			box.Must(t, os.WriteFile(d+"/"+n+"/which", []byte(n+"\n"), 0o644))
 		}
 		os.Remove(d + "/work/work")
 		os.Remove(d + "/work/which")
@@ -152,26 +150,26 @@ func TestIdentity(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
 		build := plan.CapSet(plan.BuildCaps)
 		sets := statusLine + "echo $(id -u) $(id -g) $(line CapEff) $(line CapPrm) $(line CapInh) $(line CapAmb) $(line CapBnd) $(line NoNewPrivs) $(line Seccomp)"
-		if w.uid != 0 {
+		if w.UID != 0 {
 			each := func(uid int, set uint64, nnp, seccomp int, args ...string) {
 				c := fmt.Sprintf(" %016x", set)
 				w.want(t, p, fmt.Sprintf("%d %d%s %d %d", uid, uid, strings.Repeat(c, 5), nnp, seccomp), append(args, sets)...)
 			}
-			each(w.uid, build, 0, 0)
+			each(w.UID, build, 0, 0)
 			each(0, build, 0, 0, "--become-root")
 			each(0, build|plan.CapSet(plan.BuildNetCaps), 0, 0, "--become-root", "--unshare-net")
-			each(w.uid, build, 1, 2, "--suppress-chown")
-			each(w.uid, build, 1, 2, "--suppress-sync")
+			each(w.UID, build, 1, 2, "--suppress-chown")
+			each(w.UID, build, 1, 2, "--suppress-sync")
 		} else {
 			// Root is what it was, and can give files away in earnest.
-			here := finish(t, w.command(t, program{"", []string{"sh"}}, "-c", sets)).out
+			here := box.Finish(t, w.command(t, program{"", []string{"sh"}}, "-c", sets)).Out
 			for _, args := range [][]string{{}, {"--become-root"}, {"--unshare-net", "--unshare-ipc"}, {"--suppress-chown"}} {
 				w.want(t, p, here, append(args, sets)...)
 			}
 			w.want(t, p, "5 0", "--suppress-chown", "touch /tmp/x; chown 5 /tmp/x; stat -c '%u %g' /tmp/x")
 		}
 		w.want(t, p, "0", "--suppress-sync", "sync; echo $?")
-		if w.uid != 0 {
+		if w.UID != 0 {
 			w.want(t, p, "0", "--suppress-chown", "--become-root", "touch /tmp/x; chown 5 /tmp/x && stat -c %u /tmp/x")
 		}
 	})
@@ -180,21 +178,21 @@ func TestIdentity(t *testing.T) {
 func TestNamespaces(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
 		list := "for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done | xargs"
-		here := strings.Fields(finish(t, w.command(t, program{"", []string{"sh"}}, "-c", list)).out)
+		here := strings.Fields(box.Finish(t, w.command(t, program{"", []string{"sh"}}, "-c", list)).Out)
 		differ := func(want string, args ...string) {
 			t.Helper()
 			r := w.run(t, p, append(args, list)...)
 			var got []string
-			for i, ns := range strings.Fields(r.out) {
+			for i, ns := range strings.Fields(r.Out) {
 				if i < len(here) && ns != here[i] {
 					name, _, _ := strings.Cut(ns, ":")
 					got = append(got, name)
 				}
 			}
-			if w.uid != 0 {
+			if w.UID != 0 {
 				want += " user"
 			}
-			if strings.Join(got, " ") != want || r.code != 0 {
+			if strings.Join(got, " ") != want || r.Code != 0 {
 				t.Errorf("%q: new namespaces %q, want %q; %s", args, got, want, r)
 			}
 		}
@@ -225,7 +223,7 @@ func TestNested(t *testing.T) {
 		same := func(outer []string, options, want string) {
 			t.Helper()
 			r := w.run(t, p, append(append(bind, outer...), user+nested+options+" sh -c '"+user+"id -u'")...)
-			l := strings.Fields(r.out)
+			l := strings.Fields(r.Out)
 			if len(l) != 5 {
 				t.Errorf("%q %s: %s", outer, options, r)
 				return
@@ -235,10 +233,10 @@ func TestNested(t *testing.T) {
 				t.Errorf("%q %s: %s, want %s", outer, options, got, want)
 			}
 		}
-		uid := fmt.Sprint(w.uid)
+		uid := fmt.Sprint(w.UID)
 		same(nil, "", "user true net true uid "+uid)
 		same([]string{"--become-root"}, "--become-root", "user true net true uid 0")
-		if w.uid != 0 {
+		if w.UID != 0 {
 			// Without the right the network is not unshared, and nobody complains.
 			same(nil, "--unshare-net", "user true net true uid "+uid)
 			same([]string{"--unshare-net"}, "--unshare-net", "user true net false uid "+uid)
@@ -253,13 +251,13 @@ func TestNested(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
-		d := w.dir(t)
+		d := w.Dir(t)
 		run := func(want string, args ...string) {
 			t.Helper()
 			cmd := w.command(t, p, append(append(base(), args[:len(args)-1]...), "sh", "-c", args[len(args)-1])...)
 			cmd.Env = append(cmd.Env, "A=1", "B=2", "PWD=/elsewhere", "OLDPWD=/before", "SHELL=/bin/false")
 			cmd.Dir = d
-			if r := finish(t, cmd); r.code != 0 || strings.TrimSpace(r.out) != want {
+			if r := box.Finish(t, cmd); r.Code != 0 || strings.TrimSpace(r.Out) != want {
 				t.Errorf("%q: %s\nwant %s", args, r, want)
 			}
 		}
@@ -275,12 +273,12 @@ func TestEnvironment(t *testing.T) {
 		cmd := w.command(t, p, append(base(), "--")...)
 		cmd.Stdin = strings.NewReader("echo $0 $BASH_VERSION\n")
 		cmd.Env = append(cmd.Env, "SHELL=/bin/false")
-		if r := finish(t, cmd); r.code != 0 || !strings.HasPrefix(r.out, "bash ") {
+		if r := box.Finish(t, cmd); r.Code != 0 || !strings.HasPrefix(r.Out, "bash ") {
 			t.Error(r)
 		}
 		// The mode of a file goes by the umask, and directories do not.
 		cmd = w.command(t, program{"", []string{"sh"}}, append([]string{"-c", `umask 027; exec "$@"`, "sh"}, append(append(p.argv, base()...), "--write", "x", "/d/f", "sh", "-c", "umask; stat -c %a /d /d/f")...)...)
-		if r := finish(t, cmd); r.out != "0027\n755\n640\n" {
+		if r := box.Finish(t, cmd); r.Out != "0027\n755\n640\n" {
 			t.Error(r)
 		}
 	})
@@ -292,12 +290,12 @@ func TestBecome(t *testing.T) {
 	each(t, func(t *testing.T, w who, p program) {
 		for _, args := range [][]string{{"--become-root"}, {"--unshare-net", "--suppress-chown"}} {
 			r := w.run(t, p, append(args, "echo $$; ls /proc/self/task | wc -l; kill -TERM $$")...)
-			if r.signal != syscall.SIGTERM || r.out != fmt.Sprintf("%d\n1\n", r.pid) || r.err != "" {
-				t.Errorf("pid %d: %s", r.pid, r)
+			if r.Signal != syscall.SIGTERM || r.Out != fmt.Sprintf("%d\n1\n", r.Pid) || r.Err != "" {
+				t.Errorf("pid %d: %s", r.Pid, r)
 			}
 		}
 		read, write, err := os.Pipe()
-		must(t, err)
+		box.Must(t, err)
 		defer read.Close()
 		files := []*os.File{nil, nil, write, nil, write}
 		seen := w.inherited(t, files, program{"", []string{"sh", "-c"}}, listFDs)
@@ -318,20 +316,20 @@ func TestBecome(t *testing.T) {
 		}
 		write.Close()
 
-		if r := finish(t, w.command(t, p, append(base(), "/none/such")...)); r.code != 127 || r.out != "" {
+		if r := box.Finish(t, w.command(t, p, append(base(), "/none/such")...)); r.Code != 127 || r.Out != "" {
 			t.Error(r)
 		}
-		if r := finish(t, w.command(t, p, append(base(), "none-such")...)); r.code != 127 || r.out != "" {
+		if r := box.Finish(t, w.command(t, p, append(base(), "none-such")...)); r.Code != 127 || r.Out != "" {
 			t.Error(r)
 		}
-		if r := finish(t, w.command(t, p, append(base(), "/usr")...)); r.code != 1 || r.out != "" {
+		if r := box.Finish(t, w.command(t, p, append(base(), "/usr")...)); r.Code != 1 || r.Out != "" {
 			t.Error(r)
 		}
-		if r := w.run(t, p, "exit 77"); r.code != 77 {
+		if r := w.run(t, p, "exit 77"); r.Code != 77 {
 			t.Error(r)
 		}
 		for _, args := range [][]string{{"--help"}, {"-h"}, {"--version"}, {"--dir", "/x", "--help", "--frob"}} {
-			if r := finish(t, w.command(t, p, args...)); r.code != 0 || r.out != "" || r.err == "" {
+			if r := box.Finish(t, w.command(t, p, args...)); r.Code != 0 || r.Out != "" || r.Err == "" {
 				t.Errorf("%q: %s", args, r)
 			}
 		}
@@ -346,17 +344,17 @@ func (w who) inherited(t *testing.T, files []*os.File, p program, args ...string
 	t.Helper()
 	cmd := w.command(t, p, args...)
 	cmd.ExtraFiles = files
-	r := finish(t, cmd)
-	if r.code != 0 {
+	r := box.Finish(t, cmd)
+	if r.Code != 0 {
 		t.Error(r)
 	}
-	return strings.TrimSpace(r.out)
+	return strings.TrimSpace(r.Out)
 }
 
 // TestOlder has the options of older versions.
 func TestOlder(t *testing.T) {
-	need(t)
-	w, p := users()[0], programs()[0]
+	box.Need(t)
+	w, p := who{box.Users()[0]}, programs()[0]
 	w.want(t, p, "self", "--proc", "/p", "ls -d /p/self | cut -d/ -f3")
 	files := []*os.File{os.Stdin, os.Stdin, os.Stdin}
 	seen := w.inherited(t, files, program{"", []string{"sh", "-c"}}, listFDs)
@@ -366,12 +364,12 @@ func TestOlder(t *testing.T) {
 	}
 	// It stops before the command starts.
 	cmd := w.command(t, p, append(base(), "--suspend", "sh", "-c", "exit 5")...)
-	must(t, cmd.Start())
+	box.Must(t, cmd.Start())
 	var ws unix.WaitStatus
 	if _, err := unix.Wait4(cmd.Process.Pid, &ws, unix.WUNTRACED, nil); err != nil || !ws.Stopped() || ws.StopSignal() != unix.SIGSTOP {
 		t.Errorf("%v, %x", err, ws)
 	}
-	must(t, cmd.Process.Signal(syscall.SIGCONT))
+	box.Must(t, cmd.Process.Signal(syscall.SIGCONT))
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != 5 {
 		t.Error(cmd.ProcessState)
 	}
@@ -379,9 +377,9 @@ func TestOlder(t *testing.T) {
 
 // TestFaults has the words named.
 func TestFaults(t *testing.T) {
-	need(t)
-	w, p := users()[0], programs()[0]
-	r := finish(t, w.command(t, p, "--dir", "/x", "--bind", "/none/1", "/a b", "--ro-bind", "/none/2", "/c", "true"))
+	box.Need(t)
+	w, p := who{box.Users()[0]}, programs()[0]
+	r := box.Finish(t, w.command(t, p, "--dir", "/x", "--bind", "/none/1", "/a b", "--ro-bind", "/none/2", "/c", "true"))
 	want := `mkosi-sandbox:3:1: error: bind: source "/none/1" does not exist on the host
   3 | --bind /none/1 '/a b'
     | ^
@@ -391,11 +389,11 @@ mkosi-sandbox:6:1: error: bind: source "/none/2" does not exist on the host
     | ^
   hint: --bind-try and --ro-bind-try skip what is missing
 `
-	if r.code != 1 || r.err != want {
+	if r.Code != 1 || r.Err != want {
 		t.Errorf("%s\nwant:\n%s", r, want)
 	}
-	r = finish(t, w.command(t, p, append(base(), "none-such")...))
-	if !strings.HasPrefix(r.err, fmt.Sprintf("mkosi-sandbox:%d:1: error: command \"none-such\" not found in the sandbox\n", len(base())+1)) {
+	r = box.Finish(t, w.command(t, p, append(base(), "none-such")...))
+	if !strings.HasPrefix(r.Err, fmt.Sprintf("mkosi-sandbox:%d:1: error: command \"none-such\" not found in the sandbox\n", len(base())+1)) {
 		t.Error(r)
 	}
 }

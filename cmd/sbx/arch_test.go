@@ -44,6 +44,7 @@ var arrows = []struct {
 	{"engine/session", "engine/plan engine/host engine/validate engine/program engine/compile engine/run engine/explain"},
 	{"engine/argv/...", "engine/plan"},
 	{"engine/varlink", ""},
+	{"engine/enginetest/box", ""},
 	{"engine/enginetest", "engine/..."},
 	{"starlark/eval", "engine/plan"},
 	{"starlark/...", "engine/plan starlark/... lib"},
@@ -53,6 +54,9 @@ var arrows = []struct {
 	{"cmd/sbx/cmdline", ""},
 	{"cmd/...", "engine/... starlark/... lib"},
 }
+
+// forTests are packages that only tests may import, and one another.
+const forTests = "engine/host/hosttest engine/compile/compiletest engine/enginetest/..."
 
 // others says which packages of other modules may be imported where. In tests
 // there is testscript as well.
@@ -161,6 +165,10 @@ func checkImport(t *testing.T, file, imp string) {
 		if strings.HasPrefix(from, "engine") && !strings.HasPrefix(to, "engine") {
 			t.Errorf("%s imports %s: nothing under engine knows of scripts", file, imp)
 		}
+		return
+	}
+	if fits(to, forTests) && !fits(from, forTests) {
+		t.Errorf("%s imports %s, which is for tests alone", file, imp)
 		return
 	}
 	for _, a := range arrows {

@@ -8,15 +8,17 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 func TestBecome(t *testing.T) {
-	need(t)
+	box.Need(t)
 	asRoot(t, func(t *testing.T, w who) {
 		cmd := w.command(t, base()+"die_with_parent(False)\n", "sh", "-c", "echo $$; ls /probe; exit 3")
 		var out bytes.Buffer
 		cmd.Stdout = &out
-		must(t, cmd.Start())
+		box.Must(t, cmd.Start())
 		cmd.Wait()
 		want := itoa(cmd.Process.Pid) + "\n/probe\n"
 		if out.String() != want || cmd.ProcessState.ExitCode() != 3 {
@@ -25,7 +27,7 @@ func TestBecome(t *testing.T) {
 		// A failure on the way is told like any other.
 		r := w.run(t, base()+"die_with_parent(False)\nchdir('/nowhere')\n", "true")
 		wantError(t, r, 125, `chdir: directory "/nowhere" does not exist in the sandbox`)
-		if r := w.run(t, base()+"die_with_parent(False)\n", "/nowhere/x"); r.code != 127 || !strings.Contains(r.err, "not found in the sandbox") {
+		if r := w.run(t, base()+"die_with_parent(False)\n", "/nowhere/x"); r.Code != 127 || !strings.Contains(r.Err, "not found in the sandbox") {
 			t.Error(r)
 		}
 	})

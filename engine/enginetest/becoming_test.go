@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sbx/engine/compile"
+	"sbx/engine/enginetest/box"
 	"sbx/engine/explain"
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -73,27 +74,27 @@ func TestBecoming(t *testing.T) {
 		begin := func(p plan.Plan, command ...plan.Str) *exec.Cmd {
 			p.Command = command
 			b, err := p.JSON()
-			must(t, err)
-			file := filepath.Join(w.dir(t), "plan.json")
-			must(t, os.WriteFile(file, b, 0o644))
+			box.Must(t, err)
+			file := filepath.Join(w.Dir(t), "plan.json")
+			box.Must(t, os.WriteFile(file, b, 0o644))
 			cmd := exec.Command(probeBin, "probe:becoming", file)
 			cmd.Dir = "/"
-			w.become(cmd)
+			w.Become(cmd)
 			return cmd
 		}
 		for range 20 {
 			cmd := begin(*p, "sh", "-c", "echo $$; cat /proc/sys/net/ipv4/ip_forward; id -u; ls /proc/self/fd | wc -l; ls /proc/self/task | wc -l; kill -QUIT $$")
 			var out bytes.Buffer
 			cmd.Stdout = &out
-			r := finish(t, cmd)
+			r := box.Finish(t, cmd)
 			// The process is the command: its pid, and its end by a signal.
-			if want := itoa(cmd.Process.Pid) + "\n0\n0\n4\n1\n"; out.String() != want || r.signal != syscall.SIGQUIT || r.err != "" {
+			if want := itoa(cmd.Process.Pid) + "\n0\n0\n4\n1\n"; out.String() != want || r.Signal != syscall.SIGQUIT || r.Err != "" {
 				t.Fatalf("got %q, want %q; %s", out.String(), want, r)
 			}
 		}
 		// What fails on the way is told all the same.
 		for range 20 {
-			if r := finish(t, begin(*p, "/nowhere/x")); r.code != 127 || !strings.Contains(r.err, `command "/nowhere/x" not found in the sandbox`) {
+			if r := box.Finish(t, begin(*p, "/nowhere/x")); r.Code != 127 || !strings.Contains(r.Err, `command "/nowhere/x" not found in the sandbox`) {
 				t.Fatal(r)
 			}
 		}

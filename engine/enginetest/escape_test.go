@@ -12,16 +12,18 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // rooms are sandboxes whose making uses different helpers.
 func rooms(t testing.TB, w who) map[string]string {
 	d := w.disk(t)
-	w.mkdir(t, d+"/low")
+	w.Mkdir(t, d+"/low")
 	for _, sub := range []string{"usr", "bin", "lib", "lib64", "sbin", "dev", "proc", "tmp"} {
-		w.mkdir(t, d+"/rootfs/"+sub)
+		w.Mkdir(t, d+"/rootfs/"+sub)
 	}
-	w.mkdir(t, d+"/up")
+	w.Mkdir(t, d+"/up")
 	return map[string]string{
 		"plain":     base(),
 		"pid":       base() + "unshare(pid = True)\n",
@@ -49,7 +51,7 @@ cd /tmp; cd ../../..; test "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)"
 test "$(grep -c ' / / ' /proc/self/mountinfo)" -le 1
 cut -d' ' -f5 /proc/self/mountinfo | grep -cx / || true`
 			r := w.sh(t, script, sh)
-			if r.code != 0 || strings.TrimSpace(r.out) != "1" {
+			if r.Code != 0 || strings.TrimSpace(r.Out) != "1" {
 				t.Errorf("%s: %s", name, r)
 			}
 		}
@@ -66,7 +68,7 @@ func TestOldRootStacked(t *testing.T) {
 			cmd.Path = "/bin/sh"
 			cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Unshareflags = unix.CLONE_NEWNS })
 			// To fail is fine there, to lead out is not.
-			if r := finish(t, cmd); r.code != 125 && (r.code != 0 || r.out != "1\nsame\n") {
+			if r := box.Finish(t, cmd); r.Code != 125 && (r.Code != 0 || r.Out != "1\nsame\n") {
 				t.Errorf("%s: %s", name, r)
 			}
 		}

@@ -14,21 +14,22 @@ import (
 	"strings"
 	"testing"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 )
 
 // limited runs sbx with a script after some shell commands.
-func (w who) limited(t testing.TB, before, script string, argv ...string) result {
+func (w who) limited(t testing.TB, before, script string, argv ...string) box.Result {
 	t.Helper()
 	cmd := w.command(t, script, argv...)
 	cmd.Args = append([]string{"sh", "-c", before + `; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
-	return finish(t, cmd)
+	return box.Finish(t, cmd)
 }
 
 func TestNoSpace(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		big := w.write(t, w.dir(t)+"/big", strings.Repeat("x", 2<<20))
+		big := w.Write(t, w.Dir(t)+"/big", strings.Repeat("x", 2<<20))
 		wantError(t, w.run(t, script+"tmpfs(\"/t\", size = \"1M\")\nwrite(\"/t/x\", \"x\" * (2 << 20))\n", "true"), 125, "test.sbx.star:", "write: ", `"/t/x"`, "no space left on device")
 		wantError(t, w.run(t, script+fmt.Sprintf("tmpfs(\"/t\", size = \"1M\")\ncopy(%q, \"/t/x\")\n", big), "true"), 125, "test.sbx.star:", "copy: ", "no space left on device")
 	})
@@ -40,9 +41,9 @@ func TestFewFiles(t *testing.T) {
 		for n := 4; n < 40; n++ {
 			r := w.limited(t, fmt.Sprintf("ulimit -n %d", n), base(), "true")
 			switch {
-			case r.code == 0:
+			case r.Code == 0:
 				good++
-			case r.code != 125 || !strings.Contains(r.err, "too many open files") && !strings.Contains(r.err, "file descriptors") && !strings.Contains(r.err, "ulimit -n"):
+			case r.Code != 125 || !strings.Contains(r.Err, "too many open files") && !strings.Contains(r.Err, "file descriptors") && !strings.Contains(r.Err, "ulimit -n"):
 				t.Errorf("ulimit -n %d: %s", n, r)
 			}
 		}
@@ -97,19 +98,19 @@ func TestNoUserNamespaces(t *testing.T) {
 		}
 		c := exec.Command("unshare", args...)
 		c.Dir = "/"
-		w.become(c)
-		wantError(t, finish(t, c), 125, "making the namespaces of the sandbox", "no space left on device", "user.max_user_namespaces")
+		w.Become(c)
+		wantError(t, box.Finish(t, c), 125, "making the namespaces of the sandbox", "no space left on device", "user.max_user_namespaces")
 	})
 }
 
 func TestCommandFaults(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		d := w.dir(t)
-		w.write(t, d+"/plain", "#!/bin/sh\n")
-		w.write(t, d+"/lost", "#!/no/such/interpreter -x\n")
-		w.write(t, d+"/junk", "\x00\x01\x02")
+		d := w.Dir(t)
+		w.Write(t, d+"/plain", "#!/bin/sh\n")
+		w.Write(t, d+"/lost", "#!/no/such/interpreter -x\n")
+		w.Write(t, d+"/junk", "\x00\x01\x02")
 		for _, f := range []string{"lost", "junk"} {
-			must(t, os.Chmod(d+"/"+f, 0o755))
+			box.Must(t, os.Chmod(d+"/"+f, 0o755))
 		}
 		script += fmt.Sprintf("bind(%q, \"/d\", ro = True)\n", d)
 		for cmd, want := range map[string][]string{
@@ -122,7 +123,7 @@ func TestCommandFaults(t *testing.T) {
 			"/d/plain/x":      {"127", "not found"},
 		} {
 			r := w.run(t, script, cmd)
-			if itoa(r.code) != want[0] || !strings.Contains(r.err, want[1]) {
+			if itoa(r.Code) != want[0] || !strings.Contains(r.Err, want[1]) {
 				t.Errorf("%s: %s", cmd, r)
 			}
 		}
@@ -134,31 +135,31 @@ func TestCommandFaults(t *testing.T) {
 // sbx in sbx in sbx.
 func TestNested(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		inner := w.write(t, d+"/inner.sbx.star", programs()+"dev()\nproc()\ntmpfs(\"/tmp\")\nbind(\"/sbx\", ro = True)\nbind("+fmt.Sprintf("%q", work)+", ro = True)\n")
-		script := base() + fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\nbind(%q, ro = True)\n", sbxBin, work)
-		pid := w.write(t, d+"/pid.sbx.star", string(must1(os.ReadFile(inner)))+"unshare(pid = True, net = True, ipc = True, uts = True)\nsuppress_chown()\nsuppress_sync()\n")
-		root := w.write(t, d+"/root.sbx.star", string(must1(os.ReadFile(inner)))+"become_root()\noverlay(\"/ov\", \"/usr/share\", upper = \"tmpfs\")\n")
+		d := w.Dir(t)
+		inner := w.Write(t, d+"/inner.sbx.star", programs()+"dev()\nproc()\ntmpfs(\"/tmp\")\nbind(\"/sbx\", ro = True)\nbind("+fmt.Sprintf("%q", box.Work)+", ro = True)\n")
+		script := base() + fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\nbind(%q, ro = True)\n", sbxBin, box.Work)
+		pid := w.Write(t, d+"/pid.sbx.star", string(must1(os.ReadFile(inner)))+"unshare(pid = True, net = True, ipc = True, uts = True)\nsuppress_chown()\nsuppress_sync()\n")
+		root := w.Write(t, d+"/root.sbx.star", string(must1(os.ReadFile(inner)))+"become_root()\noverlay(\"/ov\", \"/usr/share\", upper = \"tmpfs\")\n")
 		for _, outer := range []string{"", "unshare(pid = True)\n", "become_root()\n", "become_root()\nunshare(pid = True, net = True)\n", "map_user(5)\n", "capabilities(\"all\")\n", "die_with_parent(False)\nbecome_root()\n", "new_session()\nsuppress_chown()\nsuppress_sync()\n"} {
-			if w.root() && !strings.Contains(outer, "become_root") && !strings.Contains(outer, "all") && !strings.Contains(outer, "map_user") {
+			if w.Root() && !strings.Contains(outer, "become_root") && !strings.Contains(outer, "all") && !strings.Contains(outer, "map_user") {
 				// Root without CAP_SETFCAP can map itself into no user namespace.
 				wantError(t, w.run(t, script+outer, "/sbx", "exec", inner, "--", "true"), 125, "user namespace", "hint: ")
 				continue
 			}
 			for _, in := range []string{inner, pid, root} {
-				if w.root() && in == pid && strings.Contains(outer, "map_user") {
+				if w.Root() && in == pid && strings.Contains(outer, "map_user") {
 					// What is read-only in /proc would not be in another one.
 					wantError(t, w.run(t, script+outer, "/sbx", "exec", in, "--", "true"), 125, "proc", "hint: ")
 					continue
 				}
 				const sh = `test -x /usr/bin/env && touch /tmp/x && sh -c 'exit 42'; exit $?`
-				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "sh", "-c", sh); r.code != 42 || r.err != "" {
+				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "sh", "-c", sh); r.Code != 42 || r.Err != "" {
 					t.Errorf("%s%s: %s", outer, filepath.Base(in), r)
 				}
-				if in != root && (w.root() || strings.Contains(outer, "become_root")) {
+				if in != root && (w.Root() || strings.Contains(outer, "become_root")) {
 					continue // the second is root without capabilities, as above
 				}
-				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "/sbx", "exec", in, "--", "sh", "-c", sh); r.code != 42 || r.err != "" {
+				if r := w.run(t, script+outer, "/sbx", "exec", in, "--", "/sbx", "exec", in, "--", "sh", "-c", sh); r.Code != 42 || r.Err != "" {
 					t.Errorf("%s%s, three: %s", outer, filepath.Base(in), r)
 				}
 			}
@@ -184,9 +185,9 @@ func TestDebug(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		cmd := w.command(t, base()+"mkdir(\"/new dir\")\n", "/none")
 		cmd.Args = append([]string{cmd.Args[0], "exec", "--debug"}, cmd.Args[2:]...)
-		r := finish(t, cmd)
+		r := box.Finish(t, cmd)
 		wantError(t, r, 127, "+ tmpfs /tmp", "+ bind /usr", "new dir", "command \"/none\" not found")
-		if bytes.Contains([]byte(r.err), []byte("\x00")) {
+		if bytes.Contains([]byte(r.Err), []byte("\x00")) {
 			t.Error(r)
 		}
 	})

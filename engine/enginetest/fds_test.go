@@ -11,22 +11,23 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // extra gives a run of sbx descriptors from 3 on, each open on a file with its
 // number as content.
 func (w who) extra(t *testing.T, n int) []*os.File {
 	// Nothing else that this process was started with must come in between.
-	must(t, unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC))
+	box.Must(t, unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC))
 	var files []*os.File
 	for fd := 3; fd < 3+n; fd++ {
-		f, err := os.Open(w.write(t, w.dir(t)+"/f", "file "+itoa(fd)+"\n"))
-		must(t, err)
+		f, err := os.Open(w.Write(t, w.Dir(t)+"/f", "file "+itoa(fd)+"\n"))
+		box.Must(t, err)
 		t.Cleanup(func() { f.Close() })
 		files = append(files, f)
 	}
@@ -46,7 +47,7 @@ func TestInheritedFDs(t *testing.T) {
 		} {
 			cmd := w.command(t, script+"\n"+tt.script+"\n", "sh", "-c", tt.sh)
 			cmd.ExtraFiles = w.extra(t, 4)
-			if r := finish(t, cmd); r.code != 0 || r.out != tt.want {
+			if r := box.Finish(t, cmd); r.Code != 0 || r.Out != tt.want {
 				t.Errorf("%s: want %q, got %s", tt.script, tt.want, r)
 			}
 		}
@@ -58,15 +59,15 @@ func TestInheritedFDs(t *testing.T) {
 func startHeard(t *testing.T, cmd *exec.Cmd) (r, hold *os.File) {
 	t.Helper()
 	r, wr, err := os.Pipe()
-	must(t, err)
+	box.Must(t, err)
 	t.Cleanup(func() { r.Close() })
 	in, hold, err := os.Pipe()
-	must(t, err)
+	box.Must(t, err)
 	cmd.Stdin, cmd.ExtraFiles = in, []*os.File{wr}
-	must(t, cmd.Start())
-	must(t, wr.Close())
-	must(t, in.Close())
-	must(t, r.SetDeadline(time.Now().Add(patience)))
+	box.Must(t, cmd.Start())
+	box.Must(t, wr.Close())
+	box.Must(t, in.Close())
+	box.Must(t, r.SetDeadline(time.Now().Add(box.Patience)))
 	return r, hold
 }
 
@@ -113,10 +114,10 @@ func TestHookPid(t *testing.T) {
 			Pid int    `json:"child-pid"`
 			Mnt uint64 `json:"mnt-namespace"`
 		}
-		must(t, json.NewDecoder(r).Decode(&told))
+		box.Must(t, json.NewDecoder(r).Decode(&told))
 		var inside, outside unix.Stat_t
-		must(t, unix.Stat(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid), &inside))
-		must(t, unix.Stat("/proc/self/ns/mnt", &outside))
+		box.Must(t, unix.Stat(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid), &inside))
+		box.Must(t, unix.Stat("/proc/self/ns/mnt", &outside))
 		if told.Mnt != inside.Ino || told.Mnt == outside.Ino {
 			t.Errorf("told is %+v, which is in %d, and this is %d", told, inside.Ino, outside.Ino)
 		}
@@ -139,7 +140,7 @@ func TestFDFaults(t *testing.T) {
 // TestStandardClosed starts sbx without some of the standard three.
 func TestStandardClosed(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		out := w.dir(t)
+		out := w.Dir(t)
 		for _, closed := range []string{"0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"} {
 			cmd := w.command(t, script+"\nbind('"+out+"', '/out')\n", "sh", "-c", "echo done >/out/n; exit 4")
 			cmd.Args = append([]string{"sh", "-c", `exec "$@" ` + closed, "sh", cmd.Path}, cmd.Args[1:]...)
@@ -165,65 +166,36 @@ func TestBindFD(t *testing.T) {
 			{`bind_fd(3, "/", ro = True)`, "/key"},                     // by that alone
 		} {
 			for _, swapped := range []string{"never", "before", "meanwhile"} {
-				d := w.mkdir(t, w.dir(t)+"/d")
-				w.write(t, d+"/dir/key", "good\n")
-				w.write(t, d+"/private/key", "private\n")
+				d := w.Mkdir(t, w.Dir(t)+"/d")
+				w.Write(t, d+"/dir/key", "good\n")
+				w.Write(t, d+"/private/key", "private\n")
 				f, err := os.Open(d + "/dir")
-				must(t, err)
+				box.Must(t, err)
 				swap := func(when string) {
 					switch {
 					case when != swapped:
 					case when == "before": // there is nothing at the descriptor's path but this
-						must(t, os.RemoveAll(d+"/dir"))
-						must(t, os.Symlink("private", d+"/dir (deleted)"))
+						box.Must(t, os.RemoveAll(d+"/dir"))
+						box.Must(t, os.Symlink("private", d+"/dir (deleted)"))
 					default:
-						must(t, os.Rename(d+"/dir", d+"/moved"))
-						must(t, os.Symlink("private", d+"/dir"))
+						box.Must(t, os.Rename(d+"/dir", d+"/moved"))
+						box.Must(t, os.Symlink("private", d+"/dir"))
 					}
 				}
 				swap("before")
-				info, infoW, err := os.Pipe()
-				must(t, err)
-				block, blockW, err := os.Pipe()
-				must(t, err)
 				cmd := w.command(t, base()+tt.script+"\nunshare(user = True, pid = True)\nhooks(info_fd = 4, userns_block_fd = 5)\n", "cat", tt.key)
-				cmd.ExtraFiles = []*os.File{f, infoW, block}
-				var out, errs strings.Builder
-				cmd.Stdout, cmd.Stderr = &out, &errs
-				must(t, cmd.Start())
-				for _, f := range cmd.ExtraFiles {
-					f.Close()
+				meanwhile := func() { swap("meanwhile") }
+				if swapped == "before" {
+					meanwhile = nil
 				}
-				b, err := io.ReadAll(info)
-				must(t, err)
-				info.Close()
-				if swapped != "before" {
-					var v struct {
-						Pid int `json:"child-pid"`
-					}
-					if err := json.Unmarshal(b, &v); err != nil {
-						t.Fatalf("%v: %q\n%s", err, b, &errs)
-					}
-					swap("meanwhile")
-					proc := fmt.Sprintf("/proc/%d/", v.Pid)
-					gid := w.uid
-					if os.Getuid() != 0 {
-						gid = os.Getgid()
-						must(t, os.WriteFile(proc+"setgroups", []byte("deny"), 0))
-					}
-					must(t, os.WriteFile(proc+"uid_map", fmt.Appendf(nil, "%[1]d %[1]d 1\n", w.uid), 0))
-					must(t, os.WriteFile(proc+"gid_map", fmt.Appendf(nil, "%[1]d %[1]d 1\n", gid), 0))
-					blockW.WriteString("x")
-				}
-				blockW.Close()
-				cmd.Wait()
-				r := result{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
+				r := w.Held(t, cmd, f, w.UID, meanwhile)
+				f.Close()
 				switch {
-				case swapped == "never" && (r.code != 0 || r.out != "good\n"):
+				case swapped == "never" && (r.Code != 0 || r.Out != "good\n"):
 					t.Errorf("%s: %s", tt.script, r)
 				case swapped != "never":
 					wantError(t, r, 125, "bind_fd", "source file descriptor 3: there is another file at its path")
-					if r.out != "" {
+					if r.Out != "" {
 						t.Errorf("%s, swapped %s: %s", tt.script, swapped, r)
 					}
 				}

@@ -13,23 +13,25 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // source makes a small tree to bind and returns its path.
 func (w who) source(t testing.TB) string {
 	t.Helper()
-	d := w.dir(t) + "/src"
-	w.write(t, d+"/file", "file\n")
-	w.write(t, d+"/dir/deep/leaf", "leaf\n")
-	must(t, os.Symlink("dir/deep", d+"/link"))
-	must(t, os.Symlink("/etc/passwd", d+"/passwd"))
-	must(t, os.Symlink("nowhere", d+"/dangling"))
-	must(t, unix.Mkfifo(d+"/fifo", 0o644))
+	d := w.Dir(t) + "/src"
+	w.Write(t, d+"/file", "file\n")
+	w.Write(t, d+"/dir/deep/leaf", "leaf\n")
+	box.Must(t, os.Symlink("dir/deep", d+"/link"))
+	box.Must(t, os.Symlink("/etc/passwd", d+"/passwd"))
+	box.Must(t, os.Symlink("nowhere", d+"/dangling"))
+	box.Must(t, unix.Mkfifo(d+"/fifo", 0o644))
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
+	box.Must(t, err)
 	defer unix.Close(fd)
-	must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: d + "/socket"}))
-	w.own(t, d+"/fifo", d+"/socket")
+	box.Must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: d + "/socket"}))
+	w.Own(t, d+"/fifo", d+"/socket")
 	return d
 }
 
@@ -50,13 +52,13 @@ func TestBind(t *testing.T) {
 			w.want(t, script("bind(%q, \"/s\", optional = True)", d+"/dangling"), "ls -d /s 2>/dev/null || echo none", "none")
 		})
 		t.Run("create_src", func(t *testing.T) {
-			n := w.dir(t)
+			n := w.Dir(t)
 			s := script("bind(%q, \"/s\", create_src = True)\nbind(%q, \"/t\", create_src = True)", n+"/a/b", n+"/a")
 			w.want(t, s, "stat -c %a /s; echo x >/s/f; ls /t /t/b", "700\n/t:\nb\n\n/t/b:\nf")
 			w.want(t, s, "cat /s/f", "x") // it is there
 			w.refused(t, script("bind(%q, \"/s\", create_src = True)", d+"/dangling"), "symlink to \"nowhere\"")
 			w.refused(t, script("bind(%q, \"/s\", create_src = True)", d+"/file/x"), "test.sbx.star:", "not a directory")
-			if !w.root() {
+			if !w.Root() {
 				w.refused(t, script("bind(\"/usr/sbx-none/x\", \"/s\", create_src = True)"), "test.sbx.star:", "permission denied")
 			}
 		})
@@ -148,12 +150,12 @@ func TestSymlink(t *testing.T) {
 
 func TestWriteAndCopy(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
+		d := w.Dir(t)
 		big := bytes.Repeat([]byte("0123456789abcde\n"), 1<<18) // 4 MiB
-		w.write(t, d+"/big", string(big))
-		w.write(t, d+"/empty", "")
-		w.write(t, d+"/exec", "#!/bin/sh\necho ran\n")
-		must(t, os.Chmod(d+"/exec", 0o750))
+		w.Write(t, d+"/big", string(big))
+		w.Write(t, d+"/empty", "")
+		w.Write(t, d+"/exec", "#!/bin/sh\necho ran\n")
+		box.Must(t, os.Chmod(d+"/exec", 0o750))
 		unchanged(t, d)
 		script := base() + fmt.Sprintf(`
 write("/w/empty", "")
@@ -213,13 +215,13 @@ end0077`)
 func TestMaskHolds(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		w.write(t, d+"/a/b/secret", "secret")
-		w.write(t, d+"/a/b/other", "")
-		w.write(t, d+"/c/fixed", "")
-		w.write(t, d+"/e/self", "")
-		w.mkdir(t, d+"/free/deep")
-		must(t, os.Symlink("a/b", d+"/dir"))
-		must(t, os.Symlink("dir/secret", d+"/link"))
+		w.Write(t, d+"/a/b/secret", "secret")
+		w.Write(t, d+"/a/b/other", "")
+		w.Write(t, d+"/c/fixed", "")
+		w.Write(t, d+"/e/self", "")
+		w.Mkdir(t, d+"/free/deep")
+		box.Must(t, os.Symlink("a/b", d+"/dir"))
+		box.Must(t, os.Symlink("dir/secret", d+"/link"))
 		s := base() + fmt.Sprintf("bind(%q, \"/s\")\nmask(\"/s/link\")\nremount_ro(\"/s/c/fixed\")\n", d)
 		moves := "cd /s; for f in a a/b dir link c; do mv $f x && echo moved $f; done; rm dir link; ln -sfn free dir; rmdir a; " +
 			"cat link dir/secret a/b/secret; mv free/deep f && mv f free/g && mv a/b/other a/b/o2 && ln a/b/o2 a/b/other && echo fine"
@@ -343,14 +345,14 @@ func TestHostRoot(t *testing.T) {
 
 func TestRootfs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t) + "/rootfs"
+		d := w.Dir(t) + "/rootfs"
 		for _, sub := range []string{"usr", "dev", "proc", "tmp", "etc"} {
-			w.mkdir(t, d+"/"+sub)
+			w.Mkdir(t, d+"/"+sub)
 		}
-		w.write(t, d+"/etc/name", "rootfs\n")
-		must(t, os.Symlink("usr/bin", d+"/bin"))
-		must(t, os.Symlink("usr/lib", d+"/lib"))
-		must(t, os.Symlink("usr/lib64", d+"/lib64"))
+		w.Write(t, d+"/etc/name", "rootfs\n")
+		box.Must(t, os.Symlink("usr/bin", d+"/bin"))
+		box.Must(t, os.Symlink("usr/lib", d+"/lib"))
+		box.Must(t, os.Symlink("usr/lib64", d+"/lib64"))
 		unchanged(t, d)
 		w.want(t, base()+fmt.Sprintf("bind(%q, \"/\", ro = True)\n", d), "cat /etc/name; touch /x 2>/dev/null || echo no; touch /tmp/x && echo yes", "rootfs\nno\nyes")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/\", %q, upper = \"tmpfs\")\n", d), "cat /etc/name; touch /x && rm /etc/name && echo yes", "rootfs\nyes")
@@ -391,17 +393,17 @@ func TestProcOfRoot(t *testing.T) {
 func TestPropagation(t *testing.T) {
 	asRoot(t, func(t *testing.T, w who) {
 		d := w.source(t)
-		must(t, unix.Mount(d, d, "", unix.MS_BIND, ""))
+		box.Must(t, unix.Mount(d, d, "", unix.MS_BIND, ""))
 		defer unix.Unmount(d, unix.MNT_DETACH)
-		must(t, unix.Mount("", d, "", unix.MS_SHARED, ""))
+		box.Must(t, unix.Mount("", d, "", unix.MS_SHARED, ""))
 		for _, script := range []string{"", "capabilities(\"all\")\n", "map_user(3)\n"} {
 			r := start(t, w.command(t, base()+script+fmt.Sprintf("bind(%q, \"/s\")", d), "sh", "-c", "echo ready; read x; ls /s/dir"))
-			must(t, unix.Mount("none", d+"/dir", "tmpfs", 0, ""))
+			box.Must(t, unix.Mount("none", d+"/dir", "tmpfs", 0, ""))
 			r.stdin.Close()
-			if res := r.wait(t); res.code != 0 || res.out != "deep\n" {
+			if res := r.wait(t); res.Code != 0 || res.Out != "deep\n" {
 				t.Error(script, res)
 			}
-			must(t, unix.Unmount(d+"/dir", 0))
+			box.Must(t, unix.Unmount(d+"/dir", 0))
 		}
 		before := mounts(t, d)
 		w.want(t, base()+"capabilities(\"all\")\n"+fmt.Sprintf("bind(%q, \"/s\")", d), "mount -t tmpfs none /s/dir && ls -A /s/dir | wc -l", "0")
@@ -414,7 +416,7 @@ func TestPropagation(t *testing.T) {
 // mounts are those of the host at or below dir.
 func mounts(t testing.TB, dir string) string {
 	f, err := os.ReadFile("/proc/self/mountinfo")
-	must(t, err)
+	box.Must(t, err)
 	var b strings.Builder
 	for line := range strings.Lines(string(f)) {
 		if strings.Contains(line, " "+dir) {
@@ -429,11 +431,10 @@ func mounts(t testing.TB, dir string) string {
 func TestSubmounts(t *testing.T) {
 	asRoot(t, func(t *testing.T, w who) {
 		d := w.source(t)
-		must(t, unix.Mount("none", d+"/dir/deep", "tmpfs", 0, ""))
+		box.Must(t, unix.Mount("none", d+"/dir/deep", "tmpfs", 0, ""))
 		defer unix.Unmount(d+"/dir/deep", unix.MNT_DETACH)
-		must(t, os.WriteFile(d+"/dir/deep/on-tmpfs", []byte("t\n"), 0o644))
-		u := users()[0]
-		for _, u := range []who{w, u} {
+		box.Must(t, os.WriteFile(d+"/dir/deep/on-tmpfs", []byte("t\n"), 0o644))
+		for _, u := range []who{w, {box.Users()[0]}} {
 			s := base() + fmt.Sprintf("bind(%q, \"/s\", ro = True)\n", d)
 			u.want(t, s, "cat /s/dir/deep/on-tmpfs; touch /s/dir/deep/x 2>/dev/null || echo no", "t\nno")
 			for _, at := range []string{"/s", "/s/dir", "/s/dir/deep"} {
@@ -456,11 +457,11 @@ func TestBindLikeBwrap(t *testing.T) {
 		cmd := exec.Command(bwrap, "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
 			"--dev", "/dev", "--proc", "/proc", "--ro-bind", d, "/s", "--bind", d+"/link", "/t/t", "--chmod", "0755", "/t", "--", "sh", "-c", sh)
 		cmd.Dir = "/"
-		w.become(cmd)
-		peer := finish(t, cmd)
-		if peer.code != 0 {
-			t.Skip("bwrap does not work here: " + peer.err)
+		w.Become(cmd)
+		peer := box.Finish(t, cmd)
+		if peer.Code != 0 {
+			t.Skip("bwrap does not work here: " + peer.Err)
 		}
-		w.want(t, base()+fmt.Sprintf("bind(%q, \"/s\", ro = True)\nbind(%q, \"/t/t\")", d, d+"/link"), sh, peer.out)
+		w.want(t, base()+fmt.Sprintf("bind(%q, \"/s\", ro = True)\nbind(%q, \"/t/t\")", d, d+"/link"), sh, peer.Out)
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 )
 
@@ -33,17 +34,17 @@ func given(t testing.TB, w who, ops ...plan.Op) *plan.Plan {
 func wantPlan(t testing.TB, w who, p *plan.Plan, sh, want string) {
 	t.Helper()
 	r := w.plan(t, p, "sh", "-c", sh)
-	if r.code != 0 || strings.TrimSpace(r.out) != strings.TrimSpace(want) {
+	if r.Code != 0 || strings.TrimSpace(r.Out) != strings.TrimSpace(want) {
 		t.Errorf("%s: %s\nwant stdout:\n%s", sh, r, want)
 	}
 }
 
 func TestGivenOrder(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/rw/file", "old\n")
-		w.write(t, d+"/rw/sub/x", "x\n")
-		w.mkdir(t, d+"/empty")
+		d := w.Dir(t)
+		w.Write(t, d+"/rw/file", "old\n")
+		w.Write(t, d+"/rw/sub/x", "x\n")
+		w.Mkdir(t, d+"/empty")
 		str := func(s string) plan.Str { return plan.Str(s) }
 
 		t.Run("hides", func(t *testing.T) {
@@ -57,9 +58,9 @@ func TestGivenOrder(t *testing.T) {
 		})
 		t.Run("the host's files", func(t *testing.T) {
 			here := d + "/made"
-			w.mkdir(t, here)
-			w.write(t, here+"/file", "old, and longer\n")
-			must(t, os.Symlink("file", here+"/link"))
+			w.Mkdir(t, here)
+			w.Write(t, here+"/file", "old, and longer\n")
+			box.Must(t, os.Symlink("file", here+"/link"))
 			p := given(t, w,
 				plan.Op{Kind: plan.Bind, Src: str(here), Dst: "/w"},
 				plan.Op{Kind: plan.Bind, Src: "/dev/null", Dst: "/w/point", RO: true},
@@ -90,7 +91,7 @@ func TestGivenOrder(t *testing.T) {
 		t.Run("the root over a socket", func(t *testing.T) {
 			sock := d + "/sock"
 			l, err := net.Listen("unix", sock)
-			must(t, err)
+			box.Must(t, err)
 			defer l.Close()
 			p := plan.New()
 			p.Order = plan.OrderGiven
@@ -103,7 +104,7 @@ func TestGivenOrder(t *testing.T) {
 			}
 			wantPlan(t, w, p, "test -S "+sock+" && echo sock; touch "+d+"/rw/new 2>/dev/null || echo no; stat -c %a /dev/shm; ls /dev/fuse 2>/dev/null; grep -c ' / / ' /proc/self/mountinfo", "sock\nno\n755\n1")
 			p.Ops = append(p.Ops, plan.Op{Kind: plan.Tmpfs, Dst: "/"})
-			if r := w.plan(t, p, "true"); r.code != 127 {
+			if r := w.plan(t, p, "true"); r.Code != 127 {
 				t.Error("an empty root:", r)
 			}
 		})

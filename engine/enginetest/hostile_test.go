@@ -14,27 +14,29 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // trap makes a tree with a symlink at each place where a sandbox looks, all of
 // them leading to the directory victim of the host, by several ways.
 func (w who) trap(t testing.TB) (src, victim string) {
 	t.Helper()
-	d := w.dir(t)
-	victim = w.mkdir(t, d+"/victim")
-	w.write(t, victim+"/file", "victim\n")
-	w.mkdir(t, victim+"/dir")
-	src = w.mkdir(t, d+"/src")
+	d := w.Dir(t)
+	victim = w.Mkdir(t, d+"/victim")
+	w.Write(t, victim+"/file", "victim\n")
+	w.Mkdir(t, victim+"/dir")
+	src = w.Mkdir(t, d+"/src")
 	up := strings.Repeat("../", 30)
 	for name, target := range map[string]string{
 		"abs": victim, "rel": "../victim", "up": up + victim[1:], "magic": "/proc/self/root" + victim, "cwd": "/proc/self/cwd" + victim,
 		"absfile": victim + "/file", "relfile": "../victim/file", "magicfile": "/proc/self/root" + victim + "/file", "new": victim + "/new", "relnew": "../victim/new",
 		"loop": "loop", "fd": "/proc/self/fd/0", "init": "/proc/1/root" + victim,
 	} {
-		must(t, os.Symlink(target, src+"/"+name))
+		box.Must(t, os.Symlink(target, src+"/"+name))
 	}
-	w.mkdir(t, src+"/dir")
-	must(t, os.Symlink("../abs", src+"/dir/again"))
+	w.Mkdir(t, src+"/dir")
+	box.Must(t, os.Symlink("../abs", src+"/dir/again"))
 	return src, victim
 }
 
@@ -50,7 +52,7 @@ func TestHostileTree(t *testing.T) {
 		paths := []string{"abs", "rel", "up", "magic", "cwd", "absfile", "relfile", "magicfile", "new", "relnew", "loop", "fd", "init", "dir/again"}
 		for _, mode := range []string{", ro = True", ""} {
 			for _, path := range paths {
-				if (w.root() || mode == "") && path != "abs" && path != "magic" && path != "absfile" && path != "new" {
+				if (w.Root() || mode == "") && path != "abs" && path != "magic" && path != "absfile" && path != "new" {
 					continue
 				}
 				for _, op := range ops {
@@ -58,8 +60,8 @@ func TestHostileTree(t *testing.T) {
 						line := fmt.Sprintf(op, "/s/"+path+last)
 						r := w.run(t, fmt.Sprintf("proc()\nbind(\"/usr\", ro = True)\nbind(%q, \"/s\"%s)\n%s\n", src, mode, line), "/usr/bin/true")
 						switch {
-						case r.code == 125 && strings.Contains(r.err, "test.sbx.star:"):
-						case r.code == 0 || r.code == 126 && strings.Contains(r.err, "interpreter"):
+						case r.Code == 125 && strings.Contains(r.Err, "test.sbx.star:"):
+						case r.Code == 0 || r.Code == 126 && strings.Contains(r.Err, "interpreter"):
 						default:
 							t.Errorf("%s: %s", line, r)
 						}
@@ -108,15 +110,15 @@ func swap(t testing.TB, a, b string) {
 // A tree that changes while sandboxes are made of it.
 func TestRacingTree(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		victim := w.mkdir(t, d+"/victim")
-		w.write(t, victim+"/secret", "secret\n")
-		w.mkdir(t, victim+"/sub")
-		src := w.mkdir(t, d+"/src")
-		w.mkdir(t, src+"/a/sub")
-		w.write(t, src+"/file", "file\n")
-		must(t, os.Symlink(victim, src+"/b"))
-		must(t, os.Symlink(victim+"/secret", src+"/file2"))
+		d := w.Dir(t)
+		victim := w.Mkdir(t, d+"/victim")
+		w.Write(t, victim+"/secret", "secret\n")
+		w.Mkdir(t, victim+"/sub")
+		src := w.Mkdir(t, d+"/src")
+		w.Mkdir(t, src+"/a/sub")
+		w.Write(t, src+"/file", "file\n")
+		box.Must(t, os.Symlink(victim, src+"/b"))
+		box.Must(t, os.Symlink(victim+"/secret", src+"/file2"))
 		unchanged(t, victim)
 		swap(t, src+"/a", src+"/b")
 		swap(t, src+"/file", src+"/file2")
@@ -133,14 +135,14 @@ func TestRacingTree(t *testing.T) {
 			}
 			script := base() + fmt.Sprintf("bind(%q, \"/s\"%s)\n%s\n", src, ro, line)
 			r := w.sh(t, script, "cat /s/a/secret /s/b/secret /s/file /s/file2 2>/dev/null; true")
-			if r.code != 0 && r.code != 125 || strings.Contains(r.out, "secret") {
+			if r.Code != 0 && r.Code != 125 || strings.Contains(r.Out, "secret") {
 				t.Errorf("%s: %s", line, r)
 			}
 			if strings.Contains(line, "create") {
 				continue
 			}
 			// With the other end of the link in the sandbox, too, and writable.
-			if r := w.sh(t, script+fmt.Sprintf("bind(%q)\n", victim), "true"); r.code != 0 && r.code != 125 {
+			if r := w.sh(t, script+fmt.Sprintf("bind(%q)\n", victim), "true"); r.Code != 0 && r.Code != 125 {
 				t.Errorf("%s: %s", line, r)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // Sets of capabilities by number, capabilities(7), written out: the build set is
@@ -25,16 +27,16 @@ const (
 // allCaps is the set of all that this kernel has.
 func allCaps(t testing.TB) uint64 {
 	b, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	must(t, err)
+	box.Must(t, err)
 	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	must(t, err)
+	box.Must(t, err)
 	return 1<<(n+1) - 1
 }
 
 // ownCaps are those of the test process.
 func ownCaps(t testing.TB, field string) string {
 	b, err := os.ReadFile("/proc/self/status")
-	must(t, err)
+	box.Must(t, err)
 	for line := range strings.Lines(string(b)) {
 		if v, ok := strings.CutPrefix(line, field+":"); ok {
 			return strings.TrimSpace(v)
@@ -56,7 +58,7 @@ func capLines(set uint64) string {
 func TestIDs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		const ids = "echo $(id -u) $(id -g)"
-		w.want(t, base(), ids, fmt.Sprintf("%d %d", w.uid, w.uid))
+		w.want(t, base(), ids, fmt.Sprintf("%d %d", w.UID, w.UID))
 		w.want(t, base()+"become_root()", ids, "0 0")
 		w.want(t, base()+"map_user(1234)", ids, "1234 1234")
 		w.want(t, base()+"map_user(1234, 77)", ids, "1234 77")
@@ -65,7 +67,7 @@ func TestIDs(t *testing.T) {
 		w.refused(t, base()+"become_root()\nmap_user(7)", "map_user: become_root() is called as well")
 	})
 	asUserMap := func(t *testing.T, w who) {
-		w.want(t, base()+"become_root()", "cat /proc/self/uid_map | tr -s ' '", fmt.Sprintf(" 0 %d 1", w.uid))
+		w.want(t, base()+"become_root()", "cat /proc/self/uid_map | tr -s ' '", fmt.Sprintf(" 0 %d 1", w.UID))
 		w.want(t, base()+"become_root()", "cat /proc/self/setgroups", "deny")
 	}
 	t.Run("map", func(t *testing.T) { asUser(t, asUserMap) })
@@ -96,13 +98,13 @@ func TestCapabilities(t *testing.T) {
 			{"capabilities(\"all\")\nmap_user(7)", all},
 			{"capabilities(\"all\")\nbecome_root()", all},
 		} {
-			if w.root() && strings.HasPrefix(c.script, "become_root()") && c.set != 0 ||
-				w.root() && strings.HasPrefix(c.script, "capabilities(\"all\")") {
+			if w.Root() && strings.HasPrefix(c.script, "become_root()") && c.set != 0 ||
+				w.Root() && strings.HasPrefix(c.script, "capabilities(\"all\")") {
 				continue // as root they are left as they are, below
 			}
 			w.want(t, base()+c.script, capsShell, capLines(c.set))
 		}
-		if w.root() {
+		if w.Root() {
 			own := "CapPrm:" + ownCaps(t, "CapPrm") + "\nCapEff:" + ownCaps(t, "CapEff") + "\nCapBnd:" + ownCaps(t, "CapBnd")
 			for _, script := range []string{"become_root()", "capabilities(\"all\")"} {
 				w.want(t, base()+script, capsShell+" | grep -v -e Inh -e Amb", own)
@@ -118,7 +120,7 @@ func TestNoNewPrivs(t *testing.T) {
 		w.want(t, base(), line, "NoNewPrivs:1")
 		w.want(t, base()+"no_new_privs(True)", line, "NoNewPrivs:1")
 		w.want(t, base()+"become_root()", line, "NoNewPrivs:1")
-		if w.root() {
+		if w.Root() {
 			w.want(t, base()+"no_new_privs(False)", line, "NoNewPrivs:0")
 			w.want(t, base()+"no_new_privs(False)", capsShell, capLines(0))
 		} else {
@@ -131,7 +133,7 @@ func TestNoNewPrivs(t *testing.T) {
 // links are the namespaces of the test process.
 func nsLink(t testing.TB, name string) string {
 	l, err := os.Readlink("/proc/self/ns/" + name)
-	must(t, err)
+	box.Must(t, err)
 	return l
 }
 
@@ -140,12 +142,12 @@ func TestNamespaces(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		for flag := range flags {
 			r := w.sh(t, base()+fmt.Sprintf("unshare(%s = True)", flag), "cd /proc/self/ns; for n in *; do echo $n $(readlink $n); done")
-			if r.code != 0 {
+			if r.Code != 0 {
 				t.Fatal(flag, r)
 			}
-			for line := range strings.Lines(r.out) {
+			for line := range strings.Lines(r.Out) {
 				name, link, _ := strings.Cut(strings.TrimSpace(line), " ")
-				new := name == flags[flag] || name == "mnt" || name == "user" && !w.root() ||
+				new := name == flags[flag] || name == "mnt" || name == "user" && !w.Root() ||
 					name == flags[flag]+"_for_children"
 				if same := link == nsLink(t, name); same == new {
 					t.Errorf("unshare(%s): namespace %s is %s, outside %s", flag, name, link, nsLink(t, name))
@@ -154,7 +156,7 @@ func TestNamespaces(t *testing.T) {
 		}
 		// Ids that are not root's own need a user namespace even as root.
 		r := w.sh(t, base()+"map_user(5)", "readlink /proc/self/ns/user")
-		if strings.TrimSpace(r.out) == nsLink(t, "user") {
+		if strings.TrimSpace(r.Out) == nsLink(t, "user") {
 			t.Error("map_user: still in the user namespace of the caller")
 		}
 	})
@@ -170,7 +172,7 @@ func TestNetwork(t *testing.T) {
 func TestHostname(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		before, err := os.Hostname()
-		must(t, err)
+		box.Must(t, err)
 		w.want(t, base()+"hostname(\"box\")", "uname -n", "box")
 		w.want(t, base()+"unshare(uts = True)", "uname -n", before)
 		if after, _ := os.Hostname(); after != before {
@@ -203,10 +205,10 @@ func TestLikeBwrap(t *testing.T) {
 		args := []string{"--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-user", "--unshare-pid", "--chdir", "/", "--", "sh", "-c", sh}
 		cmd := exec.Command(bwrap, args...)
 		cmd.Dir = "/"
-		w.become(cmd)
-		peer := finish(t, cmd)
-		if peer.code != 0 {
-			t.Skip("bwrap does not work here: " + peer.err)
+		w.Become(cmd)
+		peer := box.Finish(t, cmd)
+		if peer.Code != 0 {
+			t.Skip("bwrap does not work here: " + peer.Err)
 		}
 		ours := w.sh(t, "bind(\"/\")\ndev()\nproc()\nunshare(pid = True)\n", sh)
 		// bwrap leaves the bounding set as it is; ours is empty.
@@ -219,8 +221,8 @@ func TestLikeBwrap(t *testing.T) {
 			}
 			return b.String()
 		}
-		if drop(ours.out) != drop(peer.out) {
-			t.Errorf("bwrap:\n%s\nsbx:\n%s%s", peer.out, ours.out, ours.err)
+		if drop(ours.Out) != drop(peer.Out) {
+			t.Errorf("bwrap:\n%s\nsbx:\n%s%s", peer.Out, ours.Out, ours.Err)
 		}
 	})
 }
@@ -230,12 +232,12 @@ func TestLikeBwrap(t *testing.T) {
 func TestMapIDs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		script := func(more string) string {
-			own := fmt.Sprintf("(7, %d, 1)", w.uid)
+			own := fmt.Sprintf("(7, %d, 1)", w.UID)
 			return base() + fmt.Sprintf("map_ids([%s%s], [%s%s])\n", own, more, own, more)
 		}
-		w.want(t, script(""), "id -u; id -g; cat /proc/self/uid_map | tr -s ' '", fmt.Sprintf("7\n7\n 7 %d 1", w.uid))
+		w.want(t, script(""), "id -u; id -g; cat /proc/self/uid_map | tr -s ' '", fmt.Sprintf("7\n7\n 7 %d 1", w.UID))
 		w.want(t, script("")+"unshare(pid = True)", "id -u", "7")
-		if !w.root() {
+		if !w.Root() {
 			w.refused(t, script(", (100, 1, 5)"), "test.sbx.star:", "map_ids: newgidmap")
 			return
 		}

@@ -10,12 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"sbx/engine/compile"
+	"sbx/engine/enginetest/box"
 	"sbx/engine/explain"
 	"sbx/engine/host"
 	"sbx/engine/plan"
@@ -90,16 +90,13 @@ func init() {
 }
 
 // library runs a plan with a changed program.
-func (w who) library(t testing.TB, change string, p *plan.Plan) result {
+func (w who) library(t testing.TB, change string, p *plan.Plan) box.Result {
 	t.Helper()
 	b, err := p.JSON()
-	must(t, err)
-	file := filepath.Join(w.dir(t), "plan.json")
-	must(t, os.WriteFile(file, b, 0o644))
-	cmd := exec.Command(probeBin, "probe:library", change, file)
-	cmd.Dir = "/"
-	w.become(cmd)
-	return finish(t, cmd)
+	box.Must(t, err)
+	file := filepath.Join(w.Dir(t), "plan.json")
+	box.Must(t, os.WriteFile(file, b, 0o644))
+	return box.Finish(t, w.Command(t, probeBin, "probe:library", change, file))
 }
 
 func TestOverlayOldKernels(t *testing.T) {
@@ -107,9 +104,9 @@ func TestOverlayOldKernels(t *testing.T) {
 		for _, change := range []string{"no-lowerdir+", "no-create"} {
 			for i, name := range strange {
 				d := w.disk(t) + "/" + name
-				w.write(t, d+"/low/low", "low")
-				w.write(t, d+"/mid/mid", "mid")
-				up := w.mkdir(t, d+"/up")
+				w.Write(t, d+"/low/low", "low")
+				w.Write(t, d+"/mid/mid", "mid")
+				up := w.Mkdir(t, d+"/up")
 				p := scriptPlan(t, w, base())
 				lower := []plan.Str{plan.Str(d + "/low"), plan.Str(d + "/mid")}
 				p.Ops = append(p.Ops,
@@ -118,7 +115,7 @@ func TestOverlayOldKernels(t *testing.T) {
 					plan.Op{Kind: plan.Overlay, Dst: "/mem", Lower: lower[:1], UpperTmpfs: true})
 				p.Command = []plan.Str{"sh", "-c", "cd /ov && cat low mid && echo up >up && ls; cat /ro/mid; touch /ro/x 2>/dev/null; echo x >/mem/x && cat /mem/x /mem/low"}
 				r := w.library(t, change, p)
-				if r.code != 0 || r.out != "lowmidlow\nmid\nup\nmidx\nlow" {
+				if r.Code != 0 || r.Out != "lowmidlow\nmid\nup\nmidx\nlow" {
 					t.Errorf("%s %d: %q: %s", change, i, name, r)
 				}
 				if b, err := os.ReadFile(up + "/up"); err != nil || string(b) != "up\n" {
@@ -130,9 +127,9 @@ func TestOverlayOldKernels(t *testing.T) {
 			d := w.disk(t)
 			var lower []plan.Str
 			for i := range 60 {
-				lower = append(lower, plan.Str(w.mkdir(t, d+"/"+strings.Repeat("x", 100)+itoa(i))))
+				lower = append(lower, plan.Str(w.Mkdir(t, d+"/"+strings.Repeat("x", 100)+itoa(i))))
 			}
-			p.Ops = append(p.Ops, plan.Op{Kind: plan.Overlay, Dst: "/ov", Lower: lower, Upper: plan.Str(w.mkdir(t, d+"/up"))})
+			p.Ops = append(p.Ops, plan.Op{Kind: plan.Overlay, Dst: "/ov", Lower: lower, Upper: plan.Str(w.Mkdir(t, d+"/up"))})
 			p.Command = []plan.Str{"true"}
 			wantError(t, w.library(t, change, p), 125, "overlay at \"/ov\": invalid argument")
 		}

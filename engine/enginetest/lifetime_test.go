@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sbx/engine/enginetest/box"
 )
 
 // marked returns the processes that have the mark in their arguments or
@@ -43,7 +45,7 @@ func mark(t testing.TB) string {
 // gone waits until no process has the mark.
 func gone(t testing.TB, mark string) {
 	t.Helper()
-	eventually(t, "all processes to go", func() bool { return len(marked(mark)) == 0 })
+	box.Eventually(t, "all processes to go", func() bool { return len(marked(mark)) == 0 })
 }
 
 func state(pid int) string {
@@ -97,7 +99,7 @@ func TestSignals(t *testing.T) {
 			if got := strings.Join(rest, ","); strings.Count(got, "signal 50") > 1 || strings.Count(got, "signal 51") > 1 {
 				t.Errorf("got %s", got)
 			}
-			if res := r.wait(t); res.code != 7 {
+			if res := r.wait(t); res.Code != 7 {
 				t.Error(res)
 			}
 		}
@@ -117,17 +119,17 @@ func procAttr(cmd *exec.Cmd, f func(*syscall.SysProcAttr)) *syscall.SysProcAttr 
 // A signal that kills the command kills sbx, in the same way.
 func TestKilledBySignal(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		if mode == "pid1" || mode == "direct" && w.root() {
+		if mode == "pid1" || mode == "direct" && w.Root() {
 			return // not killed by anything but SIGKILL; or the command itself
 		}
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT, syscall.SIGALRM} {
 			m := mark(t)
-			d := w.dir(t)
+			d := w.Dir(t)
 			cmd := w.command(t, script, "sh", "-c", "ulimit -c unlimited; echo ready; exec sleep 1000", m)
 			cmd.Dir = d
 			r := start(t, cmd)
 			r.kill(t, sig)
-			if res := r.wait(t); res.signal != sig || res.core {
+			if res := r.wait(t); res.Signal != sig || res.Core {
 				t.Errorf("want signal %d, got %s", sig, res)
 			}
 			gone(t, m)
@@ -150,7 +152,7 @@ func TestStopAndContinue(t *testing.T) {
 		for range 3 {
 			// Again and again: a SIGCONT on its way through a thread of sbx undoes it.
 			tries := 0
-			eventually(t, "sbx to stop", func() bool {
+			box.Eventually(t, "sbx to stop", func() bool {
 				if tries%100 == 0 {
 					r.kill(t, syscall.SIGTSTP)
 				}
@@ -167,7 +169,7 @@ func TestStopAndContinue(t *testing.T) {
 			}
 			// sbx alone is stopped and continued, too.
 			r.kill(t, syscall.SIGSTOP)
-			eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+			box.Eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
 			r.kill(t, syscall.SIGCONT)
 			fmt.Fprintln(r.stdin, "more")
 			if got := r.line(t); got != "more" {
@@ -175,7 +177,7 @@ func TestStopAndContinue(t *testing.T) {
 			}
 		}
 		r.stdin.Close()
-		if res := r.wait(t); res.code != 6 {
+		if res := r.wait(t); res.Code != 6 {
 			t.Error(res)
 		}
 	})
@@ -190,22 +192,22 @@ func TestKill9(t *testing.T) {
 			return
 		}
 		m := mark(t)
-		d := w.dir(t)
-		tmp := w.dir(t)
+		d := w.Dir(t)
+		tmp := w.Dir(t)
 		up := w.disk(t)
-		low := w.mkdir(t, up+"/low")
+		low := w.Mkdir(t, up+"/low")
 		file := filepath.Join(d, "x.sbx.star")
-		must(t, os.WriteFile(file, []byte(script+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, w.mkdir(t, up+"/up"))), 0o644))
-		w.write(t, low+"/f", "")
+		box.Must(t, os.WriteFile(file, []byte(script+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, w.Mkdir(t, up+"/up"))), 0o644))
+		w.Write(t, low+"/f", "")
 		for i := range 40 {
 			cmd := w.exec(t, file, "--", "sh", "-c", "rm -f /ov/f; touch /ov/f; rm /ov/f; "+family+"wait", m)
 			cmd.Env = append(os.Environ(), m, "TMPDIR="+tmp)
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
-			must(t, cmd.Start())
+			box.Must(t, cmd.Start())
 			time.Sleep(time.Duration(rand.IntN(10_000)) * time.Microsecond) // up to 10 ms: from before the clone to after the exec
 			if i%8 == 7 {
-				eventually(t, "the family", func() bool { return len(marked(m)) > 5 })
+				box.Eventually(t, "the family", func() bool { return len(marked(m)) > 5 })
 			}
 			cmd.Process.Kill()
 			cmd.Wait()
@@ -222,7 +224,7 @@ func TestKill9(t *testing.T) {
 				t.Errorf("%s: %v, %v", dir, list, err)
 			}
 		}
-		eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + "/up.work"); return err != nil })
+		box.Eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + "/up.work"); return err != nil })
 	})
 }
 
@@ -243,16 +245,16 @@ func TestKill9Guard(t *testing.T) {
 				if len(guards) != 1 {
 					t.Fatal("children of sbx:", guards)
 				}
-				must(t, syscall.Kill(guards[0], syscall.SIGKILL))
-				if res := r.wait(t); res.signal != syscall.SIGKILL {
+				box.Must(t, syscall.Kill(guards[0], syscall.SIGKILL))
+				if res := r.wait(t); res.Signal != syscall.SIGKILL {
 					t.Error(res)
 				}
 			} else {
-				must(t, cmd.Start())
-				eventually(t, "the guard", func() bool { guards = children(cmd.Process.Pid); return len(guards) > 0 })
+				box.Must(t, cmd.Start())
+				box.Eventually(t, "the guard", func() bool { guards = children(cmd.Process.Pid); return len(guards) > 0 })
 				time.Sleep(time.Duration(rand.IntN(3_000)) * time.Microsecond)
 				syscall.Kill(guards[0], syscall.SIGKILL)
-				if res := ended(t, cmd, cmd.Wait()); res.signal != syscall.SIGKILL {
+				if res := box.Ended(t, cmd, cmd.Wait()); res.Signal != syscall.SIGKILL {
 					t.Error(res)
 				}
 			}
@@ -273,7 +275,7 @@ func TestKill9Stopped(t *testing.T) {
 		cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
 		r := start(t, cmd)
 		r.kill(t, syscall.SIGTSTP)
-		eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+		box.Eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
 		r.kill(t, syscall.SIGKILL)
 		r.wait(t)
 		gone(t, m)
@@ -282,17 +284,17 @@ func TestKill9Stopped(t *testing.T) {
 
 func TestDieWithParentOff(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		if mode != "direct" && mode != "alone" || mode == "direct" && w.root() {
+		if mode != "direct" && mode != "alone" || mode == "direct" && w.Root() {
 			return // there sbx is the command itself
 		}
-		d := w.dir(t)
+		d := w.Dir(t)
 		m := mark(t)
 		cmd := w.command(t, script+fmt.Sprintf("bind(%q, \"/d\")\n", d), "sh", "-c", "echo ready; read x; echo $x >/d/late", m)
 		r := start(t, cmd)
 		r.kill(t, syscall.SIGKILL)
 		cmd.Process.Wait()
 		fmt.Fprintln(r.stdin, "alive")
-		eventually(t, "the command to go on", func() bool { b, _ := os.ReadFile(d + "/late"); return string(b) == "alive\n" })
+		box.Eventually(t, "the command to go on", func() bool { b, _ := os.ReadFile(d + "/late"); return string(b) == "alive\n" })
 		gone(t, m)
 	})
 }
@@ -300,8 +302,8 @@ func TestDieWithParentOff(t *testing.T) {
 func TestNewSession(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		const sh = "cut -d' ' -f 6 /proc/self/stat; echo $$"
-		lines := func(r result) (string, string) {
-			a, b, _ := strings.Cut(strings.TrimSpace(r.out), "\n")
+		lines := func(r box.Result) (string, string) {
+			a, b, _ := strings.Cut(strings.TrimSpace(r.Out), "\n")
 			return a, b
 		}
 		if session, pid := lines(w.sh(t, script+"new_session()\n", sh)); session != pid {
@@ -327,11 +329,11 @@ write("/small/file", "x" * 100000)
 				m := mark(t)
 				cmd := w.command(t, script, "true")
 				cmd.Env = append(os.Environ(), m)
-				must(t, cmd.Start())
+				box.Must(t, cmd.Start())
 				pid := cmd.Process.Pid
-				eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 })
-				must(t, cmd.Process.Signal(sig))
-				if r := ended(t, cmd, cmd.Wait()); r.signal != sig {
+				box.Eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 })
+				box.Must(t, cmd.Process.Signal(sig))
+				if r := box.Ended(t, cmd, cmd.Wait()); r.Signal != sig {
 					t.Errorf("signal %d: %s", sig, r)
 				}
 				gone(t, m)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // running is a sandbox whose command runs till its stdin ends.
@@ -26,13 +28,13 @@ type running struct {
 func start(t testing.TB, cmd *exec.Cmd) *running {
 	t.Helper()
 	stdin, err := cmd.StdinPipe()
-	must(t, err)
+	box.Must(t, err)
 	stdout, err := cmd.StdoutPipe()
-	must(t, err)
+	box.Must(t, err)
 	if cmd.Stderr == nil {
 		cmd.Stderr = os.Stderr
 	}
-	must(t, cmd.Start())
+	box.Must(t, cmd.Start())
 	r := &running{cmd, stdin, bufio.NewReader(stdout)}
 	if line := r.line(t); line != "ready" {
 		t.Fatalf("want ready, got %q", line)
@@ -51,38 +53,38 @@ func (r *running) line(t testing.TB) string {
 
 func (r *running) kill(t testing.TB, sig syscall.Signal) {
 	t.Helper()
-	must(t, r.cmd.Process.Signal(sig))
+	box.Must(t, r.cmd.Process.Signal(sig))
 }
 
 // wait returns how it ended.
-func (r *running) wait(t testing.TB) result {
+func (r *running) wait(t testing.TB) box.Result {
 	t.Helper()
 	rest, err := io.ReadAll(r.out)
-	must(t, err)
-	res := ended(t, r.cmd, r.cmd.Wait())
-	res.out = string(rest)
+	box.Must(t, err)
+	res := box.Ended(t, r.cmd, r.cmd.Wait())
+	res.Out = string(rest)
 	return res
 }
 
 func TestOverlayLock(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		d := w.disk(t)
-		low, up := w.mkdir(t, d+"/low"), w.mkdir(t, d+"/up")
+		low, up := w.Mkdir(t, d+"/low"), w.Mkdir(t, d+"/up")
 		script += fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", low, up)
 		const stay = "echo ready; read x; echo done >/ov/f"
 		busy := []string{"overlay: upper \"" + up + "\" is in use by another sandbox", "hint: ", ":1: error"}
 		free := func(what string) {
 			t.Helper()
-			eventually(t, "the lock to be free after "+what, func() bool { return w.sh(t, script, "echo x >/ov/x").code == 0 })
+			box.Eventually(t, "the lock to be free after "+what, func() bool { return w.sh(t, script, "echo x >/ov/x").Code == 0 })
 		}
 
 		r := start(t, w.command(t, script, "sh", "-c", stay))
 		w.refused(t, script, busy...)
 		r.stdin.Close()
-		if res := r.wait(t); res.code != 0 {
+		if res := r.wait(t); res.Code != 0 {
 			t.Error(res)
 		}
-		if res := w.sh(t, script, "echo x >/ov/x"); res.code != 0 {
+		if res := w.sh(t, script, "echo x >/ov/x"); res.Code != 0 {
 			t.Error("after the end of the first:", res)
 		}
 		if _, err := os.Stat(up + ".work"); err == nil {
@@ -101,6 +103,6 @@ func TestOverlayLock(t *testing.T) {
 		}
 		r.wait(t)
 		free("kill -9 of sbx")
-		eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + ".work"); return err != nil })
+		box.Eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + ".work"); return err != nil })
 	})
 }

@@ -6,22 +6,18 @@
 package enginetest
 
 import (
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/session"
 )
 
 var (
-	work      string // a directory that everybody may enter
-	sbxBin    string
-	probeBin  string // this test binary, where an ordinary user can run it
-	noSandbox string // why this host cannot make sandboxes, or ""
+	sbxBin   string
+	probeBin string // this test binary, where an ordinary user can run it
 )
 
 func TestMain(m *testing.M) {
@@ -31,68 +27,28 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == session.Verb {
 		os.Exit(session.Serve())
 	}
-	code, err := setUp(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	box.Main(m, func() (err error) {
+		if sbxBin, err = box.Build("sbx/cmd/sbx"); err != nil {
+			return err
+		}
+		probeBin = filepath.Join(box.Work, "probe")
+		if err := copyFile("/proc/self/exe", probeBin); err != nil {
+			return err
+		}
+		script := filepath.Join(box.Work, "try.sbx.star")
+		if err := os.WriteFile(script, []byte(base()), 0o644); err != nil {
+			return err
+		}
+		box.Try(sbxBin, "exec", script, "--", "true")
+		return nil
+	})
 }
 
-func setUp(m *testing.M) (int, error) {
-	var err error
-	if work, err = os.MkdirTemp("", "sbx-enginetest-"); err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o755); err != nil {
-		return 0, err
-	}
-	sbxBin = filepath.Join(work, "sbx")
-	build := exec.Command("go", "build", "-o", sbxBin, "sbx/cmd/sbx")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building sbx: %v\n%s", err, out)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	probeBin = filepath.Join(work, "probe")
-	if err := copyFile(self, probeBin, 0o755); err != nil {
-		return 0, err
-	}
-	noSandbox = tryOne()
-	return m.Run(), nil
-}
-
-// tryOne makes the simplest sandbox and returns why that failed, or "".
-func tryOne() string {
-	script := filepath.Join(work, "try.sbx.star")
-	if err := os.WriteFile(script, []byte(base()), 0o644); err != nil {
-		return err.Error()
-	}
-	cmd := exec.Command(sbxBin, "exec", script, "--", "true")
-	users()[0].become(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Sprintf("%v: %s", err, out)
-	}
-	return ""
-}
-
-func copyFile(from, to string, mode os.FileMode) error {
-	in, err := os.Open(from)
+// copyFile copies a program.
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
+	return os.WriteFile(to, b, 0o755)
 }

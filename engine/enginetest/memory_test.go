@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 func TestPeakMemory(t *testing.T) {
@@ -16,19 +18,19 @@ func TestPeakMemory(t *testing.T) {
 	asUser(t, func(t *testing.T, w who) {
 		cmd := w.command(t, base()+"[bind('/usr', '/m%d' % i, ro = True) for i in range(1000)]\n", "sh", "-c", "echo up; read x")
 		in, err := cmd.StdinPipe()
-		must(t, err)
+		box.Must(t, err)
 		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		box.Must(t, err)
+		box.Must(t, cmd.Start())
 		defer cmd.Wait()
 		defer in.Close()
 		_, err = out.Read(make([]byte, 8))
-		must(t, err)
+		box.Must(t, err)
 		status, err := os.ReadFile("/proc/" + itoa(cmd.Process.Pid) + "/status")
-		must(t, err)
+		box.Must(t, err)
 		_, rest, _ := strings.Cut(string(status), "VmHWM:")
 		kib, err := strconv.Atoi(strings.Fields(rest)[0])
-		must(t, err)
+		box.Must(t, err)
 		t.Logf("%d KiB at the peak", kib)
 		if kib > limit {
 			t.Errorf("%d KiB at the peak, want at most %d", kib, limit)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 )
 
@@ -21,13 +22,13 @@ const overlayMagic = 0x794c7630 // OVERLAYFS_SUPER_MAGIC, statfs(2)
 // disk returns a new directory of w's that can be an upper directory.
 func (w who) disk(t testing.TB) string {
 	t.Helper()
-	for _, dir := range []string{work, "/var/tmp", "/dev/shm"} {
+	for _, dir := range []string{box.Work, "/var/tmp", "/dev/shm"} {
 		var st unix.Statfs_t
 		if unix.Statfs(dir, &st) == nil && int64(st.Type) != overlayMagic {
-			return w.dirIn(t, dir)
+			return w.DirIn(t, dir)
 		}
 	}
-	skip(t, "no directory that is not on an overlay")
+	box.Skip(t, "no directory that is not on an overlay")
 	return ""
 }
 
@@ -35,7 +36,7 @@ func (w who) disk(t testing.TB) string {
 func tree(t testing.TB, dir string) string {
 	t.Helper()
 	var b strings.Builder
-	must(t, filepath.Walk(dir, func(p string, info os.FileInfo, err error) error {
+	box.Must(t, filepath.Walk(dir, func(p string, info os.FileInfo, err error) error {
 		if err != nil {
 			return err
 		}
@@ -70,12 +71,12 @@ func unchanged(t testing.TB, dir string) {
 
 func TestOverlayReadOnly(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/a/one", "a")
-		w.write(t, d+"/a/sub/x", "x")
-		w.write(t, d+"/b/one", "b")
-		w.write(t, d+"/b/sub/y", "y")
-		must(t, os.Chmod(d+"/a", 0o750))
+		d := w.Dir(t)
+		w.Write(t, d+"/a/one", "a")
+		w.Write(t, d+"/a/sub/x", "x")
+		w.Write(t, d+"/b/one", "b")
+		w.Write(t, d+"/b/sub/y", "y")
+		box.Must(t, os.Chmod(d+"/a", 0o750))
 		unchanged(t, d)
 		two := base() + fmt.Sprintf("overlay(\"/ov\", [%q, %q])\n", d+"/a", d+"/b")
 		w.want(t, two, "cat /ov/one; ls /ov /ov/sub; touch /ov/x 2>/dev/null || echo no", "b/ov:\none\nsub\n\n/ov/sub:\nx\ny\nno")
@@ -91,10 +92,10 @@ func TestOverlayReadOnly(t *testing.T) {
 func TestOverlayUpper(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		w.write(t, d+"/low/keep", "low")
-		w.write(t, d+"/low/gone", "low")
-		w.write(t, d+"/low/dir/old", "low")
-		up := w.mkdir(t, d+"/up")
+		w.Write(t, d+"/low/keep", "low")
+		w.Write(t, d+"/low/gone", "low")
+		w.Write(t, d+"/low/dir/old", "low")
+		up := w.Mkdir(t, d+"/up")
 		unchanged(t, d+"/low")
 		script := base() + fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", d+"/low", up)
 		w.want(t, script, "cd /ov && rm gone && rm -r dir && mkdir dir && echo new >dir/new && echo more >>keep && echo own >own && ls -R", ".:\ndir\nkeep\nown\n\n./dir:\nnew")
@@ -109,8 +110,8 @@ func TestOverlayUpper(t *testing.T) {
 		}
 
 		// The upper directory as a layer, alone, among others and under others.
-		other := w.write(t, d+"/other/gone", "other")
-		w.write(t, d+"/other/dir/other", "other")
+		other := w.Write(t, d+"/other/gone", "other")
+		w.Write(t, d+"/other/dir/other", "other")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", [%q, %q])", d+"/low", up), "cd /ov && ls -R && cat keep", ".:\ndir\nkeep\nown\n\n./dir:\nnew\nlowmore")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", [%q, %q], upper = \"tmpfs\")", filepath.Dir(other), up), "cd /ov && ls -R", ".:\ndir\nkeep\nown\n\n./dir:\nnew")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", [%q, %q, %q])", d+"/low", up, filepath.Dir(other)), "cd /ov && ls dir && cat gone", "new\nother\nother")
@@ -122,20 +123,20 @@ func TestOverlayUpper(t *testing.T) {
 func TestOverlayWork(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		low, up, wrk := w.mkdir(t, d+"/low"), w.mkdir(t, d+"/up"), w.mkdir(t, d+"/work")
+		low, up, wrk := w.Mkdir(t, d+"/low"), w.Mkdir(t, d+"/up"), w.Mkdir(t, d+"/work")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, wrk), "echo x >/ov/x; cat /ov/x", "x")
 		if _, err := os.Stat(wrk); err != nil {
 			t.Error("a work directory that was named is gone:", err)
 		}
 		// After deletions the kernel has something of its own in there.
-		w.write(t, low+"/a", "")
-		w.write(t, low+"/b/c", "")
+		w.Write(t, low+"/a", "")
+		w.Write(t, low+"/b/c", "")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, up), "cd /ov; rm -r a b; ls", "x")
 		if _, err := os.Stat(up + ".work"); err == nil {
 			t.Error("the work directory is still there after deletions")
 		}
 		// Left there by a sandbox that was killed with all its guards.
-		w.mkdir(t, up+".work/work")
+		w.Mkdir(t, up+".work/work")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, up), "cat /ov/x", "x")
 		if _, err := os.Stat(up + ".work"); err == nil {
 			t.Error("the work directory is still there")
@@ -147,16 +148,16 @@ func TestOverlayWork(t *testing.T) {
 			t.Error("the work directory is still there after a failure")
 		}
 		// By another name.
-		must(t, os.Symlink(low, d+"/alias"))
+		box.Must(t, os.Symlink(low, d+"/alias"))
 		for script, words := range map[string]string{
-			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, w.mkdir(t, low+"/in")):                       "lie within each other",
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, w.Mkdir(t, low+"/in")):                       "lie within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, d+"/alias/in"):                               "lie within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", d+"/alias", low+"/in"):                            "lie within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, d+"/alias/in"):                "lie within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, d+"/none"):                    "does not exist",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = \"/proc\")", low, up):                        "not on the same mount",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, up):                           "work and upper are the same directory",
-			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, w.mkdir(t, up+"/w")):          "within each other",
+			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)", low, up, w.Mkdir(t, up+"/w")):          "within each other",
 			fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)", low, low):                                         "the same directory",
 			fmt.Sprintf("overlay(\"/a\", %q, upper = %q)\noverlay(\"/b\", %q, upper = %q)", low, up, low, up): "is the upper of another overlay",
 		} {
@@ -167,9 +168,9 @@ func TestOverlayWork(t *testing.T) {
 
 func TestOverlayTmpfs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/low/f", "low")
-		must(t, os.Chmod(d+"/low", 0o750))
+		d := w.Dir(t)
+		w.Write(t, d+"/low/f", "low")
+		box.Must(t, os.Chmod(d+"/low", 0o750))
 		unchanged(t, d)
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", %q, upper = \"tmpfs\")", d+"/low"), "cd /ov; echo x >x; rm f; ls", "x")
 		for dst, mode := range map[string]string{"/tmp": "1777", "/var/tmp": "1777", "/ov": "750", "/xtmp": "750"} {
@@ -185,17 +186,17 @@ func TestOverlayManyLayers(t *testing.T) {
 		var list []string
 		for i := range 501 {
 			l := fmt.Sprintf("%s/layer%d", d, i)
-			w.write(t, fmt.Sprintf("%s/%d", l, i), "")
+			w.Write(t, fmt.Sprintf("%s/%d", l, i), "")
 			list = append(list, fmt.Sprintf("%q", l))
 		}
-		up := w.mkdir(t, d+"/up")
+		up := w.Mkdir(t, d+"/up")
 		all := strings.Join(list[:500], ", ")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", [%s])", all), "ls /ov | wc -l", "500")
 		w.want(t, base()+fmt.Sprintf("overlay(\"/ov\", [%s], upper = %q)", all, up), "rm /ov/7; ls /ov | wc -l", "499")
 		w.refused(t, base()+fmt.Sprintf("overlay(\"/ov\", [%s])", strings.Join(list, ", ")), "501 layers are given, at most 500")
 		// A mount point that has to be made takes one more.
 		r := w.sh(t, base()+fmt.Sprintf("overlay(\"/ov\", [%s])\nmkdir(\"/ov/new\")", all), "ls /ov | wc -l")
-		if strings.TrimSpace(r.out) != "501" && r.code != 125 {
+		if strings.TrimSpace(r.Out) != "501" && r.Code != 125 {
 			t.Error(r)
 		}
 	})
@@ -211,14 +212,14 @@ func TestOverlayStrangePaths(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		for i, name := range strange {
 			d := w.disk(t) + "/" + name
-			w.write(t, d+"/low/low", "low")
-			w.write(t, d+"/mid/mid", "mid")
-			up := w.mkdir(t, d+"/up")
+			w.Write(t, d+"/low/low", "low")
+			w.Write(t, d+"/mid/mid", "mid")
+			up := w.Mkdir(t, d+"/up")
 			p := scriptPlan(t, w, base())
 			dst := plan.Str("/ov/" + name)
 			p.Ops = append(p.Ops, plan.Op{Kind: plan.Overlay, Dst: dst, Lower: []plan.Str{plan.Str(d + "/low"), plan.Str(d + "/mid")}, Upper: plan.Str(up)})
 			r := w.plan(t, p, "sh", "-c", `cd "$0" && cat low mid && echo up >up && ls`, string(dst))
-			if r.code != 0 || r.out != "lowmidlow\nmid\nup\n" {
+			if r.Code != 0 || r.Out != "lowmidlow\nmid\nup\n" {
 				t.Errorf("%d: %q: %s", i, name, r)
 			}
 			if b, err := os.ReadFile(up + "/up"); err != nil || string(b) != "up\n" {
@@ -234,7 +235,7 @@ func TestOverlayStrangePaths(t *testing.T) {
 				plan.Op{Kind: plan.Copy, Src: plan.Str(d + "/mid/mid"), Dst: dst + " 2"},
 				plan.Op{Kind: plan.Mkdir, Dst: dst + "/sub"})
 			r = w.plan(t, p, "sh", "-c", `cat "$0/low" "$0 2" && test -d "$0/sub"`, string(dst))
-			if r.code != 0 || r.out != "lowmid" {
+			if r.Code != 0 || r.Out != "lowmid" {
 				t.Errorf("%d: %q: %s", i, name, r)
 			}
 		}
@@ -244,9 +245,9 @@ func TestOverlayStrangePaths(t *testing.T) {
 func TestOverlayAsRoot(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		w.write(t, d+"/top/hello", "hello")
-		w.mkdir(t, d+"/rootfs")
-		up := w.mkdir(t, d+"/up")
+		w.Write(t, d+"/top/hello", "hello")
+		w.Mkdir(t, d+"/rootfs")
+		up := w.Mkdir(t, d+"/up")
 		lower := fmt.Sprintf("[%q, %q]", d+"/rootfs", d+"/top")
 		for _, upper := range []string{"", ", upper = \"tmpfs\"", fmt.Sprintf(", upper = %q, create = True", up)} {
 			script := base() + fmt.Sprintf("overlay(\"/\", %s%s)\n", lower, upper)
@@ -268,11 +269,11 @@ func TestOverlayAsRoot(t *testing.T) {
 func TestOverlayOnOverlay(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		w.mkdir(t, d+"/low/up")
-		inner := w.write(t, d+"/inner.sbx.star", base()+"overlay(\"/x\", \"/ov\", upper = \"/ov/up\")")
+		w.Mkdir(t, d+"/low/up")
+		inner := w.Write(t, d+"/inner.sbx.star", base()+"overlay(\"/x\", \"/ov\", upper = \"/ov/up\")")
 		script := base() + fmt.Sprintf("become_root()\ncapabilities(\"all\")\noverlay(\"/ov\", %q, upper = \"tmpfs\")\nbind(%q, \"/sbx\", ro = True)\nbind(%q, \"/inner\", ro = True)\n", d+"/low", sbxBin, inner)
 		script = strings.ReplaceAll(script, probeBin, probeBin)
-		r := w.sh(t, script+fmt.Sprintf("bind(%q)", work), "/sbx exec /inner -- true")
+		r := w.sh(t, script+fmt.Sprintf("bind(%q)", box.Work), "/sbx exec /inner -- true")
 		wantError(t, r, 125, "is itself on an overlay", "pass upper = \"tmpfs\"")
 	})
 }
@@ -282,14 +283,14 @@ func TestOverlayOnOverlay(t *testing.T) {
 func TestOverlayWorkNotOurs(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.disk(t)
-		w.write(t, d+"/low/f", "f")
-		w.write(t, d+"/precious/work/file", "precious")
+		w.Write(t, d+"/low/f", "f")
+		w.Write(t, d+"/precious/work/file", "precious")
 		for _, name := range []string{"link", "full", "deep"} {
-			w.mkdir(t, d+"/"+name)
+			w.Mkdir(t, d+"/"+name)
 		}
-		must(t, os.Symlink("precious", d+"/link.work"))
-		w.write(t, d+"/full.work/file", "precious")
-		w.write(t, d+"/deep.work/work/file", "precious")
+		box.Must(t, os.Symlink("precious", d+"/link.work"))
+		w.Write(t, d+"/full.work/file", "precious")
+		w.Write(t, d+"/deep.work/work/file", "precious")
 		for _, name := range []string{"link", "full", "deep"} {
 			w.refused(t, base()+fmt.Sprintf("overlay('/o', ['%s/low'], upper = '%s/%s')\n", d, d, name), "where the work directory would be")
 		}

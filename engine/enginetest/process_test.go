@@ -36,7 +36,7 @@ func eachMode(t *testing.T, f func(t *testing.T, w who, mode, script string)) {
 func TestExitStatus(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		for _, code := range []int{0, 1, 125, 255} {
-			if r := w.sh(t, script, "exit "+itoa(code)); r.code != code || r.err != "" {
+			if r := w.sh(t, script, "exit "+itoa(code)); r.Code != code || r.Err != "" {
 				t.Errorf("exit %d: %s", code, r)
 			}
 		}
@@ -46,9 +46,9 @@ func TestExitStatus(t *testing.T) {
 		for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGSEGV, syscall.SIGQUIT, syscall.Signal(40)} {
 			r := w.sh(t, script, "ulimit -c unlimited; kill -"+itoa(int(sig))+" $$")
 			// Where sbx has become the command, the core is the command's.
-			core := r.core && !(mode == "direct" && w.root())
-			if r.signal != sig || core || r.err != "" {
-				t.Errorf("want signal %d, got %s core %v", sig, r, r.core)
+			core := r.Core && !(mode == "direct" && w.Root())
+			if r.Signal != sig || core || r.Err != "" {
+				t.Errorf("want signal %d, got %s core %v", sig, r, r.Core)
 			}
 		}
 	})
@@ -68,7 +68,7 @@ func TestOrphans(t *testing.T) {
 		for _, daemon := range []string{
 			"sleep 1000 &", "(setsid sleep 1000 &) &", "(setsid sh -c 'trap \"\" TERM HUP INT; sleep 1000 & sleep 1000' &)", "/probe probe:daemon sleep 1000",
 		} {
-			if r := w.sh(t, script, daemon+"\necho over; exit 3"); r.code != 3 || r.out != "over\n" {
+			if r := w.sh(t, script, daemon+"\necho over; exit 3"); r.Code != 3 || r.Out != "over\n" {
 				t.Errorf("%s: %s", daemon, r)
 			}
 		}
@@ -78,17 +78,17 @@ func TestOrphans(t *testing.T) {
 func TestPids(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		r := w.sh(t, base()+"unshare(pid = True)\n", "echo $$; cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l")
-		if r.code != 0 || strings.HasPrefix(r.out, "1\n") || !strings.HasPrefix(r.out, "2\nsbx\n") {
+		if r.Code != 0 || strings.HasPrefix(r.Out, "1\n") || !strings.HasPrefix(r.Out, "2\nsbx\n") {
 			t.Error(r)
 		}
 		w.want(t, base()+"unshare(pid = True)\ninit(False)", "echo $$; cat /proc/1/comm", "1\nsh")
 		// Nothing of the init is in reach of the sandbox, not even for its root.
 		for _, file := range []string{"fd/0", "root", "mem", "environ", "cwd"} {
-			if w.root() {
+			if w.Root() {
 				continue // with all of root's own capabilities
 			}
 			r := w.sh(t, base()+"unshare(pid = True)\nbecome_root()\n", "{ head -c 1 /proc/1/"+file+" || ls /proc/1/"+file+"/; } 2>&1")
-			if r.code == 0 {
+			if r.Code == 0 {
 				t.Errorf("/proc/1/%s: %s", file, r)
 			}
 		}

@@ -5,7 +5,6 @@ package enginetest
 // sbx run: what a command sees of the host, and what it can reach.
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -15,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 func init() {
@@ -45,10 +46,10 @@ func init() {
 func listen(t testing.TB, name string) {
 	t.Helper()
 	l, err := net.Listen("unix", name)
-	must(t, err)
+	box.Must(t, err)
 	t.Cleanup(func() { l.Close() })
 	if name[0] == '/' {
-		must(t, os.Chmod(name, 0o777))
+		box.Must(t, os.Chmod(name, 0o777))
 	}
 }
 
@@ -63,7 +64,7 @@ func landlockVersion() int {
 
 func TestScopeSockets(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		name := fmt.Sprintf("@sbx-test-%d-%s", os.Getpid(), w.name)
+		name := fmt.Sprintf("@sbx-test-%d-%s", os.Getpid(), w.Name)
 		listen(t, name)
 		w.want(t, base(), "/probe probe:connect "+name, "reached "+name)
 		w.want(t, base()+"unshare(net = True)\nscope_sockets()", "/probe probe:connect "+name, "")
@@ -86,40 +87,35 @@ type project struct {
 func newProject(t testing.TB, w who) *project {
 	top := w.disk(t)
 	p := &project{w: w, home: top + "/home/ann", dir: top + "/home/ann/src/app", runtime: top + "/runtime"}
-	w.write(t, p.home+"/.ssh/id_ed25519", "secret")
-	w.write(t, p.dir+"/.env", "secret")
-	w.write(t, p.dir+"/README", "")
-	w.mkdir(t, p.runtime)
-	must(t, os.Chmod(p.runtime, 0o700))
+	w.Write(t, p.home+"/.ssh/id_ed25519", "secret")
+	w.Write(t, p.dir+"/.env", "secret")
+	w.Write(t, p.dir+"/README", "")
+	w.Mkdir(t, p.runtime)
+	box.Must(t, os.Chmod(p.runtime, 0o700))
 	for _, bin := range []string{sbxBin, probeBin} {
-		must(t, copyFile(bin, filepath.Join(p.dir, filepath.Base(bin)), 0o755))
+		box.Must(t, copyFile(bin, filepath.Join(p.dir, filepath.Base(bin))))
 	}
 	return p
 }
 
 // run runs sbx run, with flags and words.
-func (p *project) run(t testing.TB, args ...string) result {
+func (p *project) run(t testing.TB, args ...string) box.Result {
 	t.Helper()
 	return p.runIn(t, p.dir, args...)
 }
 
-func (p *project) runIn(t testing.TB, dir string, args ...string) result {
+func (p *project) runIn(t testing.TB, dir string, args ...string) box.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, sbxBin, append([]string{"run"}, args...)...)
-	cmd.Dir, cmd.WaitDelay = dir, patience
+	cmd := p.w.Command(t, sbxBin, append([]string{"run"}, args...)...)
+	cmd.Dir = dir
 	cmd.Env = []string{"HOME=" + p.home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + p.runtime, "SHELL=/bin/sh", "A_TOKEN=secret"}
-	p.w.become(cmd)
-	return finish(t, cmd)
+	p.w.Become(cmd)
+	return box.Finish(t, cmd)
 }
 
 func (p *project) want(t testing.TB, want string, args ...string) {
 	t.Helper()
-	r := p.run(t, args...)
-	if r.code != 0 || strings.TrimSpace(r.out) != strings.TrimSpace(want) {
-		t.Errorf("%q: %s\nwant stdout:\n%s", args, r, want)
-	}
+	p.run(t, args...).Want(t, args, want)
 }
 
 func TestProject(t *testing.T) {
@@ -143,9 +139,9 @@ func TestProject(t *testing.T) {
 		p.want(t, "", "sh", "-c", fmt.Sprintf("test -d /proc/%d && cat /proc/%d/environ", os.Getpid(), os.Getpid())+"; true")
 
 		// Exclusions, also by links and patterns; the host keeps its files.
-		w.write(t, p.dir+"/keys/a.pem", "secret")
-		w.write(t, p.dir+"/keys/deep/b.pem", "secret")
-		must(t, os.Symlink("keys/a.pem", p.dir+"/link"))
+		w.Write(t, p.dir+"/keys/a.pem", "secret")
+		w.Write(t, p.dir+"/keys/deep/b.pem", "secret")
+		box.Must(t, os.Symlink("keys/a.pem", p.dir+"/link"))
 		p.want(t, "", "--excluded-path", ".env", "--excluded-path", "**/*.pem", "sh", "-c", "cat .env link keys/*.pem keys/deep/*.pem 2>/dev/null; true")
 		p.want(t, "", "--excluded-path", "keys", "sh", "-c", "cat link keys/a.pem 2>/dev/null; ls -A keys 2>/dev/null; true")
 		p.want(t, "", "--excluded-path", "link", "sh", "-c", "cat link keys/a.pem 2>/dev/null; true")
@@ -153,19 +149,19 @@ func TestProject(t *testing.T) {
 
 		// In itself, by the sbx that lies in the project. Root without capabilities
 		// must not map uid 0 into a user namespace, user_namespaces(7).
-		if !w.root() {
+		if !w.Root() {
 			p.want(t, p.dir+"\nok", "./sbx", "run", "./sbx", "run", "sh", "-c", "pwd; touch n && echo ok")
 		}
 
 		// By other names.
 		for _, name := range []string{"a b", "c\nd", "-e", "*"} {
-			dir := w.mkdir(t, p.home+"/"+name)
-			if r := p.runIn(t, dir, "sh", "-c", "pwd; touch x"); r.out != dir+"\n" {
+			dir := w.Mkdir(t, p.home+"/"+name)
+			if r := p.runIn(t, dir, "sh", "-c", "pwd; touch x"); r.Out != dir+"\n" {
 				t.Errorf("%q: %s", name, r)
 			}
 		}
-		must(t, os.Symlink("src/app", p.home+"/link"))
-		if r := p.runIn(t, "/", "--project-path", p.home+"/link", "sh", "-c", "pwd -P; cd "+p.home+"/link && ls README"); r.out != p.dir+"\nREADME\n" {
+		box.Must(t, os.Symlink("src/app", p.home+"/link"))
+		if r := p.runIn(t, "/", "--project-path", p.home+"/link", "sh", "-c", "pwd -P; cd "+p.home+"/link && ls README"); r.Out != p.dir+"\nREADME\n" {
 			t.Error(r)
 		}
 	})
@@ -175,9 +171,9 @@ func TestProject(t *testing.T) {
 func TestProjectSockets(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		p := newProject(t, w)
-		short := w.dirIn(t, "/tmp") // a socket's path has at most 107 bytes
-		must(t, os.Symlink(p.runtime, short+"/r"))
-		abstract := fmt.Sprintf("@sbx-test-%d-run-%s", os.Getpid(), w.name)
+		short := w.DirIn(t, "/tmp") // a socket's path has at most 107 bytes
+		box.Must(t, os.Symlink(p.runtime, short+"/r"))
+		abstract := fmt.Sprintf("@sbx-test-%d-run-%s", os.Getpid(), w.Name)
 		names := []string{short + "/r/bus", short + "/agent"}
 		for _, n := range names {
 			listen(t, n)
@@ -188,8 +184,8 @@ func TestProjectSockets(t *testing.T) {
 			args = append(args, abstract)
 		}
 		p.want(t, "", args...)
-		r := finish(t, exec.Command(probeBin, append([]string{"probe:connect"}, names...)...))
-		if strings.Count(r.out, "reached") != 2 {
+		r := box.Finish(t, exec.Command(probeBin, append([]string{"probe:connect"}, names...)...))
+		if strings.Count(r.Out, "reached") != 2 {
 			t.Errorf("outside: %s", r)
 		}
 		// With the directory they are there again.
@@ -204,13 +200,13 @@ func TestProjectHostile(t *testing.T) {
 		// The file of the project is made from inside: it counts for nothing.
 		p.want(t, "", "sh", "-c", `echo 'bind("'$HOME'")' > .sbx.star`)
 		wantError(t, p.run(t, "cat", p.home+"/.ssh/id_ed25519"), 125, ".sbx.star", "is not trusted")
-		must(t, os.Remove(p.dir+"/.sbx.star"))
+		box.Must(t, os.Remove(p.dir+"/.sbx.star"))
 
 		// The user's configuration binds a directory of the project, which becomes a link.
-		w.write(t, p.home+"/.config/sbx/project.star", `bind(host.project + "/data", "/data", optional = True)`)
+		w.Write(t, p.home+"/.config/sbx/project.star", `bind(host.project + "/data", "/data", optional = True)`)
 		p.want(t, "", "ln", "-s", p.home+"/.ssh", "data")
 		wantError(t, p.run(t, "cat", "/data/id_ed25519"), 125, "project.star:1:1", "leads over a symlink")
-		must(t, os.Remove(p.dir+"/data"))
+		box.Must(t, os.Remove(p.dir+"/data"))
 
 		// Nor is the configuration to be had.
 		p.want(t, "", "sh", "-c", "mkdir -p ~/.config/sbx; echo 'bind(\"/\")' > ~/.config/sbx/project.star")
@@ -221,12 +217,12 @@ func TestProjectHostile(t *testing.T) {
 		wantError(t, p.runIn(t, p.home, "true"), 125, "is the home directory")
 
 		// A trusted file, and what it loads, cannot be touched.
-		w.write(t, p.dir+"/lib/more.star", "def more(): setenv(\"MORE\", \"1\")")
-		w.write(t, p.dir+"/.sbx.star", "load(\"lib/more.star\", \"more\")\nmore()\n")
+		w.Write(t, p.dir+"/lib/more.star", "def more(): setenv(\"MORE\", \"1\")")
+		w.Write(t, p.dir+"/.sbx.star", "load(\"lib/more.star\", \"more\")\nmore()\n")
 		cmd := exec.Command(sbxBin, "trust", "--yes", p.dir)
 		cmd.Env = []string{"HOME=" + p.home}
-		w.become(cmd)
-		if r := finish(t, cmd); r.code != 0 {
+		w.Become(cmd)
+		if r := box.Finish(t, cmd); r.Code != 0 {
 			t.Fatal(r)
 		}
 		p.want(t, "1", "sh", "-c", "(echo x >> .sbx.star; rm .sbx.star; mv .sbx.star y; echo x > lib/more.star) 2>/dev/null; echo $MORE")
@@ -236,9 +232,9 @@ func TestProjectHostile(t *testing.T) {
 		p.want(t, "1", "sh", "-c", "echo $MORE")
 
 		// What is excluded stays so in the next sandbox, whatever this one does.
-		w.write(t, p.dir+"/conf/deep/key", "secret")
-		w.mkdir(t, p.dir+"/other")
-		must(t, os.Symlink("conf/deep/key", p.dir+"/link"))
+		w.Write(t, p.dir+"/conf/deep/key", "secret")
+		w.Mkdir(t, p.dir+"/other")
+		box.Must(t, os.Symlink("conf/deep/key", p.dir+"/link"))
 		excluded := []string{"--excluded-path", "link", "--excluded-path", "**/.env", "sh", "-c"}
 		p.want(t, "", append(excluded, "(mv conf c2; mv conf/deep conf/d2; rm link; ln -sf other link; mv .env e; ln .env e; mv conf/deep/key k) 2>/dev/null; true")...)
 		p.want(t, "", append(excluded, "cat link conf/deep/key c2/deep/key conf/d2/key .env e k 2>/dev/null; true")...)
@@ -248,10 +244,10 @@ func TestProjectHostile(t *testing.T) {
 // TestExact has no symlink followed on the way to a source.
 func TestExact(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		d := w.dir(t)
-		w.write(t, d+"/a/f", "secret")
-		must(t, os.Symlink("a", d+"/l"))
-		must(t, os.Symlink("f", d+"/a/g"))
+		d := w.Dir(t)
+		w.Write(t, d+"/a/f", "secret")
+		box.Must(t, os.Symlink("a", d+"/l"))
+		box.Must(t, os.Symlink("f", d+"/a/g"))
 		for _, op := range []string{"bind", "copy"} {
 			for _, tt := range []struct {
 				src string
@@ -260,18 +256,18 @@ func TestExact(t *testing.T) {
 				p := scriptPlan(t, w, base()+fmt.Sprintf("%s(%q, \"/f\")", op, d+tt.src))
 				p.Ops[len(p.Ops)-1].Exact = true
 				r := w.plan(t, p, "cat", "/f")
-				if tt.ok && (r.code != 0 || r.out != "secret") || !tt.ok && r.code != 125 {
+				if tt.ok && (r.Code != 0 || r.Out != "secret") || !tt.ok && r.Code != 125 {
 					t.Errorf("%s %s: %s", op, tt.src, r)
 				}
 			}
 		}
 		// So it is with layers.
 		d = w.disk(t)
-		w.write(t, d+"/a/f", "secret")
-		w.mkdir(t, d+"/u")
-		w.mkdir(t, d+"/w")
-		must(t, os.Symlink("a", d+"/l"))
-		must(t, os.Symlink("u", d+"/v"))
+		w.Write(t, d+"/a/f", "secret")
+		w.Mkdir(t, d+"/u")
+		w.Mkdir(t, d+"/w")
+		box.Must(t, os.Symlink("a", d+"/l"))
+		box.Must(t, os.Symlink("u", d+"/v"))
 		for _, tt := range []struct {
 			layers string
 			ok     bool
@@ -279,16 +275,16 @@ func TestExact(t *testing.T) {
 			p := scriptPlan(t, w, base()+fmt.Sprintf("d = %q\noverlay('/o', %s)", d, tt.layers))
 			p.Ops[len(p.Ops)-1].Exact = true
 			r := w.plan(t, p, "cat", "/o/f")
-			if tt.ok && (r.code != 0 || r.out != "secret") || !tt.ok && r.code != 125 {
+			if tt.ok && (r.Code != 0 || r.Out != "secret") || !tt.ok && r.Code != 125 {
 				t.Errorf("%s: %s", tt.layers, r)
 			}
 		}
-		d = w.dir(t)
-		must(t, os.Symlink("a", d+"/l"))
+		d = w.Dir(t)
+		box.Must(t, os.Symlink("a", d+"/l"))
 		// A link itself can be bound.
 		p := scriptPlan(t, w, base()+fmt.Sprintf("bind(%q, \"/l\", follow = False)", d+"/l"))
 		p.Ops[len(p.Ops)-1].Exact = true
-		if r := w.plan(t, p, "readlink", "/l"); r.out != "a\n" {
+		if r := w.plan(t, p, "readlink", "/l"); r.Out != "a\n" {
 			t.Error(r)
 		}
 	})

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // terminal is the keyboard and the screen of a program.
@@ -35,9 +37,9 @@ func openPty(t testing.TB) (master, slave *os.File) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		skip(t, "no pseudo-terminals: "+err.Error())
+		box.Skip(t, "no pseudo-terminals: "+err.Error())
 	}
-	must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	box.Must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	// By TIOCGPTPEER the other side needs no name in /dev.
 	peer, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {
@@ -50,22 +52,22 @@ func openPty(t testing.TB) (master, slave *os.File) {
 func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
 	t.Helper()
 	master, slave := openPty(t)
-	must(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
+	box.Must(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
 	if os.Getuid() == 0 {
-		must(t, slave.Chown(w.uid, w.uid))
+		box.Must(t, slave.Chown(w.UID, w.UID))
 	}
 	// Without NOFLSH a key that makes a signal throws away what is typed after it.
 	modes, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
-	must(t, err)
+	box.Must(t, err)
 	modes.Lflag |= unix.NOFLSH
-	must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, modes))
+	box.Must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, modes))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
-	must(t, cmd.Start())
-	must(t, slave.Close())
+	box.Must(t, cmd.Start())
+	box.Must(t, slave.Close())
 	tt := &terminal{t: t, master: master, cmd: cmd, modes: *modes}
 	go tt.read()
 	t.Cleanup(func() {
@@ -81,9 +83,9 @@ func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
 func (tt *terminal) hangUp(output func()) {
 	tt.t.Helper()
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	must(tt.t, err)
-	must(tt.t, unix.Dup3(null, int(tt.master.Fd()), unix.O_CLOEXEC))
-	must(tt.t, unix.Close(null))
+	box.Must(tt.t, err)
+	box.Must(tt.t, unix.Dup3(null, int(tt.master.Fd()), unix.O_CLOEXEC))
+	box.Must(tt.t, unix.Close(null))
 	output()
 }
 
@@ -116,20 +118,20 @@ func (tt *terminal) handsOver(keys, text string) {
 	tt.t.Helper()
 	group := func() int {
 		group, err := unix.IoctlGetInt(int(tt.master.Fd()), unix.TIOCGPGRP)
-		must(tt.t, err)
+		box.Must(tt.t, err)
 		return group
 	}
 	shell := group()
 	tt.keys(keys)
 	tt.expect(text)
-	eventually(tt.t, "the shell to hand its terminal over", func() bool { return group() != shell })
+	box.Eventually(tt.t, "the shell to hand its terminal over", func() bool { return group() != shell })
 }
 
 // expect waits until the text is on the screen, after all that was expected
 // before, and returns what came before it.
 func (tt *terminal) expect(text string) string {
 	tt.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(box.Patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		tt.mu.Lock()
 		rest, closed := tt.screen.String()[tt.seen:], tt.closed
 		if i := strings.Index(rest, text); i >= 0 {
@@ -153,7 +155,7 @@ func (tt *terminal) text() string {
 }
 
 // wait returns how the program ended.
-func (tt *terminal) wait() result {
+func (tt *terminal) wait() box.Result {
 	tt.t.Helper()
-	return ended(tt.t, tt.cmd, tt.cmd.Wait())
+	return box.Ended(tt.t, tt.cmd, tt.cmd.Wait())
 }

@@ -21,7 +21,7 @@ import (
 func (w who) randomHost(t testing.TB) string {
 	d := w.disk(t)
 	for _, name := range []string{"usr/lib/x", "usr/bin/sh", "usr/mnt/sub/f", "a/b", "a/c/f", "b/a/f", "etc/x", "low/1/a/f", "low/2/a/g", "low/2/b", `low/b\s:,x/f`, "up/a/f", "up/b/f"} {
-		w.write(t, d+"/"+name, "x")
+		w.Write(t, d+"/"+name, "x")
 	}
 	return d
 }
@@ -57,8 +57,8 @@ func (w who) randomPlan(r *rand.Rand, dir string) *plan.Plan {
 		q := *p
 		q.Ops = append(q.Ops[:len(q.Ops):len(q.Ops)], o)
 		f := host.Live(&q)
-		f.UID, f.GID = uint32(w.uid), uint32(w.uid)
-		if !w.root() {
+		f.UID, f.GID = uint32(w.UID), uint32(w.UID)
+		if !w.Root() {
 			f.Caps = 0
 		}
 		if _, ds := validate.Check(&q, f); !ds.HasErrors() {
@@ -87,7 +87,7 @@ func TestRandomPlans(t *testing.T) {
 		for i := range n {
 			p := w.randomPlan(rand.New(rand.NewPCG(seed, uint64(i))), d)
 			r := w.plan(t, p)
-			if r.code != 127 && r.code != 126 { // the root may be of mode 0
+			if r.Code != 127 && r.Code != 126 { // the root may be of mode 0
 				b, _ := p.JSON()
 				t.Errorf("seed %d, plan %d: %s\n%s", seed, i, r, b)
 			}

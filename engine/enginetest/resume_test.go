@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // office is a desk with a project on it.
@@ -33,14 +35,14 @@ func (o *office) run(env []string, args ...string) *exec.Cmd {
 
 // ended returns how many of the sessions on record have.
 func (o *office) ended() int {
-	return strings.Count(finish(o.t, o.sbx("ps", "--json")).out, `"ended": `)
+	return strings.Count(box.Finish(o.t, o.sbx("ps", "--json")).Out, `"ended": `)
 }
 
 // leaves has the terminal detach.
 func (tt *terminal) leaves() {
 	tt.t.Helper()
 	tt.keys("\x1c\x1c")
-	if r := tt.wait(); r.code != 0 {
+	if r := tt.wait(); r.Code != 0 {
 		tt.t.Fatal(r, tt.text())
 	}
 }
@@ -72,8 +74,8 @@ func TestResume(t *testing.T) {
 		if list := o.ps(); len(list) != 2 || list[0].Attached != 1 || list[1].Attached != 1 {
 			t.Errorf("%+v", list)
 		}
-		must(t, syscall.Kill(o.ps()[1].Leader, syscall.SIGUSR2))
-		if r := second.wait(); r.code != 7 {
+		box.Must(t, syscall.Kill(o.ps()[1].Leader, syscall.SIGUSR2))
+		if r := second.wait(); r.Code != 7 {
 			t.Error(r)
 		}
 		tt.leaves()
@@ -84,7 +86,7 @@ func TestResume(t *testing.T) {
 		tt.leaves()
 		// Another command is another sandbox, and so what is asked for is made.
 		tt = o.on(o.run(nil, "--excluded-path", ".env", "cat", ".env"))
-		if r := tt.wait(); r.code != 1 {
+		if r := tt.wait(); r.Code != 1 {
 			t.Error(r, tt.text())
 		}
 
@@ -93,7 +95,7 @@ func TestResume(t *testing.T) {
 		refused := func(want string, args ...string) {
 			t.Helper()
 			tt := o.on(o.run(nil, args...))
-			if r := tt.wait(); r.code != 125 {
+			if r := tt.wait(); r.Code != 125 {
 				t.Error(r, tt.text())
 			}
 			tt.expect("error: session \"" + id + "\" of this project has another sandbox: " + want)
@@ -101,16 +103,16 @@ func TestResume(t *testing.T) {
 		}
 		refused(`--excluded-path "README" is new`, "--excluded-path", "README")
 		refused(`--excluded-path "README" is new`, append([]string{"--excluded-path", "README"}, up...)...)
-		w.write(t, o.p.dir+"/.sbx.star", "project(excluded_paths = ['README'])")
+		w.Write(t, o.p.dir+"/.sbx.star", "project(excluded_paths = ['README'])")
 		refused(`"` + o.p.dir + `/.sbx.star" counts now`)
 		tt = o.on(o.run(nil, "--ignore-project-config"))
 		tt.expect(back)
 		tt.expect("ready\r\n") // only now the keys are the session's
 		tt.leaves()
-		must(t, os.Remove(o.p.dir+"/.sbx.star"))
-		w.write(t, o.p.home+"/.config/sbx/project.star", "setenv('A', '1')")
+		box.Must(t, os.Remove(o.p.dir+"/.sbx.star"))
+		w.Write(t, o.p.home+"/.config/sbx/project.star", "setenv('A', '1')")
 		refused(`"` + o.p.home + `/.config/sbx/project.star" counts now`)
-		must(t, os.Remove(o.p.home+"/.config/sbx/project.star"))
+		box.Must(t, os.Remove(o.p.home+"/.config/sbx/project.star"))
 		// One that fits is found among others.
 		tt = o.on(o.run(nil, append([]string{"--no-reconnect", "--excluded-path", "README"}, up...)...))
 		tt.expect("ready\r\n")
@@ -120,7 +122,7 @@ func TestResume(t *testing.T) {
 		tt.expect("ready\r\n")
 		tt.leaves()
 		for _, s := range o.ps() {
-			if r := finish(t, o.sbx("kill", "--grace", "0", s.ID)); r.code != 0 {
+			if r := box.Finish(t, o.sbx("kill", "--grace", "0", s.ID)); r.Code != 0 {
 				t.Error(r)
 			}
 		}
@@ -134,41 +136,41 @@ func TestEnded(t *testing.T) {
 		o := newOffice(t, w)
 		start := func(script string) string {
 			t.Helper()
-			r := finish(t, o.run(nil, "--detach", "sh", "-c", script))
-			if r.code != 0 {
+			r := box.Finish(t, o.run(nil, "--detach", "sh", "-c", script))
+			if r.Code != 0 {
 				t.Fatal(r)
 			}
-			id := strings.TrimSpace(r.out)
-			eventually(t, "it to end", func() bool {
-				return strings.Contains(finish(t, o.sbx("ps")).out, "  "+id+" ") && len(o.ps()) == o.ended()
+			id := strings.TrimSpace(r.Out)
+			box.Eventually(t, "it to end", func() bool {
+				return strings.Contains(box.Finish(t, o.sbx("ps")).Out, "  "+id+" ") && len(o.ps()) == o.ended()
 			})
 			return id
 		}
 		id := start("echo said; exit 7")
-		if r := finish(t, o.sbx("ps")); !strings.Contains(r.out, " ended: 7 ") || !strings.Contains(r.out, id) {
+		if r := box.Finish(t, o.sbx("ps")); !strings.Contains(r.Out, " ended: 7 ") || !strings.Contains(r.Out, id) {
 			t.Error(r)
 		}
-		wantError(t, finish(t, o.sbx("enter", id, "true")), 125, "session \""+id+"\" has ended", "sbx attach "+id)
-		wantError(t, finish(t, o.sbx("kill", "-s", "TERM", id)), 125, "has ended")
+		wantError(t, box.Finish(t, o.sbx("enter", id, "true")), 125, "session \""+id+"\" has ended", "sbx attach "+id)
+		wantError(t, box.Finish(t, o.sbx("kill", "-s", "TERM", id)), 125, "has ended")
 		// It is nothing to come back to.
 		tt := o.on(o.run(nil, "echo", "afresh"))
 		tt.expect("afresh\r\n")
 		tt.wait()
-		if r := finish(t, o.sbx("attach", id)); r.code != 7 || r.out != "said\r\n" || !strings.HasPrefix(r.err, "["+id+" ended ") || !strings.HasSuffix(r.err, "s ago with exit code 7]\n") {
+		if r := box.Finish(t, o.sbx("attach", id)); r.Code != 7 || r.Out != "said\r\n" || !strings.HasPrefix(r.Err, "["+id+" ended ") || !strings.HasSuffix(r.Err, "s ago with exit code 7]\n") {
 			t.Error(r)
 		}
-		wantError(t, finish(t, o.sbx("attach", id)), 125, "no such sandbox")
+		wantError(t, box.Finish(t, o.sbx("attach", id)), 125, "no such sandbox")
 		o.empty()
 
 		id = start("kill -KILL $$")
-		if r := finish(t, o.sbx("ps")); !strings.Contains(r.out, " ended: SIGKILL ") {
+		if r := box.Finish(t, o.sbx("ps")); !strings.Contains(r.Out, " ended: SIGKILL ") {
 			t.Error(r)
 		}
-		if r := finish(t, o.sbx("attach", id)); r.signal != syscall.SIGKILL || !strings.Contains(r.err, "ago by SIGKILL]") {
+		if r := box.Finish(t, o.sbx("attach", id)); r.Signal != syscall.SIGKILL || !strings.Contains(r.Err, "ago by SIGKILL]") {
 			t.Error(r)
 		}
 		id = start("true")
-		if r := finish(t, o.sbx("kill", id)); r.code != 0 || r.err != "" {
+		if r := box.Finish(t, o.sbx("kill", id)); r.Code != 0 || r.Err != "" {
 			t.Error(r)
 		}
 		o.empty()
@@ -180,7 +182,7 @@ func TestEnded(t *testing.T) {
 			t.Errorf("%d are kept", n)
 		}
 		for _, s := range o.ps() {
-			finish(t, o.sbx("kill", s.ID))
+			box.Finish(t, o.sbx("kill", s.ID))
 		}
 		o.empty()
 	})
@@ -195,11 +197,11 @@ func TestEnterFilters(t *testing.T) {
 		for _, more := range []string{allow + allow, allow + "disable_userns()\nunshare(user = True)\n"} {
 			d := newDesk(t, w)
 			id := d.detached(base()+"unshare(pid = True)\n"+more, "sh", "-c", `{ `+look+`; } >/tmp/new; mv /tmp/new /tmp/look; exec sleep 1000`)
-			r := finish(t, d.sbx("enter", id, "--", "sh", "-c", `until test -e /tmp/look; do sleep 0.01; done; { `+look+`; } | diff /tmp/look -`))
-			if r.code != 0 || r.out != "" {
+			r := box.Finish(t, d.sbx("enter", id, "--", "sh", "-c", `until test -e /tmp/look; do sleep 0.01; done; { `+look+`; } | diff /tmp/look -`))
+			if r.Code != 0 || r.Out != "" {
 				t.Errorf("%s: %s", more, r)
 			}
-			if r := finish(t, d.sbx("kill", "--grace", "0", id)); r.code != 0 {
+			if r := box.Finish(t, d.sbx("kill", "--grace", "0", id)); r.Code != 0 {
 				t.Error(r)
 			}
 			d.empty()

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 	"sbx/engine/session"
 )
@@ -86,8 +87,8 @@ type desk struct {
 }
 
 func newDesk(t *testing.T, w who) *desk {
-	d := &desk{who: w, t: t, runtime: w.dir(t), mark: mark(t)}
-	must(t, os.Chmod(d.runtime, 0o700))
+	d := &desk{who: w, t: t, runtime: w.Dir(t), mark: mark(t)}
+	box.Must(t, os.Chmod(d.runtime, 0o700))
 	t.Cleanup(func() {
 		for _, pid := range marked(d.mark) {
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -102,7 +103,7 @@ func (d *desk) env(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = "/"
 	name, value, _ := strings.Cut(d.mark, "=")
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+d.runtime, "TERM=dumb", "PS1=inside> ", "HISTFILE=", name+"="+value)
-	d.become(cmd)
+	d.Become(cmd)
 	return cmd
 }
 
@@ -118,20 +119,20 @@ func (d *desk) begin(how, script string, argv ...string) *exec.Cmd {
 
 func (d *desk) beginPlan(how string, p *plan.Plan) *exec.Cmd {
 	b, err := p.JSON()
-	must(d.t, err)
-	file := filepath.Join(d.dir(d.t), "plan.json")
-	must(d.t, os.WriteFile(file, b, 0o644))
+	box.Must(d.t, err)
+	file := filepath.Join(d.Dir(d.t), "plan.json")
+	box.Must(d.t, os.WriteFile(file, b, 0o644))
 	return d.env(exec.Command(probeBin, "probe:session", how, file, "/home/ann/My Project"))
 }
 
 // detached starts a session without a terminal and returns its name.
 func (d *desk) detached(script string, argv ...string) string {
 	d.t.Helper()
-	r := finish(d.t, d.begin("detach", script, argv...))
-	if r.code != 0 {
+	r := box.Finish(d.t, d.begin("detach", script, argv...))
+	if r.Code != 0 {
 		d.t.Fatal(r)
 	}
-	return strings.TrimSpace(r.out)
+	return strings.TrimSpace(r.Out)
 }
 
 func (d *desk) sbx(args ...string) *exec.Cmd { return d.env(exec.Command(sbxBin, args...)) }
@@ -154,9 +155,9 @@ type listed struct {
 
 func (d *desk) ps() []listed {
 	d.t.Helper()
-	r := finish(d.t, d.sbx("ps", "--json"))
+	r := box.Finish(d.t, d.sbx("ps", "--json"))
 	var list []listed
-	if err := json.Unmarshal([]byte(r.out), &list); err != nil || r.code != 0 || r.err != "" {
+	if err := json.Unmarshal([]byte(r.Out), &list); err != nil || r.Code != 0 || r.Err != "" {
 		d.t.Fatal(err, r)
 	}
 	return list
@@ -174,13 +175,13 @@ func (d *desk) one() listed {
 
 func (d *desk) attached(n int) {
 	d.t.Helper()
-	eventually(d.t, fmt.Sprintf("%d clients to be attached", n), func() bool { return d.one().Attached == n })
+	box.Eventually(d.t, fmt.Sprintf("%d clients to be attached", n), func() bool { return d.one().Attached == n })
 }
 
 // empty waits until no session is left, nor any process or file of one.
 func (d *desk) empty() {
 	d.t.Helper()
-	eventually(d.t, "the record to be empty", func() bool {
+	box.Eventually(d.t, "the record to be empty", func() bool {
 		names, err := os.ReadDir(filepath.Join(d.runtime, "sbx"))
 		return len(d.ps()) == 0 && err == nil && len(names) == 0
 	})
@@ -190,7 +191,7 @@ func (d *desk) empty() {
 func modesOf(t *testing.T, tt *terminal) unix.Termios {
 	t.Helper()
 	m, err := unix.IoctlGetTermios(int(tt.master.Fd()), unix.TCGETS)
-	must(t, err)
+	box.Must(t, err)
 	return *m
 }
 
@@ -207,7 +208,7 @@ func TestSession(t *testing.T) {
 		}
 		tt.keys("\x03")
 		tt.expect("signal 2\r\n")
-		must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+		box.Must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
 		tt.expect("size 50 132\r\n")
 		s := d.one()
 		if !strings.HasPrefix(s.ID, "my-project-") || s.Project != "/home/ann/My Project" || s.Command[0] != "sh" || s.Attached != 1 || !s.Session ||
@@ -215,7 +216,7 @@ func TestSession(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		tt.keys("\x1c\x1c")
-		if r := tt.wait(); r.code != 60 {
+		if r := tt.wait(); r.Code != 60 {
 			t.Fatal(r, tt.text())
 		}
 		if after := modesOf(t, tt); after != tt.modes {
@@ -228,8 +229,8 @@ func TestSession(t *testing.T) {
 		tt.expect("size 24 80\r\n")
 		d.attached(1)
 		// The runtime directory goes and comes back, as with the last logout.
-		must(t, os.RemoveAll(filepath.Join(d.runtime, "sbx")))
-		eventually(t, "the session to come back", func() bool { return len(d.ps()) == 1 })
+		box.Must(t, os.RemoveAll(filepath.Join(d.runtime, "sbx")))
+		box.Eventually(t, "the session to come back", func() bool { return len(d.ps()) == 1 })
 		// A third one mirrors it.
 		third := d.on(d.sbx("attach", s.ID))
 		third.expect("size 24 80\r\n")
@@ -239,10 +240,10 @@ func TestSession(t *testing.T) {
 		third.expect("signal 2\r\n")
 		third.keys("\x1c")
 		tt.expect("signal 3\r\n") // one press is for the command
-		must(t, syscall.Kill(s.Leader, syscall.SIGUSR2))
+		box.Must(t, syscall.Kill(s.Leader, syscall.SIGUSR2))
 		for _, tt := range []*terminal{tt, third} {
 			tt.expect("end\r\n")
-			if r := tt.wait(); r.code != 7 {
+			if r := tt.wait(); r.Code != 7 {
 				t.Error(r, tt.text())
 			}
 		}
@@ -254,7 +255,7 @@ func TestSession(t *testing.T) {
 func TestSessionShell(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		if _, err := exec.LookPath("bash"); err != nil {
-			skip(t, "bash is not installed")
+			box.Skip(t, "bash is not installed")
 		}
 		d := newDesk(t, w)
 		tt := d.on(d.begin("attach", script, "bash", "--norc", "--noprofile", "-i"))
@@ -280,7 +281,7 @@ func TestSessionShell(t *testing.T) {
 		if mode == "pid1" {
 			tt.keys("exit 137\n") // it cannot
 		}
-		if r := tt.wait(); r.code != code {
+		if r := tt.wait(); r.Code != code {
 			t.Error(r, tt.text())
 		}
 		d.empty()
@@ -294,7 +295,7 @@ func TestSessionDeaths(t *testing.T) {
 		d := newDesk(t, w)
 		tt := d.on(d.begin("attach", script, "/probe", "probe:signals"))
 		tt.expect("ready\r\n")
-		must(t, tt.cmd.Process.Kill())
+		box.Must(t, tt.cmd.Process.Kill())
 		tt.wait()
 		d.attached(0)
 		id := d.one().ID
@@ -302,8 +303,8 @@ func TestSessionDeaths(t *testing.T) {
 		tt = d.on(d.sbx("attach", id))
 		tt.expect("ready\r\n")
 		d.attached(1)
-		tt.hangUp(func() { must(t, syscall.Kill(d.one().Leader, syscall.SIGUSR1)) })
-		if r := tt.wait(); r.signal != syscall.SIGHUP {
+		tt.hangUp(func() { box.Must(t, syscall.Kill(d.one().Leader, syscall.SIGUSR1)) })
+		if r := tt.wait(); r.Signal != syscall.SIGHUP {
 			t.Error(r)
 		}
 		d.attached(0)
@@ -312,22 +313,22 @@ func TestSessionDeaths(t *testing.T) {
 		tt.expect("ready\r\n")
 		// A stop from outside leaves the terminal as it was found.
 		before := modesOf(t, tt)
-		must(t, tt.cmd.Process.Signal(syscall.SIGTSTP))
-		eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
+		box.Must(t, tt.cmd.Process.Signal(syscall.SIGTSTP))
+		box.Eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
 		if m := modesOf(t, tt); m.Lflag&unix.ICANON == 0 {
 			t.Error("raw mode stays while it is stopped")
 		}
-		must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
+		box.Must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
 		tt.expect("ready\r\n") // what there is, once more
 		if m := modesOf(t, tt); m != before {
 			t.Errorf("modes %+v, before %+v", m, before)
 		}
-		must(t, tt.cmd.Process.Signal(syscall.SIGTERM))
+		box.Must(t, tt.cmd.Process.Signal(syscall.SIGTERM))
 		tt.expect("signal 15\r\n")
 
-		must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
+		box.Must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
 		tt.expect("has died")
-		if r := tt.wait(); r.code != 125 {
+		if r := tt.wait(); r.Code != 125 {
 			t.Error(r)
 		}
 		if mode == "direct" || mode == "alone" {
@@ -342,19 +343,19 @@ func TestSessionDeaths(t *testing.T) {
 func TestSessionFailures(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		d := newDesk(t, w)
-		wantError(t, finish(t, d.begin("attach", script, "nowhere")), 127, `command "nowhere" not found in the sandbox`)
-		wantError(t, finish(t, d.begin("attach", script, "/tmp")), 126, `"/tmp"`)
+		wantError(t, box.Finish(t, d.begin("attach", script, "nowhere")), 127, `command "nowhere" not found in the sandbox`)
+		wantError(t, box.Finish(t, d.begin("attach", script, "/tmp")), 126, `"/tmp"`)
 		p := scriptPlan(t, w, script)
 		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: "/nowhere", Dst: "/x"})
 		p.Dir = "/gone"
-		wantError(t, finish(t, d.beginPlan("attach", p)), 125, `source "/nowhere" does not exist`)
+		wantError(t, box.Finish(t, d.beginPlan("attach", p)), 125, `source "/nowhere" does not exist`)
 		p.Ops = p.Ops[:len(p.Ops)-1]
-		wantError(t, finish(t, d.beginPlan("attach", p)), 125, `directory "/gone" does not exist in the sandbox`)
+		wantError(t, box.Finish(t, d.beginPlan("attach", p)), 125, `directory "/gone" does not exist in the sandbox`)
 		p.PassFDs, p.CloseFDs = []int{4}, []int{5}
-		wantError(t, finish(t, d.beginPlan("detach", p)), 125, "pass_fd: a session inherits no file descriptors", "close_fd: ")
+		wantError(t, box.Finish(t, d.beginPlan("detach", p)), 125, "pass_fd: a session inherits no file descriptors", "close_fd: ")
 		d.empty()
 		for _, args := range [][]string{{"attach", "nobody"}, {"enter", "nobody", "--", "true"}, {"kill", "nobody"}} {
-			wantError(t, finish(t, d.sbx(args...)), 125, `no such sandbox: "nobody"`, "sbx ps lists those that run")
+			wantError(t, box.Finish(t, d.sbx(args...)), 125, `no such sandbox: "nobody"`, "sbx ps lists those that run")
 		}
 	})
 }
@@ -366,16 +367,16 @@ func TestSessionPipes(t *testing.T) {
 		d := newDesk(t, w)
 		cmd := d.begin("attach", script, "sh", "-c", "stty -echo; echo ready; cat; exit 3")
 		cmd.Stdin = strings.NewReader("one\ntwo")
-		r := finish(t, cmd)
-		if r.code != 3 || !strings.HasSuffix(r.out, "two") || !strings.Contains(r.out, "one\r\n") {
+		r := box.Finish(t, cmd)
+		if r.Code != 3 || !strings.HasSuffix(r.Out, "two") || !strings.Contains(r.Out, "one\r\n") {
 			t.Error(r)
 		}
 		// More than any buffer on the way takes, read slowly.
 		cmd = d.begin("attach", script, "sh", "-c", "stty -onlcr; seq 1 200000")
 		cmd.Stdin = strings.NewReader("")
 		out, err := cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		box.Must(t, err)
+		box.Must(t, cmd.Start())
 		var all strings.Builder
 		b := make([]byte, 100<<10)
 		for {
@@ -386,7 +387,7 @@ func TestSessionPipes(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if r := ended(t, cmd, cmd.Wait()); r.code != 0 {
+		if r := box.Ended(t, cmd, cmd.Wait()); r.Code != 0 {
 			t.Error(r)
 		}
 		if s := all.String(); len(s) < 1_000_000 || !strings.HasSuffix(s, "\n199999\n200000\n") || strings.Count(s, "\n") != 200000 {
@@ -399,8 +400,8 @@ func TestSessionPipes(t *testing.T) {
 			cmd := d.sbx("attach", id)
 			cmd.Stdin = strings.NewReader(words + "\n")
 			out, err := cmd.StdoutPipe()
-			must(t, err)
-			must(t, cmd.Start())
+			box.Must(t, err)
+			box.Must(t, cmd.Start())
 			for seen := ""; !strings.Contains(seen, words+"\r\n"); {
 				n, err := out.Read(b)
 				seen += string(b[:n])
@@ -412,11 +413,11 @@ func TestSessionPipes(t *testing.T) {
 			return cmd
 		}
 		guests := []*exec.Cmd{shown("three"), shown("four")}
-		if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 {
+		if r := box.Finish(t, d.sbx("kill", "--grace", "0.05", id)); r.Code != 0 {
 			t.Error(r)
 		}
 		for _, g := range guests {
-			if r := ended(t, g, g.Wait()); r.code == 4 {
+			if r := box.Ended(t, g, g.Wait()); r.Code == 4 {
 				t.Error(r)
 			}
 		}
@@ -424,13 +425,13 @@ func TestSessionPipes(t *testing.T) {
 		// When nobody reads any more, it is as if the terminal were gone.
 		cmd = d.begin("attach", script, "/probe", "probe:flood")
 		out, err = cmd.StdoutPipe()
-		must(t, err)
-		must(t, cmd.Start())
+		box.Must(t, err)
+		box.Must(t, cmd.Start())
 		if _, err := io.ReadFull(out, b[:1000]); err != nil {
 			t.Error(err)
 		}
 		out.Close()
-		if r := ended(t, cmd, cmd.Wait()); r.code != 98 {
+		if r := box.Ended(t, cmd, cmd.Wait()); r.Code != 98 {
 			t.Error(r)
 		}
 		d.empty()
@@ -443,32 +444,32 @@ func TestSessionKill(t *testing.T) {
 		id := d.detached(script, "/probe", "probe:signals")
 		tt := d.on(d.sbx("attach", id))
 		tt.expect("ready\r\n")
-		if r := finish(t, d.sbx("kill", "--signal", "usr1", id)); r.code != 0 || r.err != "" {
+		if r := box.Finish(t, d.sbx("kill", "--signal", "usr1", id)); r.Code != 0 || r.Err != "" {
 			t.Error(r)
 		}
 		tt.expect("signal 10\r\n")
 		// It obeys nothing but SIGKILL.
-		if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 || r.err != "" {
+		if r := box.Finish(t, d.sbx("kill", "--grace", "0.05", id)); r.Code != 0 || r.Err != "" {
 			t.Error(r)
 		}
 		if mode != "direct" && mode != "alone" {
 			gone(t, d.mark)
 		}
 		tt.expect("signal 15\r\n")
-		if r := tt.wait(); r.signal != syscall.SIGKILL {
+		if r := tt.wait(); r.Signal != syscall.SIGKILL {
 			t.Error(r)
 		}
 		d.empty()
 		// Even where the server does not answer.
 		id = d.detached(script, "sleep", "1000")
 		server := d.one().Server
-		must(t, syscall.Kill(server, syscall.SIGSTOP))
+		box.Must(t, syscall.Kill(server, syscall.SIGSTOP))
 		if mode == "guard" || mode == "init" {
-			if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 || r.err != "" {
+			if r := box.Finish(t, d.sbx("kill", "--grace", "0.05", id)); r.Code != 0 || r.Err != "" {
 				t.Error(r)
 			}
 		} else {
-			must(t, syscall.Kill(server, syscall.SIGKILL))
+			box.Must(t, syscall.Kill(server, syscall.SIGKILL))
 			for _, pid := range marked(d.mark) {
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
@@ -495,21 +496,21 @@ func TestEnter(t *testing.T) {
 			tt.expect("over")
 			cmd := d.sbx("enter", id, "--", "sh", "-c", look+` >/tmp/look2 2>&1; diff /tmp/look /tmp/look2; cat; exit 9`)
 			cmd.Stdin = strings.NewReader("through\n")
-			if r := finish(t, cmd); r.code != 9 || r.out != "through\n" || r.err != "" {
+			if r := box.Finish(t, cmd); r.Code != 9 || r.Out != "through\n" || r.Err != "" {
 				t.Errorf("%s: %s", more, r)
 			}
-			if r := finish(t, d.sbx("enter", id, "--", "sh", "-c", "kill -TERM $$")); r.signal != syscall.SIGTERM {
+			if r := box.Finish(t, d.sbx("enter", id, "--", "sh", "-c", "kill -TERM $$")); r.Signal != syscall.SIGTERM {
 				t.Error(r)
 			}
-			wantError(t, finish(t, d.sbx("enter", id, "--", "nowhere")), 127, `command "nowhere" not found in the sandbox`)
-			wantError(t, finish(t, d.sbx("enter", id, "--", "/tmp")), 126)
+			wantError(t, box.Finish(t, d.sbx("enter", id, "--", "nowhere")), 127, `command "nowhere" not found in the sandbox`)
+			wantError(t, box.Finish(t, d.sbx("enter", id, "--", "/tmp")), 126)
 			// On a terminal it has one of the sandbox's.
 			et := d.on(d.sbx("enter", id, "--", "sh", "-c", `tty; stty size; kill -0 $$; cat; exit 4`))
 			et.expect("/dev/pts/1\r\n24 80\r\n")
 			et.keys("typed\n")
 			et.expect("typed\r\ntyped\r\n")
 			et.keys("\x04")
-			if r := et.wait(); r.code != 4 {
+			if r := et.wait(); r.Code != 4 {
 				t.Error(r, et.text())
 			}
 			if after := modesOf(t, et); after != et.modes {
@@ -519,22 +520,22 @@ func TestEnter(t *testing.T) {
 			et.expect("ready\r\n")
 			et.keys("\x03")
 			et.expect("signal 2\r\n")
-			must(t, unix.IoctlSetWinsize(int(et.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+			box.Must(t, unix.IoctlSetWinsize(int(et.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
 			et.expect("size 50 132\r\n")
-			must(t, et.cmd.Process.Signal(syscall.SIGUSR1))
+			box.Must(t, et.cmd.Process.Signal(syscall.SIGUSR1))
 			et.expect("signal 10\r\n")
 			// Its terminal goes away, and it does too, but for those who handle that.
 			et.hangUp(func() { et.cmd.Process.Signal(syscall.SIGUSR1) })
-			if r := et.wait(); r.signal != syscall.SIGHUP {
+			if r := et.wait(); r.Signal != syscall.SIGHUP {
 				t.Error(r)
 			}
 			// The sandbox ends, and whoever is in it.
 			et = d.on(d.sbx("enter", id, "--", "/probe", "probe:signals"))
 			et.expect("ready\r\n")
-			if r := finish(t, d.sbx("kill", "--grace", "0.05", id)); r.code != 0 {
+			if r := box.Finish(t, d.sbx("kill", "--grace", "0.05", id)); r.Code != 0 {
 				t.Error(r)
 			}
-			if r := et.wait(); r.signal != syscall.SIGKILL {
+			if r := et.wait(); r.Signal != syscall.SIGKILL {
 				t.Error(r, et.text())
 			}
 			tt.wait()
@@ -551,21 +552,21 @@ func TestSessionPeers(t *testing.T) {
 		id := d.detached(base()+fmt.Sprintf("bind(%q, \"/run/user\")\n", d.runtime)+fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\n", sbxBin)+"setenv(\"XDG_RUNTIME_DIR\", \"/run/user\")\n",
 			"sh", "-c", "/sbx attach $(cat /tmp/id 2>/dev/null || ls /run/user/sbx); echo code $?; exec sleep 1000")
 		tt := d.on(d.sbx("attach", id))
-		if !w.root() { // as real root there is no user namespace
+		if !w.Root() { // as real root there is no user namespace
 			tt.expect("user namespace")
 			tt.expect("code 125")
 		}
 		tt.cmd.Process.Kill()
 		tt.wait()
-		if os.Getuid() == 0 && !w.root() {
+		if os.Getuid() == 0 && !w.Root() {
 			// Even if the directories let others in.
 			for _, path := range []string{"", "sbx", "sbx/" + id} {
-				must(t, os.Chmod(filepath.Join(d.runtime, path), 0o755))
+				box.Must(t, os.Chmod(filepath.Join(d.runtime, path), 0o755))
 			}
-			must(t, os.Chmod(filepath.Join(d.runtime, "sbx", id, "socket"), 0o666))
+			box.Must(t, os.Chmod(filepath.Join(d.runtime, "sbx", id, "socket"), 0o666))
 			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-			must(t, err)
-			must(t, unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Join(d.runtime, "sbx", id, "socket")}))
+			box.Must(t, err)
+			box.Must(t, unix.Connect(fd, &unix.SockaddrUnix{Name: filepath.Join(d.runtime, "sbx", id, "socket")}))
 			b := make([]byte, 1000)
 			n, err := unix.Read(fd, b)
 			if err != nil || !strings.Contains(string(b[:n]), "belongs to user 65534") {
@@ -573,10 +574,10 @@ func TestSessionPeers(t *testing.T) {
 			}
 			unix.Close(fd)
 			for _, path := range []string{"", "sbx", "sbx/" + id} {
-				must(t, os.Chmod(filepath.Join(d.runtime, path), 0o700))
+				box.Must(t, os.Chmod(filepath.Join(d.runtime, path), 0o700))
 			}
 		}
-		must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
+		box.Must(t, syscall.Kill(d.one().Server, syscall.SIGKILL))
 		d.empty()
 	})
 }

@@ -9,10 +9,10 @@ import "testing"
 func TestSuppressChown(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		const sh = "umask 022; touch /tmp/f; chown 3:3 /tmp/f 2>/dev/null; echo $?; chown -h 0:0 /tmp/f 2>/dev/null; stat -c %u /tmp/f"
-		id := itoa(w.uid)
+		id := itoa(w.UID)
 		w.want(t, base(), sh, "1\n"+id)
 		w.want(t, base()+"suppress_chown()", sh, "0\n"+id)
-		if !w.root() {
+		if !w.Root() {
 			w.want(t, base()+"become_root()\nsuppress_chown()", sh, "0\n0")
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 func TestTerminalInjection(t *testing.T) {
@@ -42,17 +44,17 @@ func TestKeys(t *testing.T) {
 				tt.keys(key.text)
 				tt.expect(fmt.Sprintf("signal %d\r\n", key.signal))
 				// Whatever else the key has brought is there before this.
-				must(t, tt.cmd.Process.Signal(syscall.SIGUSR1))
+				box.Must(t, tt.cmd.Process.Signal(syscall.SIGUSR1))
 				if extra := tt.expect("signal 10\r\n"); strings.Contains(extra, "signal") {
 					t.Errorf("%s: key %q: more than one signal: %q", session, key.text, extra)
 				}
 			}
-			must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
+			box.Must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 132}))
 			tt.expect("signal 28\r\n")
 			tt.expect("size 50 132\r\n")
-			must(t, tt.cmd.Process.Signal(syscall.SIGUSR2))
+			box.Must(t, tt.cmd.Process.Signal(syscall.SIGUSR2))
 			tt.expect("end\r\n")
-			if r := tt.wait(); r.code != 7 {
+			if r := tt.wait(); r.Code != 7 {
 				t.Error(r)
 			}
 			if mode == "pid1" {
@@ -62,7 +64,7 @@ func TestKeys(t *testing.T) {
 			tt = onTerminal(t, w, w.command(t, script+session, "sh", "-c", "echo ready; exec sleep 1000"))
 			tt.expect("ready\r\n")
 			tt.keys("\x03")
-			if r := tt.wait(); r.signal != syscall.SIGINT || r.core {
+			if r := tt.wait(); r.Signal != syscall.SIGINT || r.Core {
 				t.Error(session, r)
 			}
 		}
@@ -91,14 +93,14 @@ func (w who) shell(t testing.TB, script string) *terminal {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		skip(t, "bash is not installed")
+		box.Skip(t, "bash is not installed")
 	}
-	file := filepath.Join(w.dir(t), "test.sbx.star")
-	must(t, os.WriteFile(file, []byte(script), 0o644))
+	file := filepath.Join(w.Dir(t), "test.sbx.star")
+	box.Must(t, os.WriteFile(file, []byte(script), 0o644))
 	cmd := exec.Command(bash, "--norc", "--noprofile", "-i")
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "PS1=ready> ", "TERM=dumb", "HISTFILE=", "SBX="+sbxBin, "SCRIPT="+file)
-	w.become(cmd)
+	w.Become(cmd)
 	tt := onTerminal(t, w, cmd)
 	tt.expect("ready> ")
 	tt.keys("bind 'set enable-bracketed-paste off' 2>/dev/null; stty -echo\n")
@@ -191,19 +193,19 @@ func TestShellInside(t *testing.T) {
 // that is no shell with job control.
 func TestTerminalGivenBack(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		file := filepath.Join(w.dir(t), "test.sbx.star")
-		must(t, os.WriteFile(file, []byte(script), 0o644))
+		file := filepath.Join(w.Dir(t), "test.sbx.star")
+		box.Must(t, os.WriteFile(file, []byte(script), 0o644))
 		cmd := exec.Command("sh", "-c", `"$0" exec "$1" -- bash --norc --noprofile -i; read x; echo "got $x"`, sbxBin, file)
 		cmd.Dir = "/"
 		cmd.Env = append(os.Environ(), "PS1=inside> ", "TERM=dumb", "HISTFILE=")
-		w.become(cmd)
+		w.Become(cmd)
 		tt := onTerminal(t, w, cmd)
 		tt.expect("inside> ")
 		tt.keys("exit\n")
 		tt.expect("exit\r\n")
 		tt.keys("line\n")
 		tt.expect("got line\r\n")
-		if r := tt.wait(); r.code != 0 {
+		if r := tt.wait(); r.Code != 0 {
 			t.Error(r)
 		}
 	})
@@ -219,7 +221,7 @@ func TestNobodyToWake(t *testing.T) {
 		tt.keys("line\n")
 		tt.expect("line\r\nline\r\n")
 		tt.keys("\x04")
-		if r := tt.wait(); r.code != 6 {
+		if r := tt.wait(); r.Code != 6 {
 			t.Error(r)
 		}
 	})

@@ -21,13 +21,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // called is a run of our bwrap as w.
 func called(t *testing.T, w who, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	bin, err := ourBwrap()
-	must(t, err)
+	box.Must(t, err)
 	cmd := exec.Command(bin, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nowhere"}
@@ -42,10 +44,10 @@ func callers(t *testing.T, f func(t *testing.T, w who, top string)) {
 	t.Parallel()
 	each(t, func(t *testing.T, w who) {
 		if out, err := called(t, w, "/", "--ro-bind", "/", "/", "--unshare-all", "true").CombinedOutput(); err != nil {
-			skip(t, "no sandboxes for "+w.name+": "+string(out))
+			box.Skip(t, "no sandboxes for "+w.name+": "+string(out))
 		}
 		top := filepath.Dir(newSite(t, w).top)
-		must(t, os.Chown(top, w.uid, w.gid))
+		box.Must(t, os.Chown(top, w.uid, w.gid))
 		f(t, w, top)
 	})
 }
@@ -53,10 +55,10 @@ func callers(t *testing.T, f func(t *testing.T, w who, top string)) {
 // give writes a file of w's.
 func give(t *testing.T, w who, name, data string) string {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(name), 0o755))
-	must(t, os.Chown(filepath.Dir(name), w.uid, w.gid))
-	must(t, os.WriteFile(name, []byte(data), 0o644))
-	must(t, os.Chown(name, w.uid, w.gid))
+	box.Must(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	box.Must(t, os.Chown(filepath.Dir(name), w.uid, w.gid))
+	box.Must(t, os.WriteFile(name, []byte(data), 0o644))
+	box.Must(t, os.Chown(name, w.uid, w.gid))
 	return name
 }
 
@@ -67,27 +69,27 @@ func TestCallerWithDescriptors(t *testing.T) {
 		give(t, w, top+"/app/file", "of the app\n")
 		ref := give(t, w, top+"/ref", "")
 		dir, err := unix.Open(top+"/app", unix.O_PATH|unix.O_CLOEXEC, 0)
-		must(t, err)
+		box.Must(t, err)
 		memory := func(name, data string) *os.File {
 			fd, err := unix.MemfdCreate(name, 0)
-			must(t, err)
+			box.Must(t, err)
 			f := os.NewFile(uintptr(fd), name)
 			_, err = f.WriteString(data)
-			must(t, err)
+			box.Must(t, err)
 			_, err = f.Seek(0, io.SeekStart)
-			must(t, err)
+			box.Must(t, err)
 			return f
 		}
 		pipe := func() (r, w *os.File) {
 			r, w, err := os.Pipe()
-			must(t, err)
+			box.Must(t, err)
 			return r, w
 		}
 		infoR, infoW := pipe()
 		statusR, statusW := pipe()
 		syncR, syncW := pipe()
 		filter, err := binary.Append(nil, binary.NativeEndian, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-		must(t, err)
+		box.Must(t, err)
 		words := strings.Join([]string{"--ro-bind", "/", "/", "--tmpfs", "/mnt", "--ro-bind-fd", "4", "/mnt/app", "--ro-bind-data", "5", "/mnt/info",
 			"--unshare-pid", "--proc", "/proc", "--dev", "/dev", "--lock-file", ref, "--die-with-parent", "--chdir", "/mnt/app",
 			"--info-fd", "6", "--json-status-fd", "7", "--sync-fd", "8", "--seccomp", "9", "--setenv", "container", "x"}, "\x00") + "\x00"
@@ -95,17 +97,17 @@ func TestCallerWithDescriptors(t *testing.T) {
 			"cat file /mnt/info; grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t\\n'; echo; ls /proc/self/fd | tr '\\n' ' '; echo; echo x 2>/dev/null >new || echo read-only; read end; exit 5")
 		cmd.ExtraFiles = []*os.File{memory("words", words), os.NewFile(uintptr(dir), "app"), memory("data", "data\n"), infoW, statusW, syncW, memory("filter", string(filter))}
 		in, err := cmd.StdinPipe()
-		must(t, err)
+		box.Must(t, err)
 		outR, outW := pipe()
 		var errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = outW, &errs
-		must(t, cmd.Start())
+		box.Must(t, cmd.Start())
 		defer cmd.Process.Kill()
 		for _, f := range append(cmd.ExtraFiles, outW) {
 			f.Close()
 		}
 		b, err := io.ReadAll(infoR) // until bwrap has written it
-		must(t, err)
+		box.Must(t, err)
 		var info struct {
 			Pid int    `json:"child-pid"`
 			PID uint64 `json:"pid-namespace"`
@@ -137,11 +139,11 @@ func TestCallerWithDescriptors(t *testing.T) {
 			t.Errorf("the pid namespace is %s, %v, and %d was told", ns, err, info.PID)
 		}
 		f, err := os.OpenFile(ref, os.O_RDWR, 0)
-		must(t, err)
+		box.Must(t, err)
 		defer f.Close()
 		locked := func() bool {
 			lock := unix.Flock_t{Type: unix.F_WRLCK}
-			must(t, unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lock))
+			box.Must(t, unix.FcntlFlock(f.Fd(), unix.F_GETLK, &lock))
 			return lock.Type != unix.F_UNLCK
 		}
 		if !locked() {
@@ -173,12 +175,12 @@ func TestCallerInOrder(t *testing.T) {
 		give(t, w, project+"/sub/config", "c\n")
 		give(t, w, project+"/secret/s", "s\n")
 		give(t, w, top+"/outside", "o\n")
-		must(t, os.Mkdir(top+"/empty", 0o755))
+		box.Must(t, os.Mkdir(top+"/empty", 0o755))
 		sock := top + "/socket"
 		l, err := net.Listen("unix", sock)
-		must(t, err)
+		box.Must(t, err)
 		defer l.Close()
-		must(t, os.Chmod(sock, 0o666))
+		box.Must(t, os.Chmod(sock, 0o666))
 		args := []string{"--new-session", "--die-with-parent", "--setenv", "A", "1", "--unshare-net", "--bind", sock, sock, "--ro-bind", "/", "/", "--bind", project, project,
 			"--ro-bind", project + "/sub/config", project + "/sub/config", "--tmpfs", project + "/secret",
 			"--ro-bind", "/dev/null", project + "/.none", "--ro-bind", top + "/empty", project + "/nodir",
@@ -199,7 +201,7 @@ test -S ../socket && echo socket; test -c .none && echo device; cat .none 2>/dev
 			}
 		}
 		entries, err := os.ReadDir(project)
-		must(t, err)
+		box.Must(t, err)
 		names := ""
 		for _, e := range entries {
 			names += e.Name() + " "
@@ -207,8 +209,8 @@ test -S ../socket && echo socket; test -c .none && echo device; cat .none 2>/dev
 		if names != ".none file new nodir secret sub " {
 			t.Errorf("in the project is %s", names)
 		}
-		must(t, os.Remove(project+"/.none"))
-		must(t, os.Remove(project+"/nodir"))
+		box.Must(t, os.Remove(project+"/.none"))
+		box.Must(t, os.Remove(project+"/nodir"))
 	})
 }
 
@@ -223,24 +225,24 @@ func TestCallerNested(t *testing.T) {
 			base = 100000
 		}
 		for _, d := range []string{"run", "tmp", "var/tmp", "proc", "dev", "etc", "usr", "work"} {
-			must(t, os.MkdirAll(image+"/"+d, 0o755))
+			box.Must(t, os.MkdirAll(image+"/"+d, 0o755))
 		}
 		give(t, w, image+"/etc/passwd", "root:x:0:0::/:/bin/sh\n")
 		for _, l := range []string{"bin", "sbin", "lib", "lib64"} {
 			if to, err := os.Readlink("/" + l); err == nil {
-				must(t, os.Symlink(to, image+"/"+l))
+				box.Must(t, os.Symlink(to, image+"/"+l))
 			} else {
-				must(t, os.Mkdir(image+"/"+l, 0o755))
+				box.Must(t, os.Mkdir(image+"/"+l, 0o755))
 			}
 		}
-		must(t, filepath.Walk(top, func(p string, _ os.FileInfo, err error) error {
+		box.Must(t, filepath.Walk(top, func(p string, _ os.FileInfo, err error) error {
 			if err != nil {
 				return err
 			}
 			return os.Lchown(p, base, base)
 		}))
 		bin, err := ourBwrap()
-		must(t, err)
+		box.Must(t, err)
 		inner := "id -u; cat /etc/passwd; test -c /dev/null && echo n >/dev/null && echo device; echo built >/etc/new; chown 0:0 /etc/new && echo owned; pwd; echo $container; test -d /run/user/0 && echo run; grep -c . /proc/self/mounts >/dev/null && echo proc; exit 3"
 		args := []string{"--unshare-net", "--die-with-parent", "--proc", "/proc", "--dir", "/tmp", "--dir", "/var/tmp", "--dir", "/work", "--unshare-ipc", "--dev", "/dev", "--ro-bind", "/usr", "/usr"}
 		for _, l := range []string{"bin", "sbin", "lib", "lib64"} {
@@ -270,7 +272,7 @@ func TestCallerNested(t *testing.T) {
 			t.Errorf("%v\n%s\nwant exit code 3 and:\n%s", cmd.ProcessState, out, want)
 		}
 		var st syscall.Stat_t
-		must(t, syscall.Stat(image+"/etc/new", &st))
+		box.Must(t, syscall.Stat(image+"/etc/new", &st))
 		if int(st.Uid) != base {
 			t.Errorf("what root has made in the image is %d's", st.Uid)
 		}

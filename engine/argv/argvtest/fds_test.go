@@ -19,6 +19,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // descriptors are those that a program inherits.
@@ -55,13 +57,13 @@ func (d *descriptors) open(fd int, what string) {
 	}
 	data := func(text string) {
 		r, w, err := os.Pipe()
-		must(d.t, err)
+		box.Must(d.t, err)
 		if len(text) > 1<<15 {
 			d.t.Fatal("longer than a pipe")
 		}
 		_, err = w.WriteString(text)
-		must(d.t, err)
-		must(d.t, w.Close())
+		box.Must(d.t, err)
+		box.Must(d.t, w.Close())
 		d.add(fd, r)
 	}
 	switch kind {
@@ -70,7 +72,7 @@ func (d *descriptors) open(fd int, what string) {
 		file(unix.O_RDWR)
 	case "out":
 		r, w, err := os.Pipe()
-		must(d.t, err)
+		box.Must(d.t, err)
 		d.add(fd, w)
 		buf := &bytes.Buffer{}
 		d.output[fd] = buf
@@ -177,11 +179,11 @@ func holder(t testing.TB, w who) int {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(w.uid), Gid: uint32(w.gid)}}
 	}
 	stdin, err := cmd.StdinPipe()
-	must(t, err)
+	box.Must(t, err)
 	holders.keep = append(holders.keep, stdin)
 	out, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
+	box.Must(t, err)
+	box.Must(t, cmd.Start())
 	var pid int
 	if _, err := fmt.Fscan(out, &pid); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // who is a user that runs the programs.
@@ -44,10 +46,10 @@ type site struct {
 
 func newSite(t testing.TB, w who) *site {
 	t.Helper()
-	d, err := os.MkdirTemp(work, "d")
-	must(t, err)
-	must(t, os.Chmod(d, 0o755))
-	t.Cleanup(func() { must(t, remove(d)) })
+	d, err := os.MkdirTemp(box.Work, "d")
+	box.Must(t, err)
+	box.Must(t, os.Chmod(d, 0o755))
+	t.Cleanup(func() { box.Must(t, remove(d)) })
 	return &site{w: w, top: d + "/t"}
 }
 
@@ -55,7 +57,7 @@ func newSite(t testing.TB, w who) *site {
 func (s *site) prepare(t testing.TB) map[string]string {
 	t.Helper()
 	if s.before == nil {
-		must(t, remove(s.top))
+		box.Must(t, remove(s.top))
 		fixture(t, s.w, s.top)
 		s.before = listing(s.top)
 	}
@@ -180,38 +182,38 @@ func fixture(t testing.TB, w who, top string) {
 		name := filepath.Join(top, f.name)
 		switch {
 		case f.what == "dir":
-			must(t, os.Mkdir(name, 0o700))
+			box.Must(t, os.Mkdir(name, 0o700))
 		case f.what == "fifo":
-			must(t, unix.Mkfifo(name, 0o600))
+			box.Must(t, unix.Mkfifo(name, 0o600))
 		case f.what == "socket":
 			socket(t, name)
 		case strings.HasPrefix(f.what, "-> "):
-			must(t, os.Symlink(strings.ReplaceAll(f.what[3:], "@T", top), name))
+			box.Must(t, os.Symlink(strings.ReplaceAll(f.what[3:], "@T", top), name))
 			if os.Getuid() == 0 {
-				must(t, os.Lchown(name, w.uid, w.gid))
+				box.Must(t, os.Lchown(name, w.uid, w.gid))
 			}
 			continue
 		default:
-			must(t, os.WriteFile(name, []byte(f.what), 0o600))
+			box.Must(t, os.WriteFile(name, []byte(f.what), 0o600))
 		}
 		if os.Getuid() == 0 {
-			must(t, os.Lchown(name, w.uid, w.gid))
+			box.Must(t, os.Lchown(name, w.uid, w.gid))
 		}
 		// Modes last: some directories cannot be entered then.
-		defer func() { must(t, os.Chmod(name, f.mode)) }()
+		defer func() { box.Must(t, os.Chmod(name, f.mode)) }()
 	}
 }
 
 // socket makes a socket without a listener.
 func socket(t testing.TB, name string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
+	box.Must(t, err)
 	defer unix.Close(fd)
 	// The name may be longer than an address is: by way of the directory.
 	dir, err := os.Open(filepath.Dir(name))
-	must(t, err)
+	box.Must(t, err)
 	defer dir.Close()
-	must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(name))}))
+	box.Must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(name))}))
 }
 
 // remove removes a tree, whatever its modes.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // importPair is the front end cmd/name, and sbx exec with the script that sbx
@@ -18,12 +20,12 @@ import (
 func importPair(t testing.TB, name string, front func() (string, error)) *pair {
 	t.Helper()
 	theirs, err := front()
-	must(t, err)
+	box.Must(t, err)
 	sbx, err := ourSbx()
-	must(t, err)
-	wrapper := filepath.Join(work, "import-"+name)
+	box.Must(t, err)
+	wrapper := filepath.Join(box.Work, "import-"+name)
 	text := "#!/bin/sh\n" + sbx + " import " + name + " -- \"$@\" | " + sbx + " exec -\n"
-	must(t, os.WriteFile(wrapper, []byte(text), 0o755))
+	box.Must(t, os.WriteFile(wrapper, []byte(text), 0o755))
 	p := &pair{name: "sbx import " + name, theirs: program{argv: []string{theirs}, binder: []string{"--ro-bind"}},
 		ours: program{argv: []string{wrapper}, binder: []string{"--ro-bind"}}, knows: func(string) bool { return true }}
 	need(t, p)

@@ -5,10 +5,11 @@ package argvtest
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // must be somewhere that an ordinary user can run it.
@@ -39,10 +40,7 @@ var mkosiPeer = sync.OnceValues(func() (program, string) {
 
 // frontEnd builds cmd/name.
 func frontEnd(name string) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		bin := filepath.Join(work, name)
-		return bin, build(bin, "sbx/cmd/"+name)
-	})
+	return sync.OnceValues(func() (string, error) { return box.Build("sbx/cmd/" + name) })
 }
 
 var (
@@ -55,7 +53,7 @@ func bwrapPair(t testing.TB) *pair {
 	t.Helper()
 	p := bwrapSelf(t)
 	bin, err := ourBwrap()
-	must(t, err)
+	box.Must(t, err)
 	p.ours.argv = []string{bin}
 	p.deliberate = bwrapDeliberate
 	return p
@@ -80,7 +78,7 @@ func mkosiPair(t testing.TB) *pair {
 	t.Helper()
 	p := mkosiSelf(t)
 	bin, err := ourMkosi()
-	must(t, err)
+	box.Must(t, err)
 	p.ours.argv = []string{bin}
 	p.deliberate = mkosiDeliberate
 	return p
@@ -93,7 +91,7 @@ func mkosiSelf(t testing.TB) *pair {
 		t.Skip(why)
 	}
 	source, err := os.ReadFile(peer.argv[1])
-	must(t, err)
+	box.Must(t, err)
 	p := &pair{name: "mkosi-sandbox", theirs: peer, ours: peer, knows: func(option string) bool {
 		return strings.Contains(string(source), `"`+option+`"`)
 	}}
@@ -107,7 +105,7 @@ func need(t testing.TB, p *pair) {
 	for _, w := range users() {
 		o := new(line).run(t, p.theirs, newSite(t, w))
 		if o[""] != "observed" || o["exit"] != "0" {
-			skip(t, p.name+" makes no sandbox for "+w.name+": "+o[noteKey])
+			box.Skip(t, p.name+" makes no sandbox for "+w.name+": "+o[noteKey])
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"testing"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/host/hosttest"
 )
 
@@ -90,7 +91,7 @@ func (p *pair) try(t *testing.T, n int, generate func(r *random) ([]option, *lin
 	if s := os.Getenv("ARGV_COUNT"); s != "" {
 		var err error
 		n, err = strconv.Atoi(s)
-		must(t, err)
+		box.Must(t, err)
 	}
 	if testing.Short() {
 		n /= 4

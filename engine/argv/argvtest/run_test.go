@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 // patience bounds every run; nothing is expected to take that long.
@@ -135,7 +137,7 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 		sc.Mounts = append(sc.Mounts, m)
 	}
 	js, err := json.Marshal(sc)
-	must(t, err)
+	box.Must(t, err)
 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -163,7 +165,7 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 		fds.add(3, must2(os.Open("/proc")))
 	}
 	cmd.ExtraFiles = fds.files()
-	must(t, cmd.Start())
+	box.Must(t, cmd.Start())
 	if terminal != nil {
 		terminal.slave.Close()
 		out.ReadFrom(eio{terminal.master})
@@ -241,12 +243,12 @@ type pty struct{ master, slave *os.File }
 func newPty(t testing.TB) *pty {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	must(t, err)
-	must(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	box.Must(t, err)
+	box.Must(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
 	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	must(t, err)
+	box.Must(t, err)
 	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	must(t, err)
+	box.Must(t, err)
 	return &pty{master, slave}
 }
 
@@ -266,7 +268,7 @@ func (l *line) config(t testing.TB, top string) string {
 		return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 	}
 	list, err := os.ReadDir("/")
-	must(t, err)
+	box.Must(t, err)
 	for _, e := range list {
 		if name := "/" + e.Name(); e.IsDir() && name != top && !strings.HasPrefix(top, name+"/") {
 			c.Stop = append(c.Stop, id(name))
@@ -280,7 +282,7 @@ func (l *line) config(t testing.TB, top string) string {
 		c.HostMounts = append(c.HostMounts, m[4])
 	}
 	b, err := json.Marshal(c)
-	must(t, err)
+	box.Must(t, err)
 	return string(b)
 }
 
