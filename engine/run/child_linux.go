@@ -178,7 +178,8 @@ func childMain(c *child) {
 		}
 	}
 	if c.join {
-		adopt(c)
+		sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+		knowChildren(c)
 	}
 	next := perform(c, 0)
 	for next != 0 {

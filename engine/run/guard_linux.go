@@ -98,7 +98,7 @@ func guardMain(c *child) {
 	if c.apart { // at once: a key for all the group must not hide what sbx passes on
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
-	adopt(c)
+	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
 	// While the sandbox is made, there is nothing to look after but what cleanUp does.
 	sig := uintptr(unix.SIGKILL)
 	if c.nclean > 0 {
@@ -114,13 +114,12 @@ func guardMain(c *child) {
 	attend(c)
 }
 
-// adopt makes this process the one to inherit orphans, and to know them.
+// knowChildren opens the list of this process's children, for killChildren.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func adopt(c *child) {
-	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+func knowChildren(c *child) {
 	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, uintptr(unsafe.Pointer(&c.path)), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
 	if errno == 0 {
 		c.childrenFD = int(fd)
@@ -169,6 +168,7 @@ func attend(c *child) {
 		if orphaned(c) {
 			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
 		}
+		knowChildren(c) // now, as the command need not wait for it any more
 	}
 	// A session of its own, so that keys on the terminal do not come here too; then
 	// whatever arrives was sent to sbx and is for the command. A group would do for
@@ -393,7 +393,7 @@ func endAll(c *child) {
 }
 
 // killChildren kills the children that the kernel lists in
-// /proc/thread-self/children (proc_pid_children(5)), which was opened before
+// /proc/thread-self/children (proc_pid_children(5)). The init opened it before
 // the sandbox lost sight of that /proc.
 //
 //go:nosplit
