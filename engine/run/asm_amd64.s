@@ -123,8 +123,6 @@ TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
 	JNE	stay
 	MOVL	$186, AX // gettid
 	SYSCALL
-	CMPL	AX, ·thisThread(SB)
-	JEQ	stay
 	CMPL	AX, ·firstThread(SB)
 	JEQ	stay
 	XORL	DI, DI

@@ -133,9 +133,6 @@ TEXT ·threadEndHandler(SB),NOSPLIT|NOFRAME,$0
 	BNE	stay
 	MOVD	$178, R8 // gettid
 	SVC
-	MOVW	·thisThread(SB), R3
-	CMPW	R3, R0
-	BEQ	stay
 	MOVW	·firstThread(SB), R3
 	CMPW	R3, R0
 	BEQ	stay

@@ -1,6 +1,6 @@
 package run
 
-// The end of the Go runtime's threads but one. They wait for work, and where none
+// The end of the Go runtime's threads but the first. They wait for work, and where none
 // will come they are only in the way of a user namespace that the process itself is
 // to enter.
 
@@ -17,14 +17,9 @@ import (
 // purposes, so that nobody sends it, and the Go runtime never blocks it.
 const endSignal = 33
 
-// thisThread is the one that stays, and so does firstThread, which has the number
-// of the process: without it that would look dead.
-var (
-	//lint:ignore U1000 it is read in assembly
-	thisThread int32
-	//lint:ignore U1000 it is read in assembly
-	firstThread int32
-)
+// firstThread is the one that stays, and calls this: it has the number of the
+// process, which without it would look dead.
+var firstThread int32
 
 // threadEnd returns the address of a signal handler that ends a thread which is
 // asleep. One that runs may hold a lock of the runtime's, and goes on.
@@ -34,7 +29,7 @@ func threadEnd() uintptr
 // nothing may wait for another goroutine.
 func endingThreads() {
 	debug.SetGCPercent(-1) // nobody will be left to collect
-	thisThread, firstThread = int32(unix.Gettid()), int32(os.Getpid())
+	firstThread = int32(os.Getpid())
 	act := sigaction{handler: threadEnd(), flags: saSiginfo | saOnStack, mask: ^uint64(0)}
 	if _, restorer := handlers(); restorer != 0 {
 		act.flags |= saRestorer
@@ -55,7 +50,7 @@ func unlock() {
 	}
 }
 
-// endOthers asks all threads but this one and the first to end, given the open
+// endOthers asks all threads but the first to end, given the open
 // directory of them, and returns how many there are.
 //
 //go:nosplit
@@ -74,7 +69,7 @@ func endOthers(dir uintptr, buf *[512]byte) (n int) {
 			for name := unsafe.Add(entry, 19); *(*byte)(name) >= '0' && *(*byte)(name) <= '9'; name = unsafe.Add(name, 1) {
 				tid = tid*10 + uintptr(*(*byte)(name)-'0')
 			}
-			if tid != 0 && tid != uintptr(thisThread) && tid != uintptr(firstThread) {
+			if tid != 0 && tid != uintptr(firstThread) {
 				n++
 				sys(unix.SYS_TGKILL, uintptr(firstThread), tid, endSignal, 0, 0, 0)
 			}
