@@ -5,8 +5,6 @@ package main
 // From the command line to the command's end.
 
 import (
-	"strings"
-
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/argv/bwrap"
@@ -48,7 +46,7 @@ func start(args []string) int {
 	}
 	p := line.Plan
 	f := host.Live(p)
-	if below(dir, "/tmp") || below(f.Cwd, "/tmp") {
+	if plan.Within(dir, "/tmp") || plan.Within(f.Cwd, "/tmp") {
 		f.Cwd = dir // the original asks once it has covered /tmp, where $PWD counts no more
 	}
 	if err := line.Check(f.UID, f.GID); err != nil {
@@ -90,11 +88,6 @@ func start(args []string) int {
 		return 128 + int(status.Signal())
 	}
 	return status.ExitStatus()
-}
-
-// below reports whether a path is that of a directory or of something in it.
-func below(path, dir string) bool {
-	return strings.HasPrefix(path, dir) && (len(path) == len(dir) || path[len(dir)] == '/')
 }
 
 // inherited reports whether a file descriptor is open and was given to this process.

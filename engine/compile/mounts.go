@@ -172,7 +172,7 @@ func (c *compiler) dir(path string) program.Arg {
 
 // covered forgets the opened directory if a mount at path hides it.
 func (c *compiler) covered(path string) {
-	if c.dirSlot >= 0 && (c.dirPath == path || strings.HasPrefix(c.dirPath, path+"/") || path == "/") {
+	if c.dirSlot >= 0 && plan.Within(c.dirPath, path) {
 		c.close(c.dirSlot)
 		c.dirSlot = -1
 	}

@@ -260,7 +260,7 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 		if d := int(phases[x.Index]) - int(phases[y.Index]); d != 0 {
 			return d
 		}
-		return comparePaths(keys[x.Index], keys[y.Index])
+		return plan.ComparePaths(keys[x.Index], keys[y.Index])
 	}
 	if !slices.IsSortedFunc(steps, compare) { // most scripts are written in order
 		slices.SortStableFunc(steps, compare)
@@ -362,30 +362,6 @@ func clean(p string) string {
 		return "/"
 	}
 	return b.String()
-}
-
-// comparePaths orders component by component, so that /a/b comes before /a.b.
-func comparePaths(x, y string) int {
-	for i := 0; i < len(x) && i < len(y); i++ {
-		if x[i] != y[i] {
-			switch {
-			case x[i] == '/':
-				return -1
-			case y[i] == '/':
-				return 1
-			}
-			return int(x[i]) - int(y[i])
-		}
-	}
-	return len(x) - len(y)
-}
-
-// within reports whether the clean path p is dir or lies below it.
-func within(p, dir string) bool {
-	if dir == "/" {
-		return true
-	}
-	return strings.HasPrefix(p, dir) && (len(p) == len(dir) || p[len(dir)] == '/')
 }
 
 // join appends a component to a canonical path.

@@ -121,13 +121,13 @@ const fewNodes = 100
 // forget drops what the plan put below a path that a mount now covers.
 func (b *builder) forget(s *Step, n *node) {
 	path := s.Target.Path
-	if n.mount == nil || n.step != s || comparePaths(path, b.last) > 0 {
+	if n.mount == nil || n.step != s || plan.ComparePaths(path, b.last) > 0 {
 		return // nothing was placed below it
 	}
 	if b.index == nil {
 		if b.given && len(b.nodes) < fewNodes {
 			for p := range b.nodes {
-				if p != path && within(p, path) {
+				if p != path && plan.Within(p, path) {
 					delete(b.nodes, p)
 				}
 			}
@@ -158,7 +158,7 @@ func (b *builder) done(s *Step) {
 	if b.index != nil {
 		b.index.addStep(s.Target.Path, len(b.out.Steps)-1)
 	}
-	if comparePaths(b.last, s.Target.Path) < 0 {
+	if plan.ComparePaths(b.last, s.Target.Path) < 0 {
 		b.last = s.Target.Path
 	}
 }
@@ -485,7 +485,7 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 		}
 		r.skels[f.path] = sk
 		list := &r.step.Skeletons
-		at, _ := slices.BinarySearchFunc(*list, sk.Path, func(x *Skeleton, path string) int { return comparePaths(x.Path, path) })
+		at, _ := slices.BinarySearchFunc(*list, sk.Path, func(x *Skeleton, path string) int { return plan.ComparePaths(x.Path, path) })
 		*list = slices.Insert(*list, at, sk)
 	}
 	add(&sk.Entries, sk.Path)
@@ -531,7 +531,7 @@ func (b *builder) needsMirror(op *plan.Op, sk *Skeleton) bool {
 	}
 	src := sk.Source
 	for _, m := range mounts {
-		if m != src && within(m, src) {
+		if m != src && plan.Within(m, src) {
 			sk.mirror = true
 		}
 	}

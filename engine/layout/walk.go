@@ -174,7 +174,7 @@ func (b *builder) through(r *region, dir string) *region {
 		return r
 	}
 	src := rebase(dir, r.path, r.alias)
-	if within(src, r.path) { // the bind does not show itself
+	if plan.Within(src, r.path) { // the bind does not show itself
 		return &region{path: r.path, place: r.place, step: r.step}
 	}
 	from := b.regionOf(src)
@@ -182,7 +182,7 @@ func (b *builder) through(r *region, dir string) *region {
 	if r.ro {
 		v.place = ReadOnly
 	}
-	if within(from.path, r.alias) {
+	if plan.Within(from.path, r.alias) {
 		v.path, v.alias = rebase(from.path, r.alias, r.path), from.path
 	}
 	return v

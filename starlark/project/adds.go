@@ -334,7 +334,7 @@ func loses(a *Addition, now []Addition, dir string, settings map[string]string, 
 		under, over := "", (*plan.Op)(nil)
 		for i := range added {
 			op := &added[i]
-			if dst := filepath.Clean(string(op.Dst)); within(string(a.Name), dst) && len(dst) >= len(under) && op.Kind != plan.Mkdir {
+			if dst := filepath.Clean(string(op.Dst)); plan.Within(string(a.Name), dst) && len(dst) >= len(under) && op.Kind != plan.Mkdir {
 				under, over = dst, op
 			}
 		}

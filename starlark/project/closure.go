@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sbx/engine/plan"
 	"sbx/starlark/eval"
 )
 
@@ -86,7 +87,7 @@ func (c *Closure) entry() string {
 func (c *Closure) content(dir string) string {
 	moved := Closure{Files: slices.Clone(c.Files)}
 	for i := range moved.Files {
-		if f := &moved.Files[i]; within(f.Path, dir) {
+		if f := &moved.Files[i]; plan.Within(f.Path, dir) {
 			f.Path = strings.TrimPrefix(strings.TrimPrefix(f.Path, dir), "/")
 		}
 	}
@@ -97,7 +98,7 @@ func (c *Closure) content(dir string) string {
 func (c *Closure) outside(dir string) bool {
 	for _, f := range c.Files {
 		real, err := filepath.EvalSymlinks(f.Path)
-		if err != nil || !within(real, dir) {
+		if err != nil || !plan.Within(real, dir) {
 			return true
 		}
 	}

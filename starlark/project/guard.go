@@ -45,7 +45,7 @@ func (r *run) protect(p *plan.Plan) {
 	done := map[string]bool{}
 	for _, path := range paths {
 		real, err := filepath.EvalSymlinks(path)
-		if err == nil && within(real, r.Dir) && !done[real] && !masked(p, real) {
+		if err == nil && plan.Within(real, r.Dir) && !done[real] && !masked(p, real) {
 			done[real] = true
 			p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(real), Dst: plan.Str(real), RO: true})
 		}
@@ -57,7 +57,7 @@ func (r *run) protect(p *plan.Plan) {
 func masked(p *plan.Plan, path string) bool {
 	last, kind := "", plan.Kind("")
 	for i := range p.Ops {
-		if dst := filepath.Clean(string(p.Ops[i].Dst)); within(path, dst) && len(dst) >= len(last) {
+		if dst := filepath.Clean(string(p.Ops[i].Dst)); plan.Within(path, dst) && len(dst) >= len(last) {
 			last, kind = dst, p.Ops[i].Kind
 		}
 	}
@@ -93,7 +93,7 @@ func (r *run) guard(p *plan.Plan) error {
 	var ds plan.Diagnostics
 	for _, w := range writable {
 		for _, f := range own {
-			if within(f, w.real) || within(w.real, f) {
+			if plan.Within(f, w.real) || plan.Within(w.real, f) {
 				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind),
 					Msg:  fmt.Sprintf("%q holds %q, which sbx run itself goes by, and what runs in the sandbox could change it", w.given, f),
 					Hint: "show a directory that does not hold it, or show it read-only"})
@@ -103,7 +103,7 @@ func (r *run) guard(p *plan.Plan) error {
 	}
 	for _, w := range writable {
 		for _, top := range r.trustedDirs {
-			if w.real != r.Dir && within(w.real, top) || w.real != top && within(top, w.real) {
+			if w.real != r.Dir && plan.Within(w.real, top) || w.real != top && plan.Within(top, w.real) {
 				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind),
 					Msg:  fmt.Sprintf("%q can be written in the sandbox, and configuration files in %q are trusted", w.given, top),
 					Hint: "show it read-only, or name fewer directories as trusted_dirs"})
@@ -115,7 +115,7 @@ func (r *run) guard(p *plan.Plan) error {
 		for _, f := range r.Files.Files {
 			// One that lies in the project itself is read-only there, and stays in its place.
 			real := canonical(f.Path)
-			if within(real, w.real) && !(w.real == r.Dir && filepath.Dir(real) == r.Dir) {
+			if plan.Within(real, w.real) && !(w.real == r.Dir && filepath.Dir(real) == r.Dir) {
 				ds = append(ds, plan.Diagnostic{At: r.o.ConfigFile.At,
 					Msg:  fmt.Sprintf("configuration file %q could be changed from inside the sandbox", f.Path),
 					Hint: "keep it out of the project, or at its top"})
@@ -126,7 +126,7 @@ func (r *run) guard(p *plan.Plan) error {
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
 		for _, w := range writable {
-			if given == w.given || given == w.real || !within(given, w.given) && !within(given, w.real) {
+			if given == w.given || given == w.real || !plan.Within(given, w.given) && !plan.Within(given, w.real) {
 				continue
 			}
 			real, err := filepath.EvalSymlinks(given)
@@ -138,7 +138,7 @@ func (r *run) guard(p *plan.Plan) error {
 			if err != nil { // missing: the engine's to tell, or to make
 				real = canonical(given)
 			}
-			if !within(real, w.real) {
+			if !plan.Within(real, w.real) {
 				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
 					Msg:  fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", *path, real, w.given),
 					Hint: "name what it leads to"})
@@ -232,10 +232,10 @@ func (r *run) shown(p *plan.Plan, op *plan.Op, src string) string {
 	for _, dir := range r.Sessions {
 		// A symlink in its place is none of the user's, and not followed.
 		sockets := filepath.Join(canonical(filepath.Dir(dir)), filepath.Base(dir))
-		if within(real, sockets) {
+		if plan.Within(real, sockets) {
 			return dir
 		}
-		if within(sockets, real) && !hidden(p, op, filepath.Join(string(op.Dst), strings.TrimPrefix(sockets, real))) {
+		if plan.Within(sockets, real) && !hidden(p, op, filepath.Join(string(op.Dst), strings.TrimPrefix(sockets, real))) {
 			return dir
 		}
 	}
@@ -256,7 +256,7 @@ func hidden(p *plan.Plan, by *plan.Op, path string) bool {
 		if op.Optional {
 			continue // it may not be there
 		}
-		if dst := filepath.Clean(string(op.Dst)); op != by && dst != top && within(dst, top) && within(path, dst) {
+		if dst := filepath.Clean(string(op.Dst)); op != by && dst != top && plan.Within(dst, top) && plan.Within(path, dst) {
 			return true
 		}
 	}

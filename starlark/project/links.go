@@ -61,7 +61,7 @@ func leadsTo(path string, leaf bool) string {
 	}
 	real, dirs := links(path, leaf)
 	for _, dir := range dirs {
-		if !within(dir, "/proc") && !fixed(dir) {
+		if !plan.Within(dir, "/proc") && !fixed(dir) {
 			return real
 		}
 	}
@@ -139,7 +139,7 @@ func (p Places) writtenTop(dir string) string {
 func (p Places) strays(path string, leaf bool) (real, top string) {
 	real, dirs := links(path, leaf)
 	for _, dir := range dirs {
-		if top := p.writtenTop(dir); top != "" && !within(real, top) {
+		if top := p.writtenTop(dir); top != "" && !plan.Within(real, top) {
 			return real, top
 		}
 	}

@@ -196,11 +196,11 @@ func (r *run) find() error {
 		return fault("name a directory below it by --project-path", "the root directory cannot be a project")
 	}
 	for _, special := range []string{"/proc", "/sys", "/dev"} {
-		if within(dir, special) && !within(dir, "/dev/shm") {
+		if plan.Within(dir, special) && !plan.Within(dir, "/dev/shm") {
 			return fault("", "project %q is in %s, which is private in the sandbox", dir, special)
 		}
 	}
-	if home := r.realHome(); home != "" && within(home, dir) {
+	if home := r.realHome(); home != "" && plan.Within(home, dir) {
 		what := "is the home directory"
 		if home != dir {
 			what = "holds the home directory"
@@ -385,11 +385,6 @@ func errno(err error) error {
 	}
 }
 
-// within reports whether the clean path p is dir or lies below it.
-func within(p, dir string) bool {
-	return p == dir || dir == "/" || strings.HasPrefix(p, dir+"/")
-}
-
 // passwdHome returns the home directory of a user by passwd(5), or "".
 func passwdHome(uid int) (home string) {
 	eachUser(func(id int, dir string) {
@@ -406,7 +401,7 @@ func otherHomes() []string {
 	homes, self := []string{}, os.Getuid()
 	eachUser(func(id int, dir string) {
 		person := id >= 1000 && id < 65534 || id == self
-		if !person || !filepath.IsAbs(dir) || within(dir, "/home") || within(dir, "/root") {
+		if !person || !filepath.IsAbs(dir) || plan.Within(dir, "/home") || plan.Within(dir, "/root") {
 			return
 		}
 		dir = filepath.Clean(dir)

@@ -150,7 +150,7 @@ func (r *run) trustedDir(dirs []Value) (string, error) {
 			continue
 		}
 		r.trustedDirs = append(r.trustedDirs, real)
-		if within(r.Dir, real) && (top == "" || within(top, real)) {
+		if plan.Within(r.Dir, real) && (top == "" || plan.Within(top, real)) {
 			top = real // the outermost
 		}
 	}

@@ -185,7 +185,7 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 		}
 		for _, path := range paths {
 			for _, at := range places(path, shows) {
-				if within(r.Dir, at) {
+				if plan.Within(r.Dir, at) {
 					ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)})
 					break
 				}
@@ -241,7 +241,7 @@ func places(path string, shows []show) []string {
 		return list
 	}
 	for _, s := range shows {
-		if within(real, s.src) {
+		if plan.Within(real, s.src) {
 			list = append(list, filepath.Join(s.dst, strings.TrimPrefix(real, s.src)))
 		}
 	}

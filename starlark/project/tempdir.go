@@ -42,12 +42,12 @@ func writableDir(p *plan.Plan, path string, links int) bool {
 		op := &p.Ops[i]
 		dst := filepath.Clean(string(op.Dst))
 		switch {
-		case op.Kind == plan.RemountRO && within(path, dst):
+		case op.Kind == plan.RemountRO && plan.Within(path, dst):
 			return false
 		case op.Kind == plan.Chmod || op.Kind == plan.RemountRO || op.Optional && op.Kind == plan.Bind && !op.Inside && missing(string(op.Src)):
-		case within(path, dst) && len(dst) >= len(top):
+		case plan.Within(path, dst) && len(dst) >= len(top):
 			by, top = op, dst
-		case within(dst, path):
+		case plan.Within(dst, path):
 			below = true // it is made on the way to that
 		}
 	}

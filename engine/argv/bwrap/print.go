@@ -396,8 +396,8 @@ func (w *writer) missing(dst string, create bool) []string {
 	search:
 		for i := len(w.made) - 1; i >= 0; i-- {
 			o := &w.made[i]
-			switch below := within(dir, string(o.Dst)); {
-			case within(string(o.Dst), dir):
+			switch below := plan.Within(dir, string(o.Dst)); {
+			case plan.Within(string(o.Dst), dir):
 				return dirs // it is there, and so is what is above
 			case below && (o.Kind == plan.Tmpfs || o.UpperTmpfs), below && create && hostTree(o):
 				break search
@@ -413,11 +413,6 @@ func (w *writer) missing(dst string, create bool) []string {
 // hostTree reports whether an operation shows what is elsewhere at its destination.
 func hostTree(o *plan.Op) bool {
 	return o.Kind != plan.Mkdir && o.Kind != plan.Symlink && o.Kind != plan.Write && o.Kind != plan.Tmpfs
-}
-
-// within reports whether the clean path p is dir or lies below it.
-func within(p, dir string) bool {
-	return dir == "/" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
 }
 
 // modeOf returns the mode of what a Tmpfs, Mkdir or Write makes.

@@ -25,23 +25,7 @@ func compare(x, y *plan.Op) int {
 		}
 		return 1
 	}
-	return comparePaths(string(x.Dst), string(y.Dst))
-}
-
-// comparePaths orders clean absolute paths component by component.
-func comparePaths(x, y string) int {
-	for i := 0; i < len(x) && i < len(y); i++ {
-		if x[i] != y[i] {
-			switch {
-			case x[i] == '/':
-				return -1
-			case y[i] == '/':
-				return 1
-			}
-			return int(x[i]) - int(y[i])
-		}
-	}
-	return len(x) - len(y)
+	return plan.ComparePaths(string(x.Dst), string(y.Dst))
 }
 
 // bindKey is what makes two binds the same one.

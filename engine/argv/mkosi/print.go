@@ -75,7 +75,7 @@ func (w *writer) settings() {
 	flag(p.Unshare.Net, "--unshare-net")
 	flag(p.Unshare.IPC, "--unshare-ipc")
 	flag(p.PackFDs, "--pack-fds")
-	if p.PackFDs && p.Order == plan.OrderTree && !slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc || within("/proc", string(o.Dst)) }) {
+	if p.PackFDs && p.Order == plan.OrderTree && !slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc || plan.Within("/proc", string(o.Dst)) }) {
 		w.cannot(p.Where["pack_fds"], "pack_fds", "mkosi-sandbox finds them by /proc, which the sandbox does not have")
 	}
 	flag(p.Suspend, "--suspend")
@@ -264,7 +264,7 @@ func (w *writer) ordered(ops []*plan.Op, place map[*plan.Op]int, i int) {
 	o := ops[i]
 	for k := range i {
 		x := ops[k]
-		if !within(string(o.Dst), string(x.Dst)) && !within(string(x.Dst), string(o.Dst)) {
+		if !plan.Within(string(o.Dst), string(x.Dst)) && !plan.Within(string(x.Dst), string(o.Dst)) {
 			continue
 		}
 		switch {
@@ -278,10 +278,6 @@ func (w *writer) ordered(ops []*plan.Op, place map[*plan.Op]int, i int) {
 	}
 }
 
-func within(p, dir string) bool {
-	return dir == "/" || p == dir || strings.HasPrefix(p, dir) && p[len(dir)] == '/'
-}
-
 // sorted returns the operations of a plan that are done in the order of their
 // destinations, without those that a later one replaces.
 func (w *writer) sorted() []plan.Op {
@@ -291,7 +287,7 @@ func (w *writer) sorted() []plan.Op {
 		if x.Inside != y.Inside {
 			return compare(&x, &y)
 		}
-		return comparePaths(clean(&x), clean(&y))
+		return plan.ComparePaths(clean(&x), clean(&y))
 	})
 	kept := ops[:0]
 	for i, o := range ops {

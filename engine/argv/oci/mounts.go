@@ -129,7 +129,7 @@ func (c *converter) mountBelow(dir string) (string, bool) {
 		return "", false
 	}
 	for _, p := range points {
-		if p != dir && within(p, dir) {
+		if p != dir && plan.Within(p, dir) {
 			return p, true
 		}
 	}
@@ -249,7 +249,7 @@ func devices(op *plan.Op) bool {
 	if op.Devices != nil {
 		return *op.Devices
 	}
-	return op.Src == "/" || within(string(op.Src), "/dev")
+	return op.Src == "/" || plan.Within(string(op.Src), "/dev")
 }
 
 // ownFlags are those of what is mounted and no bind.
@@ -359,7 +359,7 @@ func (c *converter) over(path string) *Mount {
 	var best *Mount
 	for i := range c.bundle.Spec.Mounts {
 		m := &c.bundle.Spec.Mounts[i]
-		if m.Destination != path && within(path, m.Destination) && (best == nil || len(m.Destination) >= len(best.Destination)) {
+		if m.Destination != path && plan.Within(path, m.Destination) && (best == nil || len(m.Destination) >= len(best.Destination)) {
 			best = m
 		}
 	}
@@ -419,7 +419,7 @@ func (c *converter) readonly(dst string) {
 	found := false
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
-		if !within(m.Destination, dst) {
+		if !plan.Within(m.Destination, dst) {
 			continue
 		}
 		found = found || m.Destination == dst
@@ -486,9 +486,4 @@ func dirMode(op *plan.Op) uint32 {
 		return 0o1777
 	}
 	return 0o755
-}
-
-// within reports whether the clean path p is dir or lies below it.
-func within(p, dir string) bool {
-	return dir == "/" || strings.HasPrefix(p, dir) && (len(p) == len(dir) || p[len(dir)] == '/')
 }

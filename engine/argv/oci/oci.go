@@ -233,7 +233,7 @@ func (c *converter) processes() {
 // make some devices in it whatever a bundle says, and do not start without one.
 func (c *converter) devices(l *layout.Layout) {
 	mounts := c.bundle.Spec.Mounts
-	if !slices.ContainsFunc(mounts, func(m Mount) bool { return within(m.Destination, "/proc") }) {
+	if !slices.ContainsFunc(mounts, func(m Mount) bool { return plan.Within(m.Destination, "/proc") }) {
 		c.faults = append(c.faults, plan.Diagnostic{Severity: plan.Warning, Op: "proc", Msg: "runc, and not crun, wants a /proc, and the plan has none"})
 	}
 	if c.dev {

@@ -195,7 +195,7 @@ func TestDevices(t *testing.T) {
 		}
 		got := ""
 		for _, m := range b.Spec.Mounts {
-			if within(m.Destination, "/dev") {
+			if plan.Within(m.Destination, "/dev") {
 				got += m.Destination + " " + m.Type + " " + strings.Join(m.Options, ",")
 			}
 		}

@@ -93,7 +93,7 @@ func (c *converter) step(s *layout.Step, l *layout.Layout) {
 		return
 	}
 	for _, m := range c.mounts {
-		if s.Target.Path != m.Target.Path && within(m.Target.Path, s.Target.Path) && op.Kind != plan.Mask && op.Kind != plan.RemountRO && op.Kind != plan.Chmod {
+		if s.Target.Path != m.Target.Path && plan.Within(m.Target.Path, s.Target.Path) && op.Kind != plan.Mask && op.Kind != plan.RemountRO && op.Kind != plan.Chmod {
 			c.cannot(op.At, string(op.Kind), "", "%q comes before %q, whatever the order of the calls", op.Dst, m.Op.Dst)
 			return
 		}
@@ -201,7 +201,7 @@ func (c *converter) symlink(s *layout.Step, l *layout.Layout, dst string) {
 		target = s.Target.Path[:strings.LastIndexByte(s.Target.Path, '/')+1] + target
 	}
 	for _, x := range l.Steps {
-		if x.Op.Kind != plan.Bind || x.Op.Inside || !within(target, x.Target.Path) || strings.Contains(target+"/", "/../") {
+		if x.Op.Kind != plan.Bind || x.Op.Inside || !plan.Within(target, x.Target.Path) || strings.Contains(target+"/", "/../") {
 			continue
 		}
 		src := strings.TrimSuffix(string(x.Op.Src), "/") + strings.TrimPrefix(target, x.Target.Path)
@@ -245,9 +245,4 @@ func path(p string) (string, bool) {
 		}
 	}
 	return p, p != ""
-}
-
-// within reports whether the clean path p is dir or lies below it.
-func within(p, dir string) bool {
-	return dir == "/" || strings.HasPrefix(p, dir) && (len(p) == len(dir) || p[len(dir)] == '/')
 }
