@@ -55,12 +55,8 @@ func TestRawClone(t *testing.T) {
 
 // TestSigForward has the handler wait with one signal and pass another on.
 func TestSigForward(t *testing.T) {
-	forward, restorer := handlers()
-	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
-	if restorer != 0 {
-		act.flags |= saRestorer
-		act.restorer = restorer
-	}
+	forward, _ := handlers()
+	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGUSR1), &act)
 	setAction(uintptr(unix.SIGUSR2), &act)
 	unix.Kill(os.Getpid(), unix.SIGUSR1)
@@ -88,12 +84,8 @@ func TestSigForward(t *testing.T) {
 
 // TestSigForwardAbort has the handler end a process that is making a sandbox.
 func TestSigForwardAbort(t *testing.T) {
-	forward, restorer := handlers()
-	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
-	if restorer != 0 {
-		act.flags |= saRestorer
-		act.restorer = restorer
-	}
+	forward, _ := handlers()
+	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGTERM), &act)
 	sigStarted = new(int32)
 	defer func() { sigStarted = nil }()

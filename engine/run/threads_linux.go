@@ -30,11 +30,7 @@ func threadEnd() uintptr
 func endingThreads() {
 	debug.SetGCPercent(-1) // nobody will be left to collect
 	firstThread = int32(os.Getpid())
-	act := sigaction{handler: threadEnd(), flags: saSiginfo | saOnStack, mask: ^uint64(0)}
-	if _, restorer := handlers(); restorer != 0 {
-		act.flags |= saRestorer
-		act.restorer = restorer
-	}
+	act := handledBy(threadEnd(), 0)
 	setAction(endSignal, &act)
 }
 

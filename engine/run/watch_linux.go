@@ -163,12 +163,8 @@ func passSignals(c *child) {
 	if c.guard || c.init {
 		sigStarted = &c.rep.Started
 	}
-	forward, restorer := handlers()
-	act := sigaction{handler: forward, flags: saSiginfo | saOnStack | saRestart, mask: ^uint64(0)}
-	if restorer != 0 {
-		act.flags |= saRestorer
-		act.restorer = restorer
-	}
+	forward, _ := handlers()
+	act := handledBy(forward, saRestart)
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		switch unix.Signal(sig) {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, // not to be had, or ours
@@ -276,6 +272,16 @@ const (
 	saOnStack  = 0x08000000
 	saRestart  = 0x10000000
 )
+
+// handledBy is the action of a handler, which runs with all signals blocked.
+func handledBy(handler uintptr, flags uint64) sigaction {
+	act := sigaction{handler: handler, flags: flags | saSiginfo | saOnStack, mask: ^uint64(0)}
+	if _, restorer := handlers(); restorer != 0 {
+		act.flags |= saRestorer
+		act.restorer = restorer
+	}
+	return act
+}
 
 // ignored reports whether a signal is ignored. Of those that the caller ignores,
 // the Go runtime leaves SIGHUP and SIGINT so, and those it has no use for.
