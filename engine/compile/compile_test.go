@@ -168,21 +168,27 @@ func TestGolden(t *testing.T) {
 			for _, err := range compiletest.Verify(prog, f) {
 				t.Error(err)
 			}
-			got := text(t, prog)
-			file := filepath.Join("testdata", g.name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("differs from %s (update with -update):\n%s", file, difference(got, string(want)))
-			}
+			same(t, prog, g.name)
 		})
+	}
+}
+
+// same compares a program with a golden file.
+func same(t *testing.T, prog *program.Program, name string) {
+	t.Helper()
+	got := text(t, prog)
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("differs from %s (update with -update):\n%s", file, difference(got, string(want)))
 	}
 }
 

@@ -1,35 +1,13 @@
 package compile_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"sbx/engine/compile"
 	"sbx/engine/compile/compiletest"
 	"sbx/engine/host"
 	"sbx/engine/plan"
-	"sbx/engine/program"
 )
-
-// same compares a program with a golden file.
-func same(t *testing.T, prog *program.Program, name string) {
-	t.Helper()
-	got := text(t, prog)
-	file := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s (update with -update):\n%s", file, difference(got, string(want)))
-	}
-}
 
 func ptyOptions() compile.Options {
 	return compile.Options{Pty: &compile.Pty{Sock: 9, Rows: 24, Cols: 80, Modes: make([]byte, 36), Namespaces: true}}
