@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/enginetest/box"
 	"sbx/engine/host/probe"
 )
 
@@ -31,45 +32,25 @@ const (
 	binaryEnv  = "SBX_TEST_BINARY"
 	scriptsEnv = "SBX_TEST_SCRIPTS"
 	updateEnv  = "SBX_UPDATE" // set by hand: rewrite what cmp compares with
-	nobody     = 65534
 )
 
 func TestMain(m *testing.M) {
 	probe.ChildMain()
-	code := m.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
-	}
-	os.Exit(code)
+	box.Main(m, func() error { return nil })
 }
 
 // built is the sbx binary under test, not the test binary: start-up, signals
 // and exit codes shall be those of users.
-var built struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+var built = sync.OnceValues(func() (string, error) { return box.Build("sbx/cmd/sbx") })
 
 func binary(t *testing.T) string {
 	t.Helper()
 	if name := os.Getenv(binaryEnv); name != "" {
 		return name
 	}
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "sbx-test-"); built.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "bin", "sbx"), "sbx/cmd/sbx")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			built.err = errors.New(err.Error() + "\n" + string(out))
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return filepath.Join(built.dir, "bin", "sbx")
+	name, err := built()
+	box.Must(t, err)
+	return name
 }
 
 func TestScript(t *testing.T) {
@@ -90,36 +71,24 @@ func TestScriptRoot(t *testing.T) {
 		t.Skip("not root")
 	}
 	if r, _ := probe.Run("mount-api"); r.Status != probe.OK {
-		cannot(t, r)
+		box.Skip(t, r.Name+": "+r.Detail)
 	}
 	runScripts(t, "testdata/root")
-}
-
-// cannot skips, but not where sandboxes must work.
-func cannot(t *testing.T, r probe.Result) {
-	t.Helper()
-	if os.Getenv("SBX_MUST_WORK") == "1" {
-		t.Fatalf("%s: %s", r.Name, r.Detail)
-	}
-	t.Skipf("%s: %s", r.Name, r.Detail)
 }
 
 // asNobody runs TestScript as a user without any rights, from a directory that
 // it can read.
 func asNobody(t *testing.T) {
-	dir, err := os.MkdirTemp("", "sbx-test-")
-	check(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	check(t, os.Chmod(dir, 0o755))
-	check(t, os.CopyFS(filepath.Join(dir, "script"), os.DirFS("testdata/script")))
+	user := box.Users()[0]
+	dir := user.DirIn(t, os.TempDir()) // a socket's path has at most 107 bytes
+	box.Must(t, os.CopyFS(filepath.Join(dir, "script"), os.DirFS("testdata/script")))
 	for _, name := range []string{"home", "tmp"} {
-		check(t, os.Mkdir(filepath.Join(dir, name), 0o700))
-		check(t, os.Chown(filepath.Join(dir, name), nobody, nobody))
+		box.Must(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+		user.Own(t, filepath.Join(dir, name))
 	}
-	self, err := os.Executable()
-	check(t, err)
-	copyFile(t, binary(t), filepath.Join(dir, "bin", "sbx"))
-	copyFile(t, self, filepath.Join(dir, "bin", "sbx.test"))
+	self, err := os.ReadFile("/proc/self/exe")
+	box.Must(t, err)
+	box.Must(t, os.WriteFile(filepath.Join(dir, "sbx.test"), self, 0o755))
 
 	run := "^TestScript$"
 	if _, rest, ok := strings.Cut(testFlag("test.run"), "/"); ok {
@@ -129,31 +98,31 @@ func asNobody(t *testing.T) {
 	if testing.Verbose() {
 		args = append(args, "-test.v")
 	}
-	cmd := exec.Command(filepath.Join(dir, "bin", "sbx.test"), args...)
+	cmd := exec.Command(filepath.Join(dir, "sbx.test"), args...)
 	cmd.Dir = filepath.Join(dir, "home")
 	cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "TMPDIR="+filepath.Join(dir, "tmp"), "GOTMPDIR=",
-		binaryEnv+"="+filepath.Join(dir, "bin", "sbx"), scriptsEnv+"="+filepath.Join(dir, "script"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		binaryEnv+"="+binary(t), scriptsEnv+"="+filepath.Join(dir, "script"))
+	user.Become(cmd)
 	if os.Getenv(updateEnv) != "" {
 		scripts, err := filepath.Glob(filepath.Join(dir, "script", "*"))
-		check(t, err)
+		box.Must(t, err)
 		for _, name := range scripts {
-			check(t, os.Chown(name, nobody, nobody))
+			user.Own(t, name)
 			t.Cleanup(func() {
 				b, err := os.ReadFile(name)
-				check(t, err)
-				check(t, os.WriteFile(filepath.Join("testdata/script", filepath.Base(name)), b, 0o644))
+				box.Must(t, err)
+				box.Must(t, os.WriteFile(filepath.Join("testdata/script", filepath.Base(name)), b, 0o644))
 			})
 		}
 	}
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err != nil:
-		t.Fatalf("as user %d: %v\n%s", nobody, err, out)
+		t.Fatalf("as user %d: %v\n%s", user.UID, err, out)
 	case bytes.Contains(out, []byte("--- SKIP: TestScript (")):
-		t.Skipf("as user %d:\n%s", nobody, out)
+		t.Skipf("as user %d:\n%s", user.UID, out)
 	}
-	t.Logf("as user %d:\n%s", nobody, out)
+	t.Logf("as user %d:\n%s", user.UID, out)
 }
 
 func testFlag(name string) string {
@@ -163,21 +132,6 @@ func testFlag(name string) string {
 		}
 	}
 	return map[string]string{"test.timeout": "10m"}[name]
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	b, err := os.ReadFile(from)
-	check(t, err)
-	check(t, os.MkdirAll(filepath.Dir(to), 0o755))
-	check(t, os.WriteFile(to, b, 0o755))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // baseModule is what most of the scripts' sandboxes start from.
@@ -197,7 +151,7 @@ def base():
 
 func runScripts(t *testing.T, dir string) {
 	if r, _ := probe.Run("user-namespaces"); r.Status != probe.OK {
-		cannot(t, r)
+		box.Skip(t, r.Name+": "+r.Detail)
 	}
 	bin := binary(t)
 	testscript.Run(t, testscript.Params{
