@@ -19,6 +19,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 const childEnv = "SBX_SECCOMP_TEST_CHILD"
@@ -56,12 +58,10 @@ func child(t *testing.T, name string) (*os.ProcessState, string) {
 	return cmd.ProcessState, strings.TrimSpace(out.String())
 }
 
-func mustWork() bool { return os.Getenv("SBX_MUST_WORK") == "1" }
-
 func TestKernelNative(t *testing.T) {
 	state, out := child(t, "native")
-	if state.ExitCode() == 77 && !mustWork() {
-		t.Skip(out)
+	if state.ExitCode() == 77 {
+		box.Skip(t, out)
 	}
 	if !state.Success() {
 		t.Fatalf("%v\n%s", state, out)

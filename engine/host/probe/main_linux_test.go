@@ -3,10 +3,10 @@ package probe
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
+
+	"sbx/engine/enginetest/box"
 )
 
 // Variables that make the test binary do something else.
@@ -33,8 +33,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func mustWork() bool { return os.Getenv("SBX_MUST_WORK") == "1" }
-
 // environ is for a process started by a test: in one built with -race it would
 // linger for a second at its end.
 func environ(more ...string) []string {
@@ -47,10 +45,14 @@ func asNobody(t *testing.T, test string) {
 	if os.Geteuid() != 0 {
 		return // the test itself is that run
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+test+"$", "-test.v")
-	cmd.Dir = "/"
+	dropped(t, "/proc/self/exe", test)
+}
+
+// dropped runs one test of a copy of this binary as that user.
+func dropped(t *testing.T, prog, test string) {
+	t.Helper()
+	cmd := box.Users()[0].Command(t, prog, "-test.run=^"+test+"$", "-test.v")
 	cmd.Env = environ(droppedEnv + "=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("as user 65534: %v\n%s", err, out)

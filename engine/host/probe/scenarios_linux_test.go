@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
 )
 
 type scenario struct {
@@ -144,8 +146,8 @@ func TestScenarios(t *testing.T) {
 			}
 			out, err := cmd.CombinedOutput()
 			if err != nil {
-				if !mustWork() && (cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 77) {
-					t.Skipf("cannot be set up here: %v %s", err, out)
+				if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 77 {
+					box.Skip(t, "cannot be set up here: "+err.Error()+" "+string(out))
 				}
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -175,27 +177,9 @@ func TestUnreadableProgram(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to take a right from another user")
 	}
-	dir, err := os.MkdirTemp("", "sbx-probe") // t.TempDir may be below a private directory
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	prog := filepath.Join(box.Users()[0].DirIn(t, os.TempDir()), "test") // t.TempDir may be below a private directory
 	b, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	prog := filepath.Join(dir, "test")
-	if err := os.WriteFile(prog, b, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(prog, "-test.run=^TestUnreadableProgram$", "-test.v")
-	cmd.Dir = "/"
-	cmd.Env = environ(droppedEnv + "=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	box.Must(t, err)
+	box.Must(t, os.WriteFile(prog, b, 0o711))
+	dropped(t, prog, "TestUnreadableProgram")
 }
