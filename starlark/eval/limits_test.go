@@ -114,3 +114,39 @@ func TestWatch(t *testing.T) {
 		t.Errorf("abort: %v, %d", err, len(aborted))
 	}
 }
+
+// TestJudge: the bounds are of time, however few looks there have been at a script.
+func TestJudge(t *testing.T) {
+	const mib = 1 << 20
+	o := &Options{MaxMemory: 512 * mib, MaxTime: 15 * time.Second}
+	for _, tt := range []struct {
+		name      string
+		ran, told time.Duration
+		used      uint64
+		collected bool
+		want      verdict
+		reason    string
+	}{
+		{"at work", time.Second, -1, 100 * mib, false, goOn, ""},
+		{"at the bounds", 15 * time.Second, -1, 512 * mib, false, goOn, ""},
+		{"too long", 15*time.Second + 1, -1, 100 * mib, false, tellToStop, stopTime},
+		{"perhaps garbage", time.Second, -1, 513 * mib, false, collectFirst, ""},
+		{"perhaps garbage, too long", time.Minute, -1, 513 * mib, false, collectFirst, ""},
+		{"no garbage", time.Second, -1, 513 * mib, true, tellToStop, stopMemory},
+		{"no garbage, too long", time.Minute, -1, 513 * mib, true, tellToStop, stopMemory},
+		{"was garbage", time.Second, -1, 10 * mib, true, goOn, ""},
+		{"was garbage, too long", time.Minute, -1, 10 * mib, true, tellToStop, stopTime},
+		{"far too large", time.Second, -1, 1025 * mib, false, abort, stopMemory},
+		{"just told", 16 * time.Second, 0, 100 * mib, false, goOn, ""},
+		{"told, and no more collection", 16 * time.Second, time.Second, 513 * mib, false, goOn, ""},
+		{"told, and far too large", 16 * time.Second, time.Second, 1025 * mib, false, abort, ""},
+		{"told two seconds ago", 17 * time.Second, 2 * time.Second, 100 * mib, false, goOn, ""},
+		{"told long ago", 17 * time.Second, 2*time.Second + 1, 100 * mib, false, abort, ""},
+		{"told long ago, and large", 17 * time.Second, 2*time.Second + 1, 513 * mib, false, abort, ""},
+		{"memory cannot be told", time.Second, -1, 0, false, goOn, ""},
+	} {
+		if got, reason := o.judge(tt.ran, tt.told, tt.used, tt.collected); got != tt.want || reason != tt.reason {
+			t.Errorf("%s: %v %q, want %v %q", tt.name, got, reason, tt.want, tt.reason)
+		}
+	}
+}

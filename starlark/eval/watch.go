@@ -85,9 +85,9 @@ type watch struct {
 	done     bool
 	timer    *time.Timer
 	start    time.Time
-	overtime int // ticks since the thread was told to stop
 	maxStack int // to be restored; 0: not changed
 	reason   string
+	told     time.Time // when the thread was told to stop, with a reason
 }
 
 // begin begins the watch, if it has not begun.
@@ -125,33 +125,60 @@ func (w *watch) tick() {
 		w.maxStack = debug.SetMaxStack(1 << 40)
 	}
 
-	used := residentMemory()
-	if used > w.opt.MaxMemory && used <= 2*w.opt.MaxMemory {
-		// Perhaps most of it is garbage.
-		debug.FreeOSMemory()
-		used = residentMemory()
-	}
-	switch {
-	case used > w.opt.MaxMemory:
-		w.stop(stopMemory)
-	case time.Since(w.start) > w.opt.MaxTime:
-		w.stop(stopTime)
-	}
+	used, told := residentMemory(), time.Duration(-1)
 	if w.reason != "" {
-		w.overtime++
+		told = time.Since(w.told)
 	}
-	if w.opt.Abort != nil && (used > 2*w.opt.MaxMemory || w.overtime > int(2*time.Second/watchEvery)) {
+	v, reason := w.opt.judge(time.Since(w.start), told, used, false)
+	if v == collectFirst {
+		debug.FreeOSMemory()
+		v, reason = w.opt.judge(time.Since(w.start), told, residentMemory(), true)
+	}
+	if reason != "" && w.reason == "" {
+		w.reason, w.told = reason, time.Now()
+		w.thread.Cancel(reason)
+	}
+	if v == abort && w.opt.Abort != nil {
 		msg, hint := w.opt.stopped(w.reason)
 		w.opt.Abort(plan.Diagnostic{Msg: msg + ", in a single operation", Hint: hint})
 	}
 	w.timer.Reset(watchEvery)
 }
 
-func (w *watch) stop(reason string) {
-	if w.reason == "" {
-		w.reason = reason
-		w.thread.Cancel(reason)
+// verdict is what a look at a running script leads to.
+type verdict uint8
+
+const (
+	goOn         verdict = iota
+	collectFirst         // it may be garbage that takes the memory: collect it, and judge again
+	tellToStop
+	abort
+)
+
+// maxOvertime is how long a script may go on once it was told to stop, which it
+// does between two operations.
+const maxOvertime = 2 * time.Second
+
+// judge returns what becomes of a script that has run for a time, was told to stop
+// so long ago (before that: negative), and takes used bytes; collected says that
+// none of them are garbage. The reason is one to tell it, where there is any.
+//
+// Once it was told, garbage is left: to collect it takes time, half a second where
+// data is nested deep.
+func (o *Options) judge(ran, told time.Duration, used uint64, collected bool) (v verdict, reason string) {
+	switch {
+	case told >= 0:
+	case used > o.MaxMemory && used <= 2*o.MaxMemory && !collected:
+		return collectFirst, ""
+	case used > o.MaxMemory:
+		v, reason = tellToStop, stopMemory
+	case ran > o.MaxTime:
+		v, reason = tellToStop, stopTime
 	}
+	if used > 2*o.MaxMemory || told > maxOvertime {
+		v = abort
+	}
+	return v, reason
 }
 
 // residentMemory is what the process takes, and 0 where that cannot be told.
