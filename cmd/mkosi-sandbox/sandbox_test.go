@@ -257,9 +257,7 @@ func TestEnvironment(t *testing.T) {
 			cmd := w.command(t, p, append(append(base(), args[:len(args)-1]...), "sh", "-c", args[len(args)-1])...)
 			cmd.Env = append(cmd.Env, "A=1", "B=2", "PWD=/elsewhere", "OLDPWD=/before", "SHELL=/bin/false")
 			cmd.Dir = d
-			if r := box.Finish(t, cmd); r.Code != 0 || strings.TrimSpace(r.Out) != want {
-				t.Errorf("%q: %s\nwant %s", args, r, want)
-			}
+			box.Finish(t, cmd).Want(t, args, want)
 		}
 		// All are set before any is unset.
 		run("B=2\nC=x=y", "--unsetenv", "A", "--setenv", "A", "3", "--setenv", "C", "x=y", "env | grep ^[ABC]= | sort")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -36,11 +35,7 @@ func init() {
 // becoming runs the plan in a file in place of this process, which has a few
 // threads more than usual.
 func becoming(args []string) int {
-	b, err := os.ReadFile(args[0])
-	if err != nil {
-		return fail(err)
-	}
-	p, err := plan.Read(b)
+	p, err := readPlan(args[0])
 	if err != nil {
 		return fail(err)
 	}
@@ -75,11 +70,8 @@ func TestBecoming(t *testing.T) {
 			p.Command = command
 			b, err := p.JSON()
 			box.Must(t, err)
-			file := filepath.Join(w.Dir(t), "plan.json")
-			box.Must(t, os.WriteFile(file, b, 0o644))
-			cmd := exec.Command(probeBin, "probe:becoming", file)
-			cmd.Dir = "/"
-			w.Become(cmd)
+			file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
+			cmd := w.Command(t, probeBin, "probe:becoming", file)
 			return cmd
 		}
 		for range 20 {

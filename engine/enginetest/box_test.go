@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,8 +74,7 @@ func programs() string {
 // command prepares a run of sbx with a script; argv is what follows "--".
 func (w who) command(t testing.TB, script string, argv ...string) *exec.Cmd {
 	t.Helper()
-	file := filepath.Join(w.Dir(t), "test.sbx.star")
-	box.Must(t, os.WriteFile(file, []byte(script), 0o644))
+	file := w.Write(t, w.Dir(t)+"/test.sbx.star", script)
 	return w.exec(t, append([]string{file, "--"}, argv...)...)
 }
 
@@ -128,8 +126,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // scriptPlan is the plan that a script makes, to add what scripts cannot write.
 func scriptPlan(t testing.TB, w who, script string) *plan.Plan {
 	t.Helper()
-	file := filepath.Join(w.Dir(t), "plan.sbx.star")
-	box.Must(t, os.WriteFile(file, []byte(script), 0o644))
+	file := w.Write(t, w.Dir(t)+"/plan.sbx.star", script)
 	r := box.Finish(t, w.Command(t, sbxBin, "plan", "--json", file))
 	if r.Code != 0 {
 		t.Fatal(r)
@@ -139,12 +136,20 @@ func scriptPlan(t testing.TB, w who, script string) *plan.Plan {
 	return p
 }
 
+// readPlan reads what plan has written.
+func readPlan(file string) (*plan.Plan, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Read(b)
+}
+
 // plan runs a plan.
 func (w who) plan(t testing.TB, p *plan.Plan, argv ...string) box.Result {
 	t.Helper()
 	b, err := p.JSON()
 	box.Must(t, err)
-	file := filepath.Join(w.Dir(t), "plan.json")
-	box.Must(t, os.WriteFile(file, b, 0o644))
+	file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
 	return box.Finish(t, w.exec(t, append([]string{"--plan", file, "--"}, argv...)...))
 }

@@ -50,10 +50,7 @@ cd ..; cd ..; test "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)"
 cd /tmp; cd ../../..; test "$(stat -c %d:%i .)" = "$(stat -c %d:%i /)"
 test "$(grep -c ' / / ' /proc/self/mountinfo)" -le 1
 cut -d' ' -f5 /proc/self/mountinfo | grep -cx / || true`
-			r := w.sh(t, script, sh)
-			if r.Code != 0 || strings.TrimSpace(r.Out) != "1" {
-				t.Errorf("%s: %s", name, r)
-			}
+			w.sh(t, script, sh).Want(t, name, "1")
 		}
 	})
 }

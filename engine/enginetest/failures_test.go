@@ -96,9 +96,7 @@ func TestNoUserNamespaces(t *testing.T) {
 				t.Skip(prog + " is not installed")
 			}
 		}
-		c := exec.Command("unshare", args...)
-		c.Dir = "/"
-		w.Become(c)
+		c := w.Command(t, "unshare", args...)
 		wantError(t, box.Finish(t, c), 125, "making the namespaces of the sandbox", "no space left on device", "user.max_user_namespaces")
 	})
 }
@@ -136,10 +134,11 @@ func TestCommandFaults(t *testing.T) {
 func TestNested(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.Dir(t)
-		inner := w.Write(t, d+"/inner.sbx.star", programs()+"dev()\nproc()\ntmpfs(\"/tmp\")\nbind(\"/sbx\", ro = True)\nbind("+fmt.Sprintf("%q", box.Work)+", ro = True)\n")
+		text := base() + fmt.Sprintf("bind(\"/sbx\", ro = True)\nbind(%q, ro = True)\n", box.Work)
+		inner := w.Write(t, d+"/inner.sbx.star", text)
 		script := base() + fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\nbind(%q, ro = True)\n", sbxBin, box.Work)
-		pid := w.Write(t, d+"/pid.sbx.star", string(must1(os.ReadFile(inner)))+"unshare(pid = True, net = True, ipc = True, uts = True)\nsuppress_chown()\nsuppress_sync()\n")
-		root := w.Write(t, d+"/root.sbx.star", string(must1(os.ReadFile(inner)))+"become_root()\noverlay(\"/ov\", \"/usr/share\", upper = \"tmpfs\")\n")
+		pid := w.Write(t, d+"/pid.sbx.star", text+"unshare(pid = True, net = True, ipc = True, uts = True)\nsuppress_chown()\nsuppress_sync()\n")
+		root := w.Write(t, d+"/root.sbx.star", text+"become_root()\noverlay(\"/ov\", \"/usr/share\", upper = \"tmpfs\")\n")
 		for _, outer := range []string{"", "unshare(pid = True)\n", "become_root()\n", "become_root()\nunshare(pid = True, net = True)\n", "map_user(5)\n", "capabilities(\"all\")\n", "die_with_parent(False)\nbecome_root()\n", "new_session()\nsuppress_chown()\nsuppress_sync()\n"} {
 			if w.Root() && !strings.Contains(outer, "become_root") && !strings.Contains(outer, "all") && !strings.Contains(outer, "map_user") {
 				// Root without CAP_SETFCAP can map itself into no user namespace.
@@ -171,13 +170,6 @@ func TestNested(t *testing.T) {
 		r.wait(t)
 		gone(t, m)
 	})
-}
-
-func must1(b []byte, err error) []byte {
-	if err != nil {
-		panic(err)
-	}
-	return b
 }
 
 // Each operation is logged before it is done.

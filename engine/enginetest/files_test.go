@@ -454,10 +454,8 @@ func TestBindLikeBwrap(t *testing.T) {
 	asUser(t, func(t *testing.T, w who) {
 		d := w.source(t)
 		const sh = "cd /; find s t -printf '%p %y %m %s %l\\n' | sort; touch s/x 2>/dev/null; echo $?"
-		cmd := exec.Command(bwrap, "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+		cmd := w.Command(t, bwrap, "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
 			"--dev", "/dev", "--proc", "/proc", "--ro-bind", d, "/s", "--bind", d+"/link", "/t/t", "--chmod", "0755", "/t", "--", "sh", "-c", sh)
-		cmd.Dir = "/"
-		w.Become(cmd)
 		peer := box.Finish(t, cmd)
 		if peer.Code != 0 {
 			t.Skip("bwrap does not work here: " + peer.Err)

@@ -33,10 +33,7 @@ func given(t testing.TB, w who, ops ...plan.Op) *plan.Plan {
 
 func wantPlan(t testing.TB, w who, p *plan.Plan, sh, want string) {
 	t.Helper()
-	r := w.plan(t, p, "sh", "-c", sh)
-	if r.Code != 0 || strings.TrimSpace(r.Out) != strings.TrimSpace(want) {
-		t.Errorf("%s: %s\nwant stdout:\n%s", sh, r, want)
-	}
+	w.plan(t, p, "sh", "-c", sh).Want(t, sh, want)
 }
 
 func TestGivenOrder(t *testing.T) {

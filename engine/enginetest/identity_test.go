@@ -203,9 +203,7 @@ func TestLikeBwrap(t *testing.T) {
 	asUser(t, func(t *testing.T, w who) {
 		const sh = `grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|SigBlk|SigIgn|SigCgt)' /proc/self/status; pwd; umask`
 		args := []string{"--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-user", "--unshare-pid", "--chdir", "/", "--", "sh", "-c", sh}
-		cmd := exec.Command(bwrap, args...)
-		cmd.Dir = "/"
-		w.Become(cmd)
+		cmd := w.Command(t, bwrap, args...)
 		peer := box.Finish(t, cmd)
 		if peer.Code != 0 {
 			t.Skip("bwrap does not work here: " + peer.Err)

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -57,11 +56,7 @@ var changes = map[string]func(p *program.Program){
 func init() {
 	// library CHANGE PLAN runs a plan.
 	probes["library"] = func(args []string) int {
-		b, err := os.ReadFile(args[1])
-		if err != nil {
-			return fail(err)
-		}
-		p, err := plan.Read(b)
+		p, err := readPlan(args[1])
 		if err != nil {
 			return fail(err)
 		}
@@ -94,8 +89,7 @@ func (w who) library(t testing.TB, change string, p *plan.Plan) box.Result {
 	t.Helper()
 	b, err := p.JSON()
 	box.Must(t, err)
-	file := filepath.Join(w.Dir(t), "plan.json")
-	box.Must(t, os.WriteFile(file, b, 0o644))
+	file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
 	return box.Finish(t, w.Command(t, probeBin, "probe:library", change, file))
 }
 

@@ -32,26 +32,10 @@ type terminal struct {
 	closed bool
 }
 
-// openPty opens a new pseudo-terminal.
-func openPty(t testing.TB) (master, slave *os.File) {
-	t.Helper()
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		box.Skip(t, "no pseudo-terminals: "+err.Error())
-	}
-	box.Must(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
-	// By TIOCGPTPEER the other side needs no name in /dev.
-	peer, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
-	if errno != 0 {
-		t.Fatal("TIOCGPTPEER: ", errno)
-	}
-	return os.NewFile(uintptr(fd), "ptmx"), os.NewFile(peer, "pts")
-}
-
 // onTerminal starts cmd as the leader of a session on a terminal of its own.
 func onTerminal(t testing.TB, w who, cmd *exec.Cmd) *terminal {
 	t.Helper()
-	master, slave := openPty(t)
+	master, slave := box.Pty(t)
 	box.Must(t, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
 	if os.Getuid() == 0 {
 		box.Must(t, slave.Chown(w.UID, w.UID))

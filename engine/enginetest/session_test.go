@@ -42,11 +42,7 @@ func init() {
 	// session starts a session with the plan in a file: "attach", or "detach" and
 	// print its name.
 	probes["session"] = func(args []string) int {
-		b, err := os.ReadFile(args[1])
-		if err != nil {
-			return fail(err)
-		}
-		p, err := plan.Read(b)
+		p, err := readPlan(args[1])
 		if err != nil {
 			return fail(err)
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,12 +94,9 @@ func (w who) shell(t testing.TB, script string) *terminal {
 	if err != nil {
 		box.Skip(t, "bash is not installed")
 	}
-	file := filepath.Join(w.Dir(t), "test.sbx.star")
-	box.Must(t, os.WriteFile(file, []byte(script), 0o644))
-	cmd := exec.Command(bash, "--norc", "--noprofile", "-i")
-	cmd.Dir = "/"
+	file := w.Write(t, w.Dir(t)+"/test.sbx.star", script)
+	cmd := w.Command(t, bash, "--norc", "--noprofile", "-i")
 	cmd.Env = append(os.Environ(), "PS1=ready> ", "TERM=dumb", "HISTFILE=", "SBX="+sbxBin, "SCRIPT="+file)
-	w.Become(cmd)
 	tt := onTerminal(t, w, cmd)
 	tt.expect("ready> ")
 	tt.keys("bind 'set enable-bracketed-paste off' 2>/dev/null; stty -echo\n")
@@ -193,12 +189,9 @@ func TestShellInside(t *testing.T) {
 // that is no shell with job control.
 func TestTerminalGivenBack(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		file := filepath.Join(w.Dir(t), "test.sbx.star")
-		box.Must(t, os.WriteFile(file, []byte(script), 0o644))
-		cmd := exec.Command("sh", "-c", `"$0" exec "$1" -- bash --norc --noprofile -i; read x; echo "got $x"`, sbxBin, file)
-		cmd.Dir = "/"
+		file := w.Write(t, w.Dir(t)+"/test.sbx.star", script)
+		cmd := w.Command(t, "sh", "-c", `"$0" exec "$1" -- bash --norc --noprofile -i; read x; echo "got $x"`, sbxBin, file)
 		cmd.Env = append(os.Environ(), "PS1=inside> ", "TERM=dumb", "HISTFILE=")
-		w.Become(cmd)
 		tt := onTerminal(t, w, cmd)
 		tt.expect("inside> ")
 		tt.keys("exit\n")

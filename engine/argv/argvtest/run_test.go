@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,11 +147,11 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	var terminal *pty
+	var master, slave *os.File
 	if l.tty {
-		terminal = newPty(t)
-		defer terminal.master.Close()
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.slave, terminal.slave, terminal.slave
+		master, slave = box.Pty(t)
+		defer master.Close()
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	}
 
@@ -166,9 +165,9 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 	}
 	cmd.ExtraFiles = fds.files()
 	box.Must(t, cmd.Start())
-	if terminal != nil {
-		terminal.slave.Close()
-		out.ReadFrom(eio{terminal.master})
+	if l.tty {
+		slave.Close()
+		out.ReadFrom(master) // EIO is its end
 	}
 	fds.started()
 	err = cmd.Wait()
@@ -225,31 +224,6 @@ func must2[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
-}
-
-// eio reads a terminal whose other side may be closed.
-type eio struct{ f *os.File }
-
-func (e eio) Read(b []byte) (int, error) {
-	n, err := e.f.Read(b)
-	if err != nil {
-		err = io.EOF
-	}
-	return n, err
-}
-
-type pty struct{ master, slave *os.File }
-
-func newPty(t testing.TB) *pty {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	box.Must(t, err)
-	box.Must(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	box.Must(t, err)
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	box.Must(t, err)
-	return &pty{master, slave}
 }
 
 // config is the observer's argument.
