@@ -16,14 +16,16 @@
 //     before the sandbox is made, in the order of the words, and at most 64 MiB of
 //     it for one file.
 //   - There is one user namespace where the original needs two: devpts no longer
-//     asks for a mapped root. --disable-userns still makes a second.
+//     asks for a mapped root, so /dev/pts itself belongs to nobody there.
+//     --disable-userns still makes a second.
 //   - An overlay has index, metacopy and xino off beside userxattr, so that its upper
 //     directory can be used again with other layers, and any bytes in its paths and
 //     hundreds of layers are fine. A layer given twice is a fault.
 //   - Mounts have a root of their own instead of a directory of the one that the
 //     set-up takes place in; --mqueue is nosuid, nodev and noexec.
 //   - The command's capabilities go together with its bounding set also where there
-//     is no new user namespace and --cap-add or --cap-drop is given.
+//     is no new user namespace and --cap-add or --cap-drop is given, and --cap-drop
+//     behind --cap-add ALL counts also where the caller, root, lacks some of them.
 //   - The init, pid 1, is not under the filters of --seccomp, and keeps its
 //     capabilities, so that a command without them cannot look into it.
 //   - A caller with some capabilities but without uid 0 is served like any other.

@@ -133,6 +133,9 @@ func (c *compiler) filter() error {
 func (c *compiler) capabilities() {
 	keep, all := Keep(c.plan, c.privileged(), c.facts)
 	if all && c.prog.Loose {
+		if c.plan.Caps.Set == "all" {
+			c.inherit()
+		}
 		c.raise(keep)
 	}
 	if all && (c.privileged() || keep == plan.AllCaps) {
@@ -167,6 +170,13 @@ func (c *compiler) capabilities() {
 			c.add(program.Prctl, program.Imm(prCapAmbient), program.Imm(capAmbientRaise), program.Imm(n), program.Imm(0), program.Imm(0))
 		}
 	}
+}
+
+// inherit makes all capabilities inheritable, if there are all.
+func (c *compiler) inherit() {
+	c.key("capabilities", "capabilities", "")
+	const set = 1<<32 - 1
+	c.add(program.Capset, c.prog.Words32(capVersion3, 0), c.prog.Words32(set, set, set, set, set, set)).Errs = [2]uint8{ePERM}
 }
 
 // raise makes capabilities ambient, as far as they are inheritable.

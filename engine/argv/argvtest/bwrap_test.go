@@ -80,6 +80,9 @@ func bwrapLines() []line {
 		line{name: "mounts in the source, remounted", root: true, args: split("--bind @T /x --remount-ro /x --remount-ro /x/mnt"), mounts: someMounts},
 		line{name: "fewer capabilities", drop: []int{0, 27}, args: split("--dev /dev --bind @T/src /x")},
 		line{name: "fewer capabilities, added", drop: []int{0, 27}, args: split("--cap-add CAP_CHOWN --cap-add CAP_MKNOD --unshare-user")},
+		line{name: "in a user namespace", root: true, userns: true, args: split("--dev /dev --unshare-net --unshare-ipc --bind @T/src /x")},
+		line{name: "in a user namespace, all capabilities", root: true, userns: true, args: split("--uid 0 --gid 0 --cap-add ALL --unshare-net")},
+		line{name: "in a user namespace, all capabilities but one", root: true, userns: true, args: split("--cap-add ALL --cap-drop CAP_KILL")},
 		line{name: "no CAP_SYS_ADMIN", drop: []int{21}, args: split("--unshare-user --dev /dev")},
 
 		// Descriptors.

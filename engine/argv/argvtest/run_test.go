@@ -52,6 +52,7 @@ type line struct {
 	mounts        []mount  // mounts of the caller's, if root makes them
 	dirs          []string // made after those
 	drop          []int    // capabilities the caller does not have
+	userns        bool     // in a user namespace, with all ids mapped and all capabilities
 }
 
 type mount struct {
@@ -144,6 +145,11 @@ func (l *line) run(t testing.TB, p program, s *site) observation {
 	cmd.Env = []string{}
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if l.userns {
+		ids := []syscall.SysProcIDMap{{Size: 1 << 16}}
+		cmd.SysProcAttr.Cloneflags, cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = syscall.CLONE_NEWUSER, ids, ids
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
+	}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
