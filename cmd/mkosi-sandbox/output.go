@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/argv/mkosi"
+	"sbx/engine/host"
 	"sbx/engine/plan"
 )
 
@@ -111,14 +112,9 @@ func hint(d plan.Diagnostic) string {
 
 // style returns how diagnostics are coloured: not unless stderr is a terminal.
 func style() func(kind, text string) string {
-	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(2) {
+	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !host.IsTerminal(2) {
 		return nil
 	}
 	colors := map[string]string{"error": "1;31", "warning": "1;33", "mark": "1;32", "hint": "1;36"}
 	return func(kind, text string) string { return "\x1b[" + colors[kind] + "m" + text + "\x1b[0m" }
-}
-
-func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	return err == nil
 }

@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -84,21 +85,15 @@ func start(args []string) int {
 // terminal returns the terminal that is to be the console: that of stderr, where
 // its name is its own here.
 func terminal(f *host.Facts) string {
-	if f.TTY == "" || !isTerminal(2) { // no --dev, or nothing that could be one
+	if f.TTY == "" || !host.IsTerminal(2) { // no --dev, or nothing that could be one
 		return ""
 	}
-	name, err := unixReadlink("/proc/self/fd/2")
+	name, err := os.Readlink("/proc/self/fd/2")
 	var a, b unix.Stat_t
 	if err != nil || unix.Fstat(2, &a) != nil || unix.Stat(name, &b) != nil || a.Dev != b.Dev || a.Ino != b.Ino {
 		return ""
 	}
 	return name
-}
-
-func unixReadlink(path string) (string, error) {
-	var buf [4096]byte
-	n, err := unix.Readlink(path, buf[:])
-	return string(buf[:max(n, 0)]), err
 }
 
 // circumstances is what settle goes by beside the facts.
@@ -112,18 +107,6 @@ type circumstances struct {
 func here(p *plan.Plan, entered bool) circumstances {
 	c := circumstances{umask: uint32(unix.Umask(0))}
 	unix.Umask(int(c.umask))
-	c.stuck = entered || p.SuppressChown && singleUser(readFile("/proc/self/uid_map"))
+	c.stuck = entered || p.SuppressChown && singleUser(host.ProcFile("/proc/self/uid_map"))
 	return c
-}
-
-// readFile returns the beginning of a small file of the kernel's.
-func readFile(path string) string {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return ""
-	}
-	defer unix.Close(fd)
-	var buf [4096]byte
-	n, _ := unix.Read(fd, buf[:])
-	return string(buf[:max(n, 0)])
 }

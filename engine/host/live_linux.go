@@ -23,7 +23,7 @@ func Live(p *plan.Plan) *Facts {
 		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
 	}
 	if p.Unshare.UserTry {
-		f.NoUserNS = procFile("/proc/sys/user/max_user_namespaces") == "0\n"
+		f.NoUserNS = ProcFile("/proc/sys/user/max_user_namespaces") == "0\n"
 	}
 	if p.SameDir || p.TryDir && p.Dir == "" {
 		f.Cwd, _ = os.Getwd()
@@ -55,14 +55,14 @@ func Live(p *plan.Plan) *Facts {
 		}
 	}
 	if (f.Caps != 0 || f.UID == 0) && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.Proc }) {
-		ids := procFile("/proc/self/uid_map")
+		ids := ProcFile("/proc/self/uid_map")
 		f.InitialUserNS = ids == "" || slices.Equal(strings.Fields(ids), []string{"0", "0", "4294967295"})
 	}
 	if !p.TerminalInput {
 		if p.ScopeSockets {
 			f.Landlock = landlock()
 		}
-		f.Terminal = controllingTTY() || isTerminal(0) || isTerminal(1) || isTerminal(2)
+		f.Terminal = controllingTTY() || IsTerminal(0) || IsTerminal(1) || IsTerminal(2)
 	}
 	if p.PackFDs || p.KeepFDs && p.Lifetime == plan.LifetimeAll || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
@@ -70,9 +70,9 @@ func Live(p *plan.Plan) *Facts {
 	return f
 }
 
-// procFile returns the beginning of a small file of proc(5), or "". To os.ReadFile
+// ProcFile returns the beginning of a small file of proc(5), or "". To os.ReadFile
 // it would be worth the runtime's poller, which takes longer than the reading.
-func procFile(name string) string {
+func ProcFile(name string) string {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
@@ -98,7 +98,7 @@ func sameFile(fd int, path string) bool {
 // first to last, or "".
 func terminal(first, last int) string {
 	for fd := first; fd <= last; fd++ {
-		if !isTerminal(fd) {
+		if !IsTerminal(fd) {
 			continue
 		}
 		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") {
@@ -108,7 +108,8 @@ func terminal(first, last int) string {
 	return ""
 }
 
-func isTerminal(fd int) bool {
+// IsTerminal reports whether a file descriptor is that of a terminal.
+func IsTerminal(fd int) bool {
 	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil
 }

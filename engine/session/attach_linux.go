@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/host"
 )
 
 // Outcome is how a client came out of a session.
@@ -258,7 +260,7 @@ func (d *Done) Last() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	k := &keyboard{tty: isTerminal(1)}
+	k := &keyboard{tty: host.IsTerminal(1)}
 	err = k.show(b)
 	k.close()
 	if err != nil {

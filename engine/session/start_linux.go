@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/host"
 	"sbx/engine/plan"
 )
 
@@ -55,7 +56,7 @@ func Start(o Options) (*Client, error) {
 	if err := passes(o.Plan); err != nil {
 		return nil, err
 	}
-	req := request{Plan: o.Plan, Project: plan.Str(o.Project), Made: o.Made, Rows: 24, Cols: 80, Whole: !isTerminal(1), Detached: o.Detached}
+	req := request{Plan: o.Plan, Project: plan.Str(o.Project), Made: o.Made, Rows: 24, Cols: 80, Whole: !host.IsTerminal(1), Detached: o.Detached}
 	if t := o.Terminal; t != nil {
 		req.Rows, req.Cols, req.Modes = t.Rows, t.Cols, t.Modes
 	}
@@ -149,7 +150,7 @@ var ErrAttached = errors.New("a terminal is attached to the session already")
 // term is the terminal that will attach; nil where none does. With alone it does so
 // only where nobody else is attached.
 func Open(id string, term *Terminal, alone bool) (*Client, error) {
-	h := hello{Want: "attach", Whole: !isTerminal(1), Alone: alone}
+	h := hello{Want: "attach", Whole: !host.IsTerminal(1), Alone: alone}
 	if term != nil {
 		h.Rows, h.Cols = term.Rows, term.Cols
 	}

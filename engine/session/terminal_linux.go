@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/host"
 )
 
 // Terminal is what a terminal is like.
@@ -37,13 +39,8 @@ func CallerTerminal() *Terminal {
 	return nil
 }
 
-func isTerminal(fd int) bool {
-	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	return err == nil
-}
-
 // Interactive reports whether keys can be read from a terminal, and shown on one.
-func Interactive() bool { return isTerminal(0) && isTerminal(1) }
+func Interactive() bool { return host.IsTerminal(0) && host.IsTerminal(1) }
 
 // keyboard is the caller's terminal in raw mode, or not a terminal at all.
 type keyboard struct {
@@ -59,7 +56,7 @@ type keyboard struct {
 func (k *keyboard) grab() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tty = isTerminal(1)
+	k.tty = host.IsTerminal(1)
 	if !Interactive() {
 		return nil
 	}
