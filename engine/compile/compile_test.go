@@ -89,9 +89,10 @@ var goldens = []struct {
 	{"files", []plan.Op{
 		{Kind: plan.Bind, Src: "/usr", Dst: "/usr"}, {Kind: plan.Write, Dst: "/etc/w", Data: "data"}, {Kind: plan.Write, Dst: "/etc/empty", Mode: plan.ModePtr(0o4755)},
 		{Kind: plan.Copy, Src: "/etc/x", Dst: "/etc/x"}, {Kind: plan.Write, Dst: "/usr/bin/sh", Data: "over"}, {Kind: plan.Symlink, Dst: "/usr/new", Target: "t"},
-		{Kind: plan.Mkdir, Dst: "/d/e", Mode: plan.ModePtr(0o2770)}, {Kind: plan.Mkdir, Dst: "/usr/d", Create: true}, {Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.Mask, Dst: "/etc/w"},
+		{Kind: plan.Mkdir, Dst: "/d/e", Mode: plan.ModePtr(0o2770)}, {Kind: plan.Mkdir, Dst: "/usr/d", Create: true}, {Kind: plan.Mkdir, Dst: "/opt"}, {Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.Mask, Dst: "/etc/w"},
 		{Kind: plan.Chmod, Dst: "/d", Mode: plan.ModePtr(0o700)}, {Kind: plan.Chmod, Dst: "/", Mode: plan.ModePtr(0o711)},
 		{Kind: plan.RemountRO, Dst: "/usr/local"}, {Kind: plan.RemountRO, Dst: "/usr"}, {Kind: plan.RemountRO, Dst: "/"},
+		{Kind: plan.RemountRO, Dst: "/opt", Recursive: true}, {Kind: plan.RemountRO, Dst: "/usr", Recursive: true}, {Kind: plan.RemountRO, Dst: "/", Recursive: true},
 		{Kind: plan.Bind, Src: "/d", Dst: "/inside", Inside: true, RO: true}, {Kind: plan.Bind, Src: "/", Dst: "/all", Inside: true}, {Kind: plan.Mqueue, Dst: "/mq"},
 	}, func(p *plan.Plan, f *host.Facts) {
 		p.Ops[5].Create = true

@@ -107,7 +107,7 @@ func (c *compiler) step(s *layout.Step) {
 	c.op(s)
 	c.debug(s)
 	for _, path := range s.Hold {
-		c.bindSelf(path, nil)
+		c.bindSelf(path, nil, 0)
 	}
 	switch s.Op.Kind {
 	case plan.Bind:
@@ -628,24 +628,29 @@ func (c *compiler) remount(s *layout.Step) {
 		attrs |= attrNosuid | attrNodev
 	}
 	ro := c.attr(attrs, 0)
+	below := uint64(0)
+	if s.Op.Recursive {
+		below = atRecursive
+	}
 	path := s.Target.Path
 	switch {
 	case path == "/":
-		c.add(program.MountSetattr, c.root.Arg(), c.empty, program.Imm(atEmptyPath), ro, program.Imm(32))
+		c.add(program.MountSetattr, c.root.Arg(), c.empty, program.Imm(atEmptyPath|below), ro, program.Imm(32))
 	case s.Done:
-		c.add(program.MountSetattr, c.dir(path), c.name(path), program.Imm(atSymlinkNofollow), ro, program.Imm(32))
+		c.add(program.MountSetattr, c.dir(path), c.name(path), program.Imm(atSymlinkNofollow|below), ro, program.Imm(32))
 	default:
-		c.bindSelf(path, &ro)
+		c.bindSelf(path, &ro, below)
 	}
 }
 
 // bindSelf binds what is at a path of the sandbox onto itself, with all that is
-// mounted below it. attrs, where not nil, are for the mount itself.
-func (c *compiler) bindSelf(path string, attrs *program.Arg) {
+// mounted below it. attrs, where not nil, are for the mount itself, and with
+// below, atRecursive, for those below it, too.
+func (c *compiler) bindSelf(path string, attrs *program.Arg, below uint64) {
 	fd := c.slot()
 	c.add(program.OpenTree, c.dir(path), c.name(path), program.Imm(openTreeClone|oCloexec|atRecursive|atSymlinkNofollow)).Out = int16(fd)
 	if attrs != nil {
-		c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath), *attrs, program.Imm(32))
+		c.add(program.MountSetattr, fd.Arg(), c.empty, program.Imm(atEmptyPath|below), *attrs, program.Imm(32))
 	}
 	c.add(program.MoveMount, fd.Arg(), c.empty, c.dir(path), c.name(path), program.Imm(moveEmptyPath))
 	c.covered(path)

@@ -268,6 +268,12 @@ func TestRemount(t *testing.T) {
 		w.want(t, s+"remount_ro(\"/m\")\nremount_ro(\"/s\")", try, "/x\n/tmp/x\nf")
 		w.want(t, s+"remount_ro(\"/s\")\nremount_ro(\"/tmp\")\nremount_ro(\"/m/f\")", "touch /m/x && echo x 2>/dev/null >/m/f || cat /m/f; touch /tmp/x 2>/dev/null || echo no", "f\nno")
 		w.refused(t, s+"remount_ro(\"/none\")", "does not exist in the sandbox")
+		// All mounts below, whatever is at the path itself, and where another call says less.
+		w.want(t, s+"remount_ro(\"/\", recursive = True)", try, "f")
+		s += fmt.Sprintf("mkdir(\"/m/d\")\ntmpfs(\"/m/d/t\")\nbind(%q, \"/b\")\nbind(%q, \"/b/dir\")\n", d, d+"/dir")
+		const below = "for f in /m/x /m/d/x /m/d/t/x /tmp/x; do touch $f 2>/dev/null && echo $f; done; touch /b/x /b/dir/x 2>&1 | wc -l"
+		w.want(t, s+"remount_ro(\"/m/d\")\nremount_ro(\"/b\", recursive = True)\nremount_ro(\"/b\")", below, "/m/x\n/m/d/t/x\n/tmp/x\n2")
+		w.want(t, s+"remount_ro(\"/m/d\", recursive = True)\nremount_ro(\"/b\", recursive = True)", below, "/m/x\n/tmp/x\n2")
 	})
 }
 

@@ -273,6 +273,8 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 				if next.Op.Optional { // once is enough; the stricter of the two
 					steps[i+1] = s
 				}
+			case s.Op.Recursive && !next.Op.Recursive: // remounts below it, which the later one leaves alone
+				kept = append(kept, s)
 			case next.Op.Kind == plan.Mask: // hides what is there, and needs it
 				kept = append(kept, s)
 			case next.Op.Kind == plan.Mkdir && b.makesDir(s.Op) && !(s.Op.Kind == plan.Mkdir && next.Op.Mode != nil):

@@ -57,6 +57,8 @@ type Op struct {
 	Chase    bool  `json:"chase,omitempty"`    // symlinks on the way to Dst that lead nowhere count as well, and where they lead is made
 	Foreign  bool  `json:"foreign,omitempty"`  // Bind: map the foreign uid range to the ids of the command's user namespace, systemd-mountfsd(8)
 	MountFD  *int  `json:"mount_fd,omitempty"` // Bind with Foreign: a file descriptor of the caller's, a detached mount of Src that is mounted as it is
+	// Recursive has a RemountRO do all mounts below Dst, too, which else stay as they are.
+	Recursive bool `json:"recursive,omitempty"`
 	// Exact says that on the way to the Src of a Bind or Copy, or the layers of an Overlay,
 	// no symlink is followed:
 	// whoever could have made one may still be at it.

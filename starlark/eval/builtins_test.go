@@ -113,6 +113,7 @@ func TestBuiltins(t *testing.T) {
 		{`overlay("/o", ("/a",), upper = "/u", work = "/w", create = True)`,
 			`{"ops":[{"op":"overlay","dst":"/o","create":true,"lower":["/a"],"upper":"/u","work":"/w"}]}`},
 		{`mask("/a", "/b", optional = True)`, `{"ops":[{"op":"mask","dst":"/a","optional":true},{"op":"mask","dst":"/b","optional":true}]}`},
+		{`remount_ro("/a", recursive = True)`, `{"ops":[{"op":"remount_ro","dst":"/a","recursive":true}]}`},
 		{`remount_ro("/a")`, `{"ops":[{"op":"remount_ro","dst":"/a"}]}`},
 		{`chmod("/a", 0o644)`, `{"ops":[{"op":"chmod","dst":"/a","mode":"0644"}]}`},
 		{`setenv("A", "b"); unsetenv("C", "D"); clearenv(keep = ["PATH"])`,

@@ -312,6 +312,7 @@ func fnRemountRO(c *call) (starlark.Value, error) {
 		dev := c.bool(1, false)
 		op.Devices = &dev
 	}
+	op.Recursive = c.bool(2, false)
 	return starlark.None, nil
 }
 

@@ -136,8 +136,9 @@ var Builtins = []Builtin{
 		Doc:  "Makes files and directories unreadable: they are there, and empty. `optional` skips those that are missing.",
 		spec: spec{args: []arg{{"optional", kBool, "False"}}, rest: arg{"paths", kPath, ""}}},
 	{Name: "remount_ro", Group: groupFiles, planned: true, soft: true, fn: fnRemountRO,
-		Doc:  "Makes a path of the sandbox read-only, with all mounts below it. `dev = False` takes the devices away as well.",
-		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}, {"dev", kBool | kNone, "None"}}}},
+		Doc: "Makes a path of the sandbox read-only; what is mounted below it stays as it is. `recursive` does all mounts below it, too. " +
+			"`dev = False` takes the devices away as well.",
+		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}, {"dev", kBool | kNone, "None"}, {"recursive", kBool, "False"}}}},
 	{Name: "chmod", Group: groupFiles, planned: true, soft: true, fn: fnChmod,
 		Doc:  "Sets the mode of a path of the sandbox, and its owner where `uid` or `gid` say so.",
 		spec: spec{pos: 2, args: []arg{{"path", kPath, ""}, {"mode", kInt, ""}, {"uid", kInt | kNone, "None"}, {"gid", kInt | kNone, "None"}}}},

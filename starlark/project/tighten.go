@@ -89,7 +89,7 @@ func Tighter(p, base *plan.Plan) bool {
 // tight reports whether an operation is one that only takes away: without any
 // option that could do more.
 func tight(op *plan.Op) bool {
-	bare := plan.Op{Kind: op.Kind, Dst: op.Dst, Optional: op.Optional}
+	bare := plan.Op{Kind: op.Kind, Dst: op.Dst, Optional: op.Optional, Recursive: op.Recursive}
 	return (op.Kind == plan.Mask || op.Kind == plan.RemountRO) && sameOp(op, &bare)
 }
 

@@ -426,6 +426,7 @@ func (pr *printer) op(ops []plan.Op) int {
 		if dev := plan.Take(&o.Devices); dev != nil {
 			c.keyword("dev", boolean(*dev))
 		}
+		c.flag("recursive", plan.Take(&o.Recursive))
 	case plan.Chmod:
 		c.str(dst)
 		if m := plan.Take(&o.Mode); m != nil {

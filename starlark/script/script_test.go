@@ -78,6 +78,7 @@ func random(r *rand.Rand) *plan.Plan {
 			if one(3) {
 				o.Devices = new(bool)
 			}
+			o.Recursive = one(2)
 		case plan.Symlink, plan.Write, plan.Copy:
 			o.Content = []plan.Content{plan.ContentMount, plan.ContentAuto, plan.ContentThrough}[r.IntN(often)%3]
 			o.RO = o.Kind == plan.Write && one(3)

@@ -178,6 +178,7 @@ func opRows(number string, op *plan.Op) []row {
 	option(op.Optional, "optional")
 	option(op.Devices != nil && *op.Devices, "dev")
 	option(op.Devices != nil && !*op.Devices, "nodev")
+	option(op.Recursive, "recursive")
 	option(op.Suid, "suid")
 	option(op.Create, "create")
 	option(op.CreateSrc, "create_src")

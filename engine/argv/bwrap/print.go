@@ -482,6 +482,9 @@ func (w *writer) operation(o *plan.Op) {
 	case plan.Overlay:
 		w.overlay(o)
 	case plan.RemountRO:
+		if o.Recursive {
+			cannot("what is mounted below %q stays as it is", o.Dst)
+		}
 		w.put("--remount-ro", dst)
 	case plan.Chmod:
 		if o.UID != nil || o.GID != nil {
@@ -583,7 +586,7 @@ func sorted(ops []plan.Op) []plan.Op {
 	slices.SortStableFunc(list, compare)
 	var out []plan.Op
 	for i := range list {
-		if i+1 < len(list) && list[i+1].Kind != plan.Mask && compare(list[i], list[i+1]) == 0 {
+		if i+1 < len(list) && list[i+1].Kind != plan.Mask && (list[i+1].Recursive || !list[i].Recursive) && compare(list[i], list[i+1]) == 0 {
 			if k := list[i].Kind; list[i+1].Kind == plan.Mkdir && k != plan.Mkdir && k != plan.Symlink && k != plan.Write && k != plan.Copy {
 				list[i+1] = list[i] // a directory asked for where one is
 			}

@@ -4,6 +4,8 @@ package oci
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -177,7 +179,7 @@ func (c *converter) step(s *layout.Step) {
 	case plan.Mask:
 		c.mask(s)
 	case plan.RemountRO:
-		c.readonly(dst)
+		c.readonly(op, dst)
 	case plan.Chmod:
 		c.chmod(s)
 	default:
@@ -201,6 +203,9 @@ func (c *converter) unsaidOf(op *plan.Op) {
 	o.Src, o.Inside, o.NoFollow, o.RO = "", false, false, false
 	o.Target, o.Data, o.Size, o.Mode = "", "", 0, nil
 	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""
+	if op.Kind == plan.RemountRO {
+		o.Recursive = false
+	}
 	for _, name := range plan.Fields(o) {
 		c.cannot(op.At, string(op.Kind), "", "a bundle cannot say %q", name)
 	}
@@ -413,21 +418,32 @@ func (c *converter) mask(s *layout.Step) {
 	c.mount(s, Mount{Type: "bind", Source: name, Options: options("bind", "ro", "nosuid", "nodev", noexec)})
 }
 
-// readonly makes a tree read-only: the mounts in it, and what of it is none.
-func (c *converter) readonly(dst string) {
+// readonly makes a part of the sandbox read-only: the mount that it is, or else
+// it becomes one; of mounts below it those that are parts of one on the host, or,
+// if recursive, all.
+func (c *converter) readonly(op *plan.Op, dst string) {
 	spec := &c.bundle.Spec
-	found := false
+	points, _ := c.facts.Mounts()
+	found, src := false, ""
+	if spec.Root.Path != RootDir {
+		src = spec.Root.Path + dst
+	}
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
-		if !plan.Within(m.Destination, dst) {
+		if plan.Within(dst, m.Destination) {
+			found, src = m.Destination == dst, m.Source+strings.TrimPrefix(dst, m.Destination)
+		}
+		part := dst == "/" && c.host[m.Destination] && m.Source == m.Destination && !slices.Contains(points, m.Source)
+		if !plan.Within(m.Destination, dst) || m.Destination != dst && !part && !op.Recursive {
 			continue
 		}
-		found = found || m.Destination == dst
 		ro := "ro"
 		for _, o := range m.Options {
 			switch o {
 			case "rbind":
-				ro = "rro"
+				if op.Recursive {
+					ro = "rro"
+				}
 			case "ro", "rro":
 				ro = ""
 			}
@@ -436,11 +452,15 @@ func (c *converter) readonly(dst string) {
 			m.Options = append([]string{ro}, m.Options...)
 		}
 	}
-	switch {
-	case dst == "/":
+	if dst == "/" {
 		spec.Root.Readonly = true
-	case !found:
+	} else if !found {
 		spec.Linux.ReadonlyPaths = append(spec.Linux.ReadonlyPaths, dst)
+	}
+	if op.Recursive && !found && strings.HasPrefix(src, "/") {
+		if at, ok := c.mountBelow(path.Clean(src)); ok {
+			c.cannot(op.At, "remount_ro", "bind() that of its own, and remount_ro() that", "of %q only itself becomes read-only, and not what the host has mounted at %q", dst, at)
+		}
 	}
 }
 

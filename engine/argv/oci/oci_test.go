@@ -15,7 +15,7 @@ import (
 
 func world() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file 0640", "/l1 dir", "/l2 dir", "/up dir", "/wk dir",
-		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir", "/srv/root/dev dir", "/srv/bare/usr dir")
+		"/link -> usr/lib", "/secret dir 0700", "/dev/null device", "/dev/fuse device", "/srv/root/usr dir", "/srv/root/dev dir", "/srv/bare/usr dir", "/m/root/disk dir mount")
 	f.Cwd, f.FDs = "/usr", []int{3, 5}
 	return f
 }
@@ -80,11 +80,21 @@ mount /one bind /l1 bind,ro,nosuid,nodev
 mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr
 mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,userxattr`},
 		{"masks and read-only parts", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), op(plan.Mask, "/usr/lib"), op(plan.RemountRO, "/d"), op(plan.RemountRO, "/usr")}, `
-mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
-mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
+mount /d/e bind /l1 rbind,rnosuid,rnodev
+mount /d/t tmpfs tmpfs nosuid,nodev,mode=0755
 mount /usr bind /usr rbind,rro,rnosuid,rnodev
 mount /usr/lib tmpfs tmpfs ro,nosuid,nodev,noexec,mode=0000,size=4096
 read-only /d`},
+		{"mounts made read-only with those below", []plan.Op{{Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), {Kind: plan.RemountRO, Dst: "/d", Recursive: true}}, `
+mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
+mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
+read-only /d`},
+		{"a mount made read-only alone", []plan.Op{{Kind: plan.Bind, Src: "/l1", Dst: "/d"}, op(plan.RemountRO, "/d")}, `
+mount /d bind /l1 ro,rbind,rnosuid,rnodev`},
+		{"the host's mounts in a part of a bind", []plan.Op{{Kind: plan.Bind, Src: "/m", Dst: "/d"}, {Kind: plan.RemountRO, Dst: "/d/root", Recursive: true}}, `
+mount /d bind /m rbind,rnosuid,rnodev
+read-only /d/root
+fault remount_ro: of "/d/root" only itself becomes read-only, and not what the host has mounted at "/m/root/disk"`},
 		{"a mask of a file", []plan.Op{bind("/usr", "/usr"), op(plan.Mask, "/usr/bin/sh")}, `
 entry files/0 0000 ""
 mount /usr bind /usr rbind,rro,rnosuid,rnodev
@@ -104,6 +114,7 @@ entry rootfs/new/dir 0755
 mount /dev bind /dev rbind,rro,rnosuid
 mount /etc bind /etc rbind,rro,rnosuid
 mount /l2 bind /l2 rbind,rro,rnosuid
+mount /m bind /m rbind,rro,rnosuid
 mount /srv bind /srv rbind,rro,rnosuid
 mount /up bind /up rbind,rro,rnosuid
 mount /usr bind /usr rbind,rro,rnosuid

@@ -4,6 +4,7 @@ package systemd
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -136,7 +137,7 @@ func (c *converter) step(s *layout.Step, l *layout.Layout) {
 		c.set("InaccessiblePaths", dst)
 		return
 	case plan.RemountRO:
-		c.set("ReadOnlyPaths", dst)
+		c.readonly(s, l, dst)
 		return
 	case plan.Chmod:
 		c.cannot(op.At, "chmod", "give the mode where it is made", "services have no such property")
@@ -154,6 +155,44 @@ func (c *converter) step(s *layout.Step, l *layout.Layout) {
 	c.mounts = append(c.mounts, s)
 }
 
+// readonly makes a path read-only. A service's mounts below it stay as they are,
+// but for those that a bind brings, systemd.exec(5).
+func (c *converter) readonly(s *layout.Step, l *layout.Layout, dst string) {
+	op, at := s.Op, s.Target.Path
+	c.set("ReadOnlyPaths", dst)
+	if op.Recursive {
+		for _, m := range c.mounts {
+			if m.Target.Path == at || !plan.Within(m.Target.Path, at) {
+				continue
+			}
+			if p, ok := path(m.Target.Path); ok {
+				c.set("ReadOnlyPaths", p)
+			}
+		}
+		return
+	}
+	by := l.Root
+	for _, m := range c.mounts {
+		if plan.Within(at, m.Target.Path) {
+			by = m
+		}
+	}
+	if by == nil || by.Op.Kind != plan.Bind || by.Op.RO {
+		return
+	}
+	src := filepath.Join(string(by.Op.Src), strings.TrimPrefix(at, strings.TrimSuffix(by.Target.Path, "/")))
+	points, err := c.facts.Mounts()
+	if err != nil {
+		return
+	}
+	for _, p := range points {
+		if p != src && plan.Within(p, src) {
+			c.cannot(op.At, "remount_ro", "recursive = True says that", "a service makes what the host has mounted at %q read-only as well", p)
+			return
+		}
+	}
+}
+
 // unsaidOf names what an operation says that this package does not know.
 func (c *converter) unsaidOf(op *plan.Op) {
 	o := *op
@@ -163,6 +202,9 @@ func (c *converter) unsaidOf(op *plan.Op) {
 	o.Lower, o.Upper, o.UpperTmpfs, o.Work = nil, "", false, ""
 	if o.Devices != nil && *o.Devices == (op.Kind == plan.Bind) { // they work in binds, and nowhere else
 		o.Devices = nil
+	}
+	if op.Kind == plan.RemountRO {
+		o.Recursive = false
 	}
 	for _, name := range plan.Fields(o) {
 		c.cannot(op.At, string(op.Kind), "", "a service cannot say %q", name)

@@ -18,7 +18,7 @@ import (
 )
 
 func world() *host.Facts {
-	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file", "/l1 dir", "/l2 dir", "/up dir", "/link -> usr/lib", "/a:b dir", "/dev/null device", "/srv/root/usr dir")
+	f := hosttest.Facts("/usr/bin/sh file 0755", "/usr/lib dir", "/etc/x file", "/l1 dir", "/l2 dir", "/up dir", "/link -> usr/lib", "/a:b dir", "/dev/null device", "/srv/root/usr dir", "/m/disk dir mount")
 	f.Cwd, f.FDs = "/usr", []int{3, 5}
 	f.Env = []string{"HOME=/home/me", "SHELL=/bin/zsh", "X-Y=z", "LANG=C"}
 	return f
@@ -89,6 +89,25 @@ ReadOnlyPaths=/
 InaccessiblePaths=/l1
 ReadOnlyPaths=/l2
 ` + usual},
+		{"mounts below read-only ones", []plan.Op{{Kind: plan.Tmpfs, Dst: "/d"}, op(plan.Tmpfs, "/d/t"), op(plan.RemountRO, "/d")}, `
+TemporaryFileSystem=/:mode=0755
+TemporaryFileSystem=/d:mode=0755
+TemporaryFileSystem=/d/t:mode=0755
+ReadOnlyPaths=/d
+` + usual},
+		{"read-only mounts with those below", []plan.Op{{Kind: plan.Tmpfs, Dst: "/d"}, op(plan.Tmpfs, "/d/t"), {Kind: plan.RemountRO, Dst: "/d", Recursive: true}}, `
+TemporaryFileSystem=/:mode=0755
+TemporaryFileSystem=/d:mode=0755
+TemporaryFileSystem=/d/t:mode=0755
+ReadOnlyPaths=/d
+ReadOnlyPaths=/d/t
+` + usual},
+		{"the host's mounts below read-only ones", []plan.Op{{Kind: plan.Bind, Src: "/m", Dst: "/d"}, op(plan.RemountRO, "/d")}, `
+TemporaryFileSystem=/:mode=0755
+BindPaths=/m:/d
+ReadOnlyPaths=/d
+` + usual + `
+fault remount_ro: a service makes what the host has mounted at "/m/disk" read-only as well`},
 		{"another root", []plan.Op{{Kind: plan.Bind, Src: "/srv/root", Dst: "/"}}, "RootDirectory=/srv/root\n" + usual},
 		{"what is lost", []plan.Op{bind("/usr", "/usr"), op(plan.Mkdir, "/usr/new"), {Kind: plan.Write, Dst: "/w"}, {Kind: plan.Copy, Src: "/etc/x", Dst: "/c"}, {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/l1"}},
 			op(plan.Dev, "/d"), bind("/a:b", "/a"), bind("/l1", "/a b"), {Kind: plan.Chmod, Dst: "/w", Mode: mode}, {Kind: plan.Bind, Src: "/usr", Dst: "/i", Inside: true}}, `

@@ -27,14 +27,14 @@ func Everything() *plan.Plan {
 		{Kind: plan.Symlink, Dst: "/s", Target: "x"}, {Kind: plan.Overlay, Dst: "/o", Lower: []plan.Str{"/low/1", "/low/2"}, Upper: "/up/a", Work: "/up/b"},
 		{Kind: plan.Dev, Dst: "/dev"}, {Kind: plan.Mqueue, Dst: "/dev/mqueue"}, {Kind: plan.Proc, Dst: "/proc"},
 		{Kind: plan.Bind, Src: "/low/1", Dst: "/deep/a/b"}, {Kind: plan.Tmpfs, Dst: "/deep/c/t"}, {Kind: plan.Write, Dst: "/deep/d/w"},
-		{Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.RemountRO, Dst: "/b"}, {Kind: plan.Chmod, Dst: "/m", Mode: plan.ModePtr(0o700)},
+		{Kind: plan.Mask, Dst: "/usr/lib"}, {Kind: plan.RemountRO, Dst: "/deep"}, {Kind: plan.Chmod, Dst: "/m", Mode: plan.ModePtr(0o700)},
 	}
 	return p
 }
 
 // counts says which fields of an operation count for a kind, where not all do.
 var counts = map[string][]plan.Kind{
-	"Src": {plan.Bind, plan.Copy}, "SrcFD": {plan.Bind}, "Inside": {plan.Bind}, "NoFollow": {plan.Bind}, "Foreign": {plan.Bind}, "MountFD": {},
+	"Src": {plan.Bind, plan.Copy}, "SrcFD": {plan.Bind}, "Inside": {plan.Bind}, "Recursive": {plan.RemountRO}, "NoFollow": {plan.Bind}, "Foreign": {plan.Bind}, "MountFD": {},
 	"CreateSrc": {plan.Bind}, "Exact": {plan.Bind, plan.Copy, plan.Overlay}, "Optional": {plan.Bind, plan.Mask, plan.Mkdir}, "RO": {plan.Bind}, "Devices": {plan.Bind, plan.Tmpfs, plan.Overlay},
 	"Suid": {plan.Bind, plan.Tmpfs, plan.Overlay}, "Bare": {plan.Dev}, "Target": {plan.Symlink}, "Data": {plan.Write}, "Size": {plan.Tmpfs},
 	"Content": {plan.Symlink, plan.Write, plan.Copy}, "Mode": {plan.Tmpfs, plan.Write, plan.Copy, plan.Chmod}, "UID": {plan.Chmod}, "GID": {plan.Chmod},
