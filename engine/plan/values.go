@@ -77,6 +77,19 @@ func (m Mode) String() string { return fmt.Sprintf("%#04o", uint32(m)) }
 // ModePtr returns a pointer to m.
 func ModePtr(m Mode) *Mode { return &m }
 
+// FormatSize returns a number of bytes, with a larger unit (K, M, G, T) where that is
+// as exact.
+func FormatSize(n uint64) string {
+	unit := ""
+	for _, u := range []string{"K", "M", "G", "T"} {
+		if n == 0 || n%1024 != 0 {
+			break
+		}
+		n, unit = n/1024, u
+	}
+	return strconv.FormatUint(n, 10) + unit
+}
+
 // Pos is a place in a script. Lines and columns count from 1, columns in
 // Unicode code points; the zero Pos is no place.
 type Pos struct {

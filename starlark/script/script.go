@@ -369,7 +369,11 @@ func (pr *printer) op(ops []plan.Op) int {
 		if n := plan.Take(&o.Size); n > 1<<63-1 {
 			pr.fault(at, "tmpfs", "no script can say a size of %d bytes", n)
 		} else if n > 0 {
-			c.keyword("size", size(n))
+			size := plan.FormatSize(n)
+			if n%1024 == 0 {
+				size = `"` + size + `"` // with a unit
+			}
+			c.keyword("size", size)
 		}
 	case plan.Mkdir:
 		c.str(dst)
@@ -819,21 +823,6 @@ func limit(n uint64) string {
 		return `"unlimited"`
 	}
 	return strconv.FormatUint(n, 10)
-}
-
-// size returns bytes, in a larger unit where that is as exact.
-func size(n uint64) string {
-	unit := ""
-	for _, u := range []string{"K", "M", "G", "T"} {
-		if n%1024 != 0 {
-			break
-		}
-		n, unit = n/1024, u
-	}
-	if unit == "" {
-		return strconv.FormatUint(n, 10)
-	}
-	return `"` + strconv.FormatUint(n, 10) + unit + `"`
 }
 
 // quote returns a literal: of a string, or of bytes where s is no text.

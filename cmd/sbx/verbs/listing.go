@@ -190,7 +190,7 @@ func opRows(number string, op *plan.Op) []row {
 	case plan.ContentMount:
 		opts = append(opts, "mounted")
 	}
-	option(op.Size > 0, "size "+size(op.Size))
+	option(op.Size > 0, "size "+plan.FormatSize(op.Size))
 	if op.Mode != nil {
 		opts = append(opts, "mode "+op.Mode.String())
 	}
@@ -201,18 +201,6 @@ func opRows(number string, op *plan.Op) []row {
 		cells[3].text = strings.TrimLeft(cells[3].text+"  ["+strings.Join(opts, ", ")+"]", " ")
 	}
 	return append([]row{{cells, where(op.At)}}, more...)
-}
-
-// size returns a number of bytes as tmpfs() takes it.
-func size(n uint64) string {
-	unit := ""
-	for _, u := range []string{"K", "M", "G", "T"} {
-		if n == 0 || n%1024 != 0 {
-			break
-		}
-		n, unit = n/1024, u
-	}
-	return strconv.FormatUint(n, 10) + unit
 }
 
 // skeletonRow tells what a read-only overlay adds to a bound directory.
