@@ -6,7 +6,6 @@ package enginetest
 // enters after it has ended all its threads but the first.
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,20 +67,13 @@ func TestBecoming(t *testing.T) {
 		p := scriptPlan(t, w, base()+"die_with_parent(False)\nunshare(net = True, ipc = True)\nbecome_root()\n")
 		begin := func(p plan.Plan, command ...plan.Str) *exec.Cmd {
 			p.Command = command
-			b, err := p.JSON()
-			box.Must(t, err)
-			file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
-			cmd := w.Command(t, probeBin, "probe:becoming", file)
-			return cmd
+			return w.Command(t, probeBin, "probe:becoming", w.planFile(t, &p))
 		}
 		for range 20 {
-			cmd := begin(*p, "sh", "-c", "echo $$; cat /proc/sys/net/ipv4/ip_forward; id -u; ls /proc/self/fd | wc -l; ls /proc/self/task | wc -l; kill -QUIT $$")
-			var out bytes.Buffer
-			cmd.Stdout = &out
-			r := box.Finish(t, cmd)
+			r := box.Finish(t, begin(*p, "sh", "-c", "echo $$; cat /proc/sys/net/ipv4/ip_forward; id -u; ls /proc/self/fd | wc -l; ls /proc/self/task | wc -l; kill -QUIT $$"))
 			// The process is the command: its pid, and its end by a signal.
-			if want := itoa(cmd.Process.Pid) + "\n0\n0\n4\n1\n"; out.String() != want || r.Signal != syscall.SIGQUIT || r.Err != "" {
-				t.Fatalf("got %q, want %q; %s", out.String(), want, r)
+			if want := itoa(r.Pid) + "\n0\n0\n4\n1\n"; r.Out != want || r.Signal != syscall.SIGQUIT || r.Err != "" {
+				t.Fatalf("got %q, want %q; %s", r.Out, want, r)
 			}
 		}
 		// What fails on the way is told all the same.

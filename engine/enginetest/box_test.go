@@ -136,7 +136,15 @@ func scriptPlan(t testing.TB, w who, script string) *plan.Plan {
 	return p
 }
 
-// readPlan reads what plan has written.
+// planFile writes a plan to a file.
+func (w who) planFile(t testing.TB, p *plan.Plan) string {
+	t.Helper()
+	b, err := p.JSON()
+	box.Must(t, err)
+	return w.Write(t, w.Dir(t)+"/plan.json", string(b))
+}
+
+// readPlan reads what planFile has written.
 func readPlan(file string) (*plan.Plan, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -148,8 +156,5 @@ func readPlan(file string) (*plan.Plan, error) {
 // plan runs a plan.
 func (w who) plan(t testing.TB, p *plan.Plan, argv ...string) box.Result {
 	t.Helper()
-	b, err := p.JSON()
-	box.Must(t, err)
-	file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
-	return box.Finish(t, w.exec(t, append([]string{"--plan", file, "--"}, argv...)...))
+	return box.Finish(t, w.exec(t, append([]string{"--plan", w.planFile(t, p), "--"}, argv...)...))
 }

@@ -87,10 +87,7 @@ func init() {
 // library runs a plan with a changed program.
 func (w who) library(t testing.TB, change string, p *plan.Plan) box.Result {
 	t.Helper()
-	b, err := p.JSON()
-	box.Must(t, err)
-	file := w.Write(t, w.Dir(t)+"/plan.json", string(b))
-	return box.Finish(t, w.Command(t, probeBin, "probe:library", change, file))
+	return box.Finish(t, w.Command(t, probeBin, "probe:library", change, w.planFile(t, p)))
 }
 
 func TestOverlayOldKernels(t *testing.T) {

@@ -114,11 +114,8 @@ func (d *desk) begin(how, script string, argv ...string) *exec.Cmd {
 }
 
 func (d *desk) beginPlan(how string, p *plan.Plan) *exec.Cmd {
-	b, err := p.JSON()
-	box.Must(d.t, err)
-	file := filepath.Join(d.Dir(d.t), "plan.json")
-	box.Must(d.t, os.WriteFile(file, b, 0o644))
-	return d.env(exec.Command(probeBin, "probe:session", how, file, "/home/ann/My Project"))
+	d.t.Helper()
+	return d.env(exec.Command(probeBin, "probe:session", how, d.planFile(d.t, p), "/home/ann/My Project"))
 }
 
 // detached starts a session without a terminal and returns its name.
