@@ -12,12 +12,15 @@ import (
 
 func (c *checker) setting(key, hint, format string, args ...any) {
 	name, _, _ := strings.Cut(key, ".")
+	if c.lacks(name) { // the last call counts, and that may be one that is missing
+		return
+	}
 	c.fault(c.plan.Where[key], name, hint, format, args...)
 }
 
 func (c *checker) settings() {
 	p := c.plan
-	if p.Dir != "" {
+	if p.Dir != "" && !c.lacks("same_dir") {
 		switch d := string(p.Dir); {
 		case d[0] != '/':
 			c.setting("chdir", "paths of the sandbox start with /", "directory %q is not absolute", clip(d))
@@ -25,20 +28,20 @@ func (c *checker) settings() {
 			c.setting("chdir", "", "directory %q has a NUL byte in it", clip(d))
 		case len(d) > maxPath:
 			c.setting("chdir", "", "directory %q has %d bytes, at most %d are allowed", clip(d), len(d), maxPath)
-		case p.Order != plan.OrderGiven && slices.Contains(strings.Split(d, "/"), ".."):
+		case p.Order != plan.OrderGiven && !c.lacks("order") && slices.Contains(strings.Split(d, "/"), ".."):
 			c.setting("chdir", "write the path without it", "directory %q has a \"..\" in it", clip(d))
 		}
 	}
 	if p.SameDir && p.Dir != "" {
 		c.setting("same_dir", "keep one of the two", "chdir is set as well, to %q", clip(string(p.Dir)))
 	}
-	if p.SameDir && c.facts.Cwd == "" {
+	if p.SameDir && c.facts.Cwd == "" && !c.lacks("chdir") {
 		c.setting("same_dir", "", "the working directory has no path any more")
 	}
 	if n := len(p.Hostname); n > 64 || strings.IndexByte(p.Hostname, 0) >= 0 {
 		c.setting("hostname", "", "host name %q: want at most 64 bytes, none of them NUL", clip(p.Hostname))
 	}
-	if p.Hostname != "" && !p.Unshare.UTS {
+	if p.Hostname != "" && !p.Unshare.UTS && !c.lacks("unshare") {
 		c.setting("hostname", "call unshare(uts = True)", "the host's own name would change")
 	}
 	if p.Umask != nil && *p.Umask > 0o777 {
@@ -85,7 +88,7 @@ func (c *checker) settings() {
 
 func (c *checker) identity() {
 	p := c.plan
-	if p.Identity.Root && (p.Identity.UID != nil && *p.Identity.UID != 0 || p.Identity.GID != nil && *p.Identity.GID != 0) {
+	if p.Identity.Root && !c.lacks("map_user") && (p.Identity.UID != nil && *p.Identity.UID != 0 || p.Identity.GID != nil && *p.Identity.GID != 0) {
 		c.setting("map_user", "keep one of the two", "become_root() is called as well")
 	}
 	if v := p.Identity.UID; v != nil && *v == ^uint32(0) {
@@ -96,6 +99,7 @@ func (c *checker) identity() {
 	}
 	if id := p.Identity; id.Delegate < 0 {
 		c.setting("map_delegate", "", "%d is no number of ranges", id.Delegate)
+	} else if c.lacksIdentity() {
 	} else if id.Delegate > 0 || id.Foreign && !(c.facts.Privileged(p) && c.facts.Caps&1 != 0) { // CAP_CHOWN
 		key := "map_foreign"
 		if id.Delegate > 0 {
@@ -126,7 +130,7 @@ func (c *checker) identity() {
 			switch n := plan.CapNumber(name); {
 			case n < 0:
 				c.setting("capabilities", "", "unknown capability %q", name)
-			case c.facts.Privileged(p) && p.Lifetime == plan.LifetimeAll && c.facts.Caps&(1<<n) == 0:
+			case c.facts.Privileged(p) && p.Lifetime == plan.LifetimeAll && !c.lacksIdentity() && !c.lacks("lifetime") && c.facts.Caps&(1<<n) == 0:
 				c.setting("capabilities", "", "%s is none of the caller's", name)
 			}
 		}
@@ -197,14 +201,14 @@ func (c *checker) peers() {
 			c.fault(p.Filters[i].At, "", "", "a seccomp filter has %d bytes, want a multiple of 8, at most %d", n, 8*maxFilter)
 		}
 	}
-	if p.NoUserNS && c.facts.Privileged(p) {
+	if p.NoUserNS && !c.lacksIdentity() && c.facts.Privileged(p) {
 		c.setting("disable_userns", "", "without a user namespace of the sandbox's own the whole host would be without")
 	}
 	h := &p.Hooks
-	if h.UserNSBlock != nil && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {
+	if h.UserNSBlock != nil && !c.lacksIdentity() && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {
 		c.setting("hooks", "", "nobody can map the ids of a user namespace that is not the sandbox's own and last")
 	}
-	if h.Locks != nil && p.Unshare.PID && !p.Init {
+	if h.Locks != nil && p.Unshare.PID && !p.Init && !c.lacks("init") && !c.lacks("unshare") {
 		c.fault(h.Locks[0].At, "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
 	}
 	if len(h.Locks) > maxLockFiles {

@@ -16,6 +16,7 @@ type checker struct {
 	plan  *plan.Plan
 	facts *host.Facts
 	diags plan.Diagnostics
+	part  *part // nil: the plan is whole
 }
 
 // Check reports what is wrong with the plan, sorted by position, and returns the
@@ -23,6 +24,18 @@ type checker struct {
 // no errors.
 func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 	c := &checker{plan: p, facts: f}
+	l := c.operations()
+	c.diags = append(c.diags, l.Diags...)
+	c.settings()
+	c.workDir(l)
+	c.environment()
+	c.diags.Sort()
+	return l, c.diags
+}
+
+// operations checks the operations, each by itself, and lays out the sound ones.
+func (c *checker) operations() *layout.Layout {
+	p := c.plan
 	var bad map[int]bool
 	for i := range p.Ops {
 		n := len(c.diags)
@@ -35,13 +48,7 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 		}
 	}
 	c.overlays()
-	l := layout.Build(p, f, func(i int) bool { return bad[i] })
-	c.diags = append(c.diags, l.Diags...)
-	c.settings()
-	c.workDir(l)
-	c.environment()
-	c.diags.Sort()
-	return l, c.diags
+	return layout.Build(p, c.facts, func(i int) bool { return bad[i] })
 }
 
 // workDir checks that the working directory is there, as far as the layout tells.
@@ -112,7 +119,7 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 		var comp string
 		comp, rest, _ = strings.Cut(rest, "/")
 		switch {
-		case comp == ".." && c.plan.Order != plan.OrderGiven:
+		case comp == ".." && c.plan.Order != plan.OrderGiven && !c.lacks("order"):
 			return fail("write the path without it, or use realpath()", "%s %q has a \"..\" in it", what, clip(p))
 		case len(comp) > 255:
 			return long("%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
@@ -154,7 +161,7 @@ func (c *checker) op(op *plan.Op) {
 	case plan.ContentThrough, plan.ContentMount:
 		if op.Kind != plan.Symlink && op.Kind != plan.Write && op.Kind != plan.Copy {
 			fault("", "content is for symlink, write and copy")
-		} else if op.Content == plan.ContentThrough && c.plan.Order != plan.OrderGiven {
+		} else if op.Content == plan.ContentThrough && c.plan.Order != plan.OrderGiven && !c.lacks("order") {
 			fault("", "content goes through destinations in plans of the order given only")
 		}
 	default:
@@ -190,7 +197,7 @@ func (c *checker) op(op *plan.Op) {
 	case plan.Overlay:
 		c.overlay(op)
 	case plan.Mqueue:
-		if !c.plan.Unshare.IPC && !c.facts.Privileged(c.plan) {
+		if !c.plan.Unshare.IPC && !c.facts.Privileged(c.plan) && !c.lacks("unshare") && !c.lacksIdentity() {
 			fault("call unshare(ipc = True)", "a message queue file system needs an ipc namespace of the sandbox's own")
 		}
 	case plan.Chmod:

@@ -5,6 +5,7 @@ package eval
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -105,6 +106,9 @@ func (ev *evaluator) note(t *starlark.Thread, f *callFault) bool {
 		return false
 	}
 	ev.diags = append(ev.diags, plan.Diagnostic{At: at, Op: f.Op, Msg: f.Msg, Hint: f.Hint})
+	if !slices.Contains(ev.lacks, f.Op) {
+		ev.lacks = append(ev.lacks, f.Op)
+	}
 	return true
 }
 

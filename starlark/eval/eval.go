@@ -45,6 +45,11 @@ type Options struct {
 	MaxMemory uint64          // of the whole process, in bytes; 0: DefaultMaxMemory
 	Cancel    <-chan struct{} // closed to interrupt; may be nil
 
+	// Check, where not nil, says what is wrong with the plan of a script that came to
+	// its end with faulty calls: p is what the others make. It lacks calls of the
+	// built-ins named, or of any where lacks is nil. Those faults are reported as well.
+	Check func(p *plan.Plan, lacks []string) plan.Diagnostics
+
 	// Abort, where not nil, is called from another goroutine when one operation
 	// goes beyond the limits and cannot be stopped. It should report and exit.
 	Abort func(plan.Diagnostic)
@@ -63,6 +68,9 @@ func Eval(opt Options) (*plan.Plan, error) {
 		ds = append(ds, ev.unknownParams()...)
 	}
 	if ds.HasErrors() {
+		if opt.Check != nil && ev.part != nil {
+			ds = append(ds, opt.Check(ev.part, ev.lacks)...)
+		}
 		ds.Sort()
 		return nil, ds
 	}
@@ -100,8 +108,10 @@ type evaluator struct {
 
 	layers *Layers // of which this is one; nil: a script by itself
 
-	collect bool // only parameters are wanted
-	guess   bool // a parameter has an invented value
+	collect bool       // only parameters are wanted
+	guess   bool       // a parameter has an invented value
+	part    *plan.Plan // of a faulty script that came to its end: what is not invented
+	lacks   []string   // the built-ins of the faulty calls; nil: any
 	used    []bool
 	strings int
 
@@ -182,8 +192,13 @@ func (ev *evaluator) run() (ds plan.Diagnostics) {
 	}
 	ev.cur = ev.entry
 	_, err := ev.entry.prog.Init(ev.thread, ev.entry.predef)
-	if err != nil && !ev.guess {
+	switch {
+	case ev.guess:
+		ev.lacks = nil
+	case err != nil:
 		ev.diags = append(ev.diags, ev.diagnose(err)...)
+	case ev.lacks != nil:
+		ev.part = ev.plan
 	}
 	return ev.diags
 }

@@ -3,6 +3,7 @@ package eval
 // param(): the parameters of a script, and what --set gives them.
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,8 +48,12 @@ func fnParam(c *call) (starlark.Value, error) {
 			return nil, fault
 		}
 		// Go on with an invented value, to find the other faulty parameters;
-		// whatever goes wrong from here on is no news.
-		ev.guess = true
+		// whatever goes wrong from here on is no news, nor is what is made.
+		if !ev.guess {
+			p := *ev.plan // lists only grow, but for that of the limits
+			p.Rlimits, p.Where = slices.Clone(p.Rlimits), maps.Clone(p.Where)
+			ev.guess, ev.part = true, &p
+		}
 	}
 	if value == nil {
 		value = placeholder(&p)

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"fmt"
 	"testing"
 
 	"sbx/engine/plan"
@@ -77,5 +78,43 @@ print("never")
 	}
 	if _, _, err := Params(Options{File: "no.star", Host: newFakeHost()}); err == nil {
 		t.Error("a missing script has parameters")
+	}
+}
+
+// TestCheckOption: of a faulty script that comes to its end, what the sound calls make is checked as well.
+func TestCheckOption(t *testing.T) {
+	for _, tt := range []struct {
+		name, src   string
+		ops, limits int
+		lacks       string // "-": it is not checked
+	}{
+		{"sound", `bind("/a")`, 0, 0, "-"},
+		{"faulty calls", "bind('/a')\nrlimit('nofile', 5, 3)\nbind(3)\nbind(4)\nrlimit('core', 1)", 1, 1, "[rlimit bind]"},
+		{"in a function", "def f():\n  tmpfs('/x', mode = '')\n  bind('/a')\nf()", 1, 0, "[tmpfs]"},
+		{"an invented value", "bind('/a')\nrlimit('core', 1)\nbind(3)\nx = param('x')\nbind(x)\nrlimit('core', 2)\ny = param('y')\nfail(x)", 1, 1, "[]"},
+		{"ended", "bind('/a')\nbind(3)\nfail('no')", 0, 0, "-"},
+		{"an unknown parameter", "bind(param('a', default = '/a'))", 0, 0, "-"},
+	} {
+		set := [][2]string{{"b", "/b"}}
+		if tt.name != "an unknown parameter" {
+			tt.src, set = tt.src+"\n", nil
+		}
+		lacks := "-"
+		_, err := Eval(Options{File: "t.star", Source: []byte(tt.src), Host: newFakeHost(), Set: set, Check: func(p *plan.Plan, names []string) plan.Diagnostics {
+			lacks = fmt.Sprint(names)
+			if (names == nil) != (tt.lacks == "[]") {
+				t.Errorf("%s: names are %#v", tt.name, names)
+			}
+			if len(p.Ops) != tt.ops || len(p.Rlimits) != tt.limits || tt.limits > 0 && p.Rlimits[0].Soft != 1 {
+				t.Errorf("%s: %d operations, limits %v", tt.name, len(p.Ops), p.Rlimits)
+			}
+			return plan.Diagnostics{{At: plan.Origin{Pos: plan.Pos{File: "t.star", Line: 1, Col: 1}}, Msg: "checked"}}
+		}})
+		if lacks != tt.lacks {
+			t.Errorf("%s: lacks %s, want %s", tt.name, lacks, tt.lacks)
+		}
+		if ds := diagnostics(t, err); tt.lacks != "-" && (len(ds) < 2 || ds[0].Msg != "checked") {
+			t.Errorf("%s: %v", tt.name, ds)
+		}
 	}
 }

@@ -24,6 +24,7 @@ What is wrong with the plan on this host goes to stderr; the exit code is then 1
 }
 
 func (c *planCmd) run(t target) int {
+	t.checked = !c.JSON
 	p, ok := t.evaluate()
 	if !ok {
 		return exitSetup

@@ -37,6 +37,7 @@ type target struct {
 	set     [][2]string
 	command []string
 
+	checked bool              // faults of the plan on this host are told with those of the script
 	sources map[string][]byte // texts of the scripts, for diagnostics
 	faults  *plan.Diagnostics // takes the diagnostics; nil: they are printed
 }
@@ -46,6 +47,7 @@ var defaultScripts = [...]string{"build.sbx.star", "sandbox.sbx.star"}
 
 // load evaluates and checks. Where it is not ok the user has been told why.
 func (t *target) load() (*plan.Plan, *layout.Layout, *host.Facts, bool) {
+	t.checked = true
 	p, ok := t.evaluate()
 	if !ok {
 		return nil, nil, nil, false
@@ -136,14 +138,27 @@ func (t *target) options() (eval.Options, error) {
 			}}
 		}
 	}
-	return eval.Options{
+	opt := eval.Options{
 		File: t.script, Set: t.set, Args: t.command,
 		Lib: lib.Read, Sources: t.sources, Print: scriptPrint,
 		Abort: func(d plan.Diagnostic) {
 			report(t.sources, d)
 			exit(exitSetup)
 		},
-	}, nil
+	}
+	if t.checked {
+		opt.Check = checkPart
+	}
+	return opt, nil
+}
+
+// checkPart checks what the sound calls of a faulty script make.
+func checkPart(p *plan.Plan, lacks []string) plan.Diagnostics {
+	f, err := hostFacts(p)
+	if err != nil {
+		return nil
+	}
+	return validate.CheckPart(p, f, lacks)
 }
 
 // readPlan reads a plan's JSON, from standard input for "-".
