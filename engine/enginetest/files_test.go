@@ -277,6 +277,18 @@ func TestRemount(t *testing.T) {
 	})
 }
 
+// TestMkdirMode has the modes of directories that are there already.
+func TestMkdirMode(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.source(t)
+		unchanged(t, d)
+		s := base() + fmt.Sprintf("tmpfs(\"/y\")\nmkdir(\"/y\", mode = 0o700)\nmkdir(\"/dev/shm\", mode = 0o700)\nbind(%q, \"/s\")\nmkdir(\"/s/dir\", mode = 0o701)\nmkdir(\"/tmp\")\n", d)
+		w.want(t, s, "stat -c %a /y /dev/shm /s/dir /tmp", "700\n700\n755\n1777")
+		w.want(t, s+"mkdir(\"/\", mode = 0o711)", "stat -c %a /", "711")
+		w.want(t, s+"mkdir(\"/y\", mode = 0o710)\nmkdir(\"/y\")\nmkdir(\"/y/z\")", "stat -c %a /y /y/z", "710\n755")
+	})
+}
+
 func TestChmod(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.source(t)

@@ -3,6 +3,7 @@ package layout
 // Changes to what is there already: masks, modes, read-only mounts.
 
 import (
+	"slices"
 	"syscall"
 
 	"sbx/engine/host"
@@ -64,6 +65,63 @@ func (b *builder) placeChmod(s *Step, dst string) {
 	}
 	b.fault(op, "chmod() is for what the sandbox makes itself: mkdir(), write(), copy(), tmpfs()",
 		"%q is the host's, and mode %s would be its mode there", op.Dst, op.Mode)
+}
+
+// setsMode reports whether a mkdir gives the directory its mode where that is
+// there already. What is optional leaves it.
+func setsMode(op *plan.Op) bool {
+	return op.Kind == plan.Mkdir && op.Mode != nil && !op.Optional
+}
+
+// placeMode has a mkdir, whose directory is there already, change its mode, as
+// chmod does; but another's would change on the host, and stays.
+func (b *builder) placeMode(s *Step, path string) {
+	op := s.Op
+	s.Done = true
+	if b.given || !setsMode(op) {
+		return
+	}
+	is, made := b.dirMode(path)
+	switch {
+	case is != nil && *is == *op.Mode:
+	case b.regionOf(path).place == Own:
+		s.Op = &plan.Op{Kind: plan.Chmod, Dst: op.Dst, Mode: op.Mode, At: op.At}
+		s.Done = false
+	default:
+		hint := "optional = True takes what is there as it is"
+		if made {
+			b.fault(op, hint, "%q is made with another mode than %s already, in what is the host's", op.Dst, op.Mode)
+		} else {
+			b.fault(op, hint, "%q is the host's and stays as it is: mode %s would be its mode there", op.Dst, op.Mode)
+		}
+		b.out.Diags[len(b.out.Diags)-1].Severity = plan.Warning
+	}
+}
+
+// dirMode returns the mode of the directory at a canonical path, nil where it is
+// not known, and whether it is the plan that makes it.
+func (b *builder) dirMode(path string) (mode *plan.Mode, made bool) {
+	n := b.node(path)
+	var p host.Path
+	switch {
+	case n == nil:
+		dir, name := split(path)
+		p, _ = b.lookup(b.regionOf(dir), dir, name)
+	case n.mount != nil && len(n.mount.layers) > 0:
+		p = b.facts.Stat(n.mount.layers[0])
+	case n.step != nil && (n.step.Op.Kind == plan.Tmpfs || n.step.Op.Kind == plan.Mkdir):
+		changed := func(s *Step) bool { return s.Op.Kind == plan.Chmod && s.Target.Path == path }
+		if m := n.step.Op.Mode; m != nil && !slices.ContainsFunc(b.out.Steps, changed) {
+			return m, true
+		}
+		return nil, true
+	default:
+		return nil, true
+	}
+	if p.Type != host.Dir {
+		return nil, false
+	}
+	return plan.ModePtr(plan.Mode(p.Mode & 0o7777)), false
 }
 
 // placeRemount makes the mount at dst read-only, or dst into such a mount.

@@ -43,8 +43,10 @@ func (l *Layout) Type(path string) host.FileType {
 
 // Step is one operation and where it lands.
 type Step struct {
+	// Op is an operation of the plan; for a mkdir() with a mode whose directory is
+	// there already, the chmod() that it comes down to.
 	Op    *plan.Op
-	Index int // of Op in the plan
+	Index int // in the plan
 
 	// Dir says that the thing that lands is a directory.
 	Dir bool
@@ -182,7 +184,7 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 		rest := slices.DeleteFunc(slices.Clone(steps[:at]), func(s *Step) bool { return hidden[s] })
 		steps = slices.Concat(rest, steps[at:at+1], b.hidden, steps[at+1:])
 		for _, s := range steps {
-			*s = Step{Op: s.Op, Index: s.Index}
+			*s = Step{Op: &p.Ops[s.Index], Index: s.Index}
 		}
 		b = newBuilder(p, f)
 	}
@@ -276,6 +278,8 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 			case s.Op.Recursive && !next.Op.Recursive: // remounts below it, which the later one leaves alone
 				kept = append(kept, s)
 			case next.Op.Kind == plan.Mask: // hides what is there, and needs it
+				kept = append(kept, s)
+			case setsMode(next.Op) && s.Op.Kind != plan.Mkdir && b.makesDir(s.Op):
 				kept = append(kept, s)
 			case next.Op.Kind == plan.Mkdir && b.makesDir(s.Op) && !(s.Op.Kind == plan.Mkdir && next.Op.Mode != nil):
 				steps[i+1] = s // a directory asked for where one is: nothing to do

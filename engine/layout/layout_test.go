@@ -336,6 +336,35 @@ fault chmod: "/dev/null" is the host's, and mode 0600 would be its mode there
 fault chmod: "/f" is the host's, and mode 0600 would be its mode there
 fault chmod: destination "/lo": "/lo": too many levels of symbolic links
 fault chmod: "/opt/a" is the host's, and mode 0600 would be its mode there`},
+		{"a mkdir's mode, where the directory is there", []plan.Op{op("tmpfs", "/t"), mode(op("mkdir", "/t"), 0o700), op("tmpfs", "/u"), mode(op("mkdir", "/u"), 0o700), op("mkdir", "/u"), op("dev", "/dev"), mode(op("mkdir", "/dev/shm"), 0o700),
+			mode(op("tmpfs", "/same"), 0o700), mode(op("mkdir", "/same"), 0o700), mode(op("mkdir", "/late"), 0o700), op("tmpfs", "/late"),
+			bind("/low", "/w"), mode(op("mkdir", "/w"), 0o700), mode(op("mkdir", "/w/1"), 0o700), {Kind: plan.Mkdir, Dst: "/w/2", Mode: plan.ModePtr(0), Optional: true}, bind("/usr", "/usr", "ro"), mode(op("mkdir", "/usr"), 0o755),
+			mode(op("mkdir", "/usr/new"), 0o700), link("/zl", "usr"), mode(op("mkdir", "/zl/new"), 0o700), link("/zk", "usr"), mode(op("mkdir", "/zk/new"), 0o711)}, `
+dev /dev own dir
+chmod /dev/shm own dir over dir
+tmpfs /late own dir
+tmpfs /same own dir
+mkdir /same own dir over dir done
+tmpfs /t own dir
+chmod /t own dir over dir
+tmpfs /u own dir
+chmod /u own dir over dir
+bind /usr own dir
+  skeleton /usr of /usr
+    entry new dir for mkdir
+mkdir /usr own dir over dir done
+mkdir /usr/new read-only dir ready
+bind /w own dir
+mkdir /w own dir over dir done
+mkdir /w/1 writable dir over dir done
+mkdir /w/2 writable dir over dir done
+symlink /zk own
+mkdir /usr/new read-only dir over dir done
+symlink /zl own
+mkdir /usr/new read-only dir over dir done
+fault mkdir: "/w" is the host's and stays as it is: mode 0700 would be its mode there
+fault mkdir: "/w/1" is the host's and stays as it is: mode 0700 would be its mode there
+fault mkdir: "/zk/new" is made with another mode than 0711 already, in what is the host's`},
 		{"remount_ro", []plan.Op{bind("/usr", "/usr"), op("remount_ro", "/usr"), op("remount_ro", "/usr/bin"), op("remount_ro", "/"), op("remount_ro", "/no"), bind("/etc/x", "/f"), op("remount_ro", "/f"), link("/lo", "lo"), op("remount_ro", "/lo")}, `
 bind /f own
 symlink /lo own
@@ -358,6 +387,13 @@ tmpfs /usr read-only dir over dir`},
 root overlay / own dir over dir
 tmpfs /d/e own dir over dir
 mkdir /x own dir`},
+		{"the mode of a root", []plan.Op{op("tmpfs", "/"), mode(op("mkdir", "/"), 0o711), op("mkdir", "/x")}, `
+root tmpfs / own dir over dir
+chmod / own dir over dir
+mkdir /x own dir`},
+		{"the mode of the host's root", []plan.Op{bind("/", "/", "ro"), mode(op("mkdir", "/"), 0o711)}, `
+root bind / own dir over dir
+fault mkdir: "/" is the host's and stays as it is: mode 0711 would be its mode there`},
 		{"root tmpfs", []plan.Op{op("tmpfs", "/"), op("mkdir", "/x"), op("mkdir", "/")}, `
 root tmpfs / own dir over dir
 mkdir /x own dir`},

@@ -102,7 +102,7 @@ func (b *builder) place(s *Step) {
 	}
 	if old := b.nodes[s.Target.Path]; old != nil && op.Kind == plan.Mkdir {
 		n = old // a mount point stays one
-	} else if s.Done {
+	} else if s.Done || s.Op != op {
 		n = nil // it is the host's, and the walk finds it there
 	}
 	if n != nil {
@@ -168,6 +168,12 @@ func (b *builder) placeRoot(s *Step, r *region) {
 	switch {
 	case s.Op.Kind == plan.Mkdir && (s.Op.Mode == nil || b.given):
 		s.Done = true
+		return
+	case s.Op.Kind == plan.Mkdir && b.out.Root != nil:
+		s.Target = Target{Path: "/", Exists: host.Dir}
+		if b.placeMode(s, "/"); !s.Done {
+			b.out.Steps = append(b.out.Steps, s)
+		}
 		return
 	case !s.Dir:
 		b.faultOf(plan.WhatPoint, syscall.EISDIR, s.Op, "", "destination \"/\" is a directory")
@@ -394,7 +400,7 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 			b.faultOf(plan.WhatPoint, syscall.ENOTDIR, op, "", "destination %q exists and is not a directory", dst)
 			return false
 		}
-		s.Done = true
+		b.placeMode(s, f.path)
 	case plan.Symlink:
 		switch {
 		case f.kind == host.Symlink && b.linkTarget(f.path) == string(op.Target):

@@ -95,7 +95,8 @@ var Builtins = []Builtin{
 			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
 			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}, {"dev", kBool | kNone, "None"}}}},
 	{Name: "mkdir", Group: groupFiles, planned: true, soft: true, fn: fnMkdir,
-		Doc: "Makes a directory, and its parents as needed. `mode` is 0o755, and 0o1777 for …/tmp and …/var/tmp. `optional` leaves what is there, whatever it is.",
+		Doc: "Makes a directory, and its parents as needed. `mode` is 0o755, and 0o1777 for …/tmp and …/var/tmp; where it is given, a directory that the sandbox has of its own already gets it, too, " +
+			"and one of the host's stays as it is, with a warning. `optional` leaves what is there, whatever it is.",
 		spec: spec{pos: 1, args: []arg{{"dst", kPath, ""}, {"mode", kInt | kNone, "None"}, {"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
 			{"parent_mode", kInt | kNone, "None"}, {"optional", kBool, "False"}}}},
 	{Name: "mqueue", Group: groupFiles, planned: true, soft: true, fn: fnMqueue,

@@ -76,7 +76,7 @@ func (s *list) operations(l *layout.Layout) {
 		}
 		done[step.Index] = true
 		more := opRows(strconv.Itoa(i+1), step.Op)
-		if m := s.marks[step.Op]; m != "" {
+		if m := s.marks[&s.plan.Ops[step.Index]]; m != "" {
 			more[0].cells = append(more[0].cells, cell{"← " + m, "warning"})
 		}
 		rows = append(rows, more...)
