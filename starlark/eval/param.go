@@ -224,11 +224,15 @@ func placeholder(p *plan.Param) any {
 	return ""
 }
 
-// convert reads what --set gave, the last one of several; lists gather all.
+// convert reads what --set gave. Only lists take several.
 func convert(p *plan.Param, set []string) (any, *callFault) {
 	last := set[len(set)-1]
 	bad := func(want, hint string) (any, *callFault) {
 		return nil, &callFault{Msg: "parameter " + quote(p.Name) + " is set to " + quote(last) + ", want " + want, Hint: hint}
+	}
+	if len(set) > 1 && p.Type != typeList {
+		return nil, &callFault{Msg: "parameter " + quote(p.Name) + " is set " + strconv.Itoa(len(set)) + " times, the first time to " + quote(set[0]) + " and the last to " + quote(last),
+			Hint: "keep one of them; only a list takes several, and this is " + article(p.Type)}
 	}
 	var v any = last
 	switch p.Type {
