@@ -64,8 +64,10 @@ type Step struct {
 	// Skeletons are read-only overlays to be mounted right after this step, so
 	// that what later steps need in its read-only tree exists.
 	Skeletons []*Skeleton
-	// Extra are entries that the step's own overlay has on top of its layers.
-	Extra []*Entry
+	// Extra are entries that the step's own overlay has on top of its layers, in a
+	// layer of their own; ExtraBy is the first operation that asks for any.
+	Extra   []*Entry
+	ExtraBy *plan.Op
 
 	skel *Skeleton // that makes the thing, or its mount point
 }

@@ -467,6 +467,9 @@ func (b *builder) skeleton(s *Step, r *region, f found) bool {
 		*list = append(*list, &Entry{Rel: below(t.Path, root), Kind: kind, Step: whole})
 	}
 	if r.step.Op.Kind == plan.Overlay {
+		if r.step.ExtraBy == nil {
+			r.step.ExtraBy = op
+		}
 		b.keepDirs(r, f.path)
 		add(&r.step.Extra, r.path)
 		b.setDirs(t.Make, nil)

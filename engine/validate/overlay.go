@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"sbx/engine/host"
+	"sbx/engine/layout"
 	"sbx/engine/plan"
 )
 
@@ -78,6 +79,22 @@ func (c *checker) overlay(op *plan.Op) {
 		fault("", "work and upper are the same directory %q", op.Upper)
 	case c.nested(string(op.Work), string(op.Upper)):
 		fault("", "work %q and upper %q lie within each other", op.Work, op.Upper)
+	}
+}
+
+// extraLayers checks that there is room for what is put into read-only overlays.
+func (c *checker) extraLayers(l *layout.Layout) {
+	check := func(s *layout.Step) {
+		if by := s.ExtraBy; by != nil && len(s.Op.Lower) == maxLayers {
+			c.fault(by.At, string(by.Kind), "merge some of them",
+				"destination %q would need one more layer in the overlay at %q, which has %d, and more are not allowed", by.Dst, s.Op.Dst, maxLayers)
+		}
+	}
+	if l.Root != nil {
+		check(l.Root)
+	}
+	for _, s := range l.Steps {
+		check(s)
 	}
 }
 

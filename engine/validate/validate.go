@@ -26,6 +26,7 @@ func Check(p *plan.Plan, f *host.Facts) (*layout.Layout, plan.Diagnostics) {
 	c := &checker{plan: p, facts: f}
 	l := c.operations()
 	c.diags = append(c.diags, l.Diags...)
+	c.extraLayers(l)
 	c.settings()
 	c.workDir(l)
 	c.environment()

@@ -337,6 +337,34 @@ func TestOverlaysTogether(t *testing.T) {
 }
 
 // TestAllAtOnce has faults of every stage in one plan, in the order of lines.
+// TestExtraLayer has what is put into a read-only overlay, which takes a layer.
+func TestExtraLayer(t *testing.T) {
+	layers := func(n int) []plan.Str {
+		list := make([]plan.Str, n)
+		for i := range list {
+			list[i] = plan.Str("/low/1/" + strings.Repeat("./", i))
+		}
+		return list
+	}
+	put := []plan.Op{{Kind: plan.Write, Dst: "/o/new/x", At: at(7)}, {Kind: plan.Mkdir, Dst: "/o/new/y", At: at(8)}}
+	for _, tt := range []struct {
+		dst  plan.Str
+		n    int
+		ops  []plan.Op
+		want string
+	}{
+		{"/o", maxLayers, nil, ""},
+		{"/o", maxLayers - 1, put, ""},
+		{"/o", maxLayers, put, `write: destination "/o/new/x" would need one more layer in the overlay at "/o", which has 500, and more are not allowed | merge some of them`},
+		{"/", maxLayers, put, `write: destination "/o/new/x" would need one more layer in the overlay at "/", which has 500, and more are not allowed | merge some of them`},
+	} {
+		p := plan.New()
+		p.Ops = append([]plan.Op{{Kind: plan.Overlay, Dst: tt.dst, Lower: layers(tt.n), At: at(1)}}, tt.ops...)
+		_, ds := Check(p, world())
+		check(t, ds, tt.want, at(7))
+	}
+}
+
 func TestAllAtOnce(t *testing.T) {
 	p := plan.New()
 	ops := []plan.Op{
