@@ -339,12 +339,11 @@ func TestOverlaysTogether(t *testing.T) {
 // TestAllAtOnce has faults of every stage in one plan, in the order of lines.
 // TestExtraLayer has what is put into a read-only overlay, which takes a layer.
 func TestExtraLayer(t *testing.T) {
-	layers := func(n int) []plan.Str {
-		list := make([]plan.Str, n)
-		for i := range list {
-			list[i] = plan.Str("/low/1/" + strings.Repeat("./", i))
-		}
-		return list
+	var layers []plan.Str
+	var dirs []string
+	for i := range maxLayers {
+		layers = append(layers, plan.Str(fmt.Sprintf("/low/%d", i)))
+		dirs = append(dirs, fmt.Sprintf("/low/%d dir", i))
 	}
 	put := []plan.Op{{Kind: plan.Write, Dst: "/o/new/x", At: at(7)}, {Kind: plan.Mkdir, Dst: "/o/new/y", At: at(8)}}
 	for _, tt := range []struct {
@@ -359,8 +358,8 @@ func TestExtraLayer(t *testing.T) {
 		{"/", maxLayers, put, `write: destination "/o/new/x" would need one more layer in the overlay at "/", which has 500, and more are not allowed | merge some of them`},
 	} {
 		p := plan.New()
-		p.Ops = append([]plan.Op{{Kind: plan.Overlay, Dst: tt.dst, Lower: layers(tt.n), At: at(1)}}, tt.ops...)
-		_, ds := Check(p, world())
+		p.Ops = append([]plan.Op{{Kind: plan.Overlay, Dst: tt.dst, Lower: layers[:tt.n], At: at(1)}}, tt.ops...)
+		_, ds := Check(p, hosttest.Facts(dirs...))
 		check(t, ds, tt.want, at(7))
 	}
 }
