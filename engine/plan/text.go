@@ -19,37 +19,37 @@ func (o *Op) String() string {
 		if o.SrcFD != nil {
 			b.WriteString("file descriptor " + strconv.Itoa(*o.SrcFD))
 		} else {
-			b.WriteString(quote(string(o.Src)))
+			b.WriteString(Quote(string(o.Src)))
 		}
 		if o.Dst != o.Src {
-			b.WriteString(" → " + quote(string(o.Dst)))
+			b.WriteString(" → " + Quote(string(o.Dst)))
 		}
 	case Symlink:
-		b.WriteString(quote(string(o.Dst)) + " → " + quote(string(o.Target)))
+		b.WriteString(Quote(string(o.Dst)) + " → " + Quote(string(o.Target)))
 	case Overlay:
-		b.WriteString(quote(string(o.Dst)) + " ← ")
+		b.WriteString(Quote(string(o.Dst)) + " ← ")
 		for i, l := range o.Lower {
 			if i > 0 {
 				b.WriteString(" + ")
 			}
-			b.WriteString(quote(string(l)))
+			b.WriteString(Quote(string(l)))
 		}
 		switch {
 		case o.UpperTmpfs:
 			opts = append(opts, "upper tmpfs")
 		case o.Upper != "":
-			opts = append(opts, "upper "+quote(string(o.Upper)))
+			opts = append(opts, "upper "+Quote(string(o.Upper)))
 		default:
 			opts = append(opts, "ro")
 		}
 		if o.Work != "" {
-			opts = append(opts, "work "+quote(string(o.Work)))
+			opts = append(opts, "work "+Quote(string(o.Work)))
 		}
 	case Write:
-		b.WriteString(quote(string(o.Dst)))
+		b.WriteString(Quote(string(o.Dst)))
 		opts = append(opts, strconv.Itoa(len(o.Data))+" bytes")
 	default:
-		b.WriteString(quote(string(o.Dst)))
+		b.WriteString(Quote(string(o.Dst)))
 	}
 	flag := func(on bool, name string) {
 		if on {
@@ -94,8 +94,8 @@ func (o *Op) String() string {
 	return b.String()
 }
 
-// quote quotes a string where a reader could be misled without.
-func quote(s string) string {
+// Quote quotes a string where a reader could be misled without.
+func Quote(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c == '"' || c == '\\' || c == '[' || c == ']' || c == ',' || c >= 0x7f {
 			return strconv.Quote(s)

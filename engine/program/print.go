@@ -9,6 +9,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"sbx/engine/plan"
 )
 
 var callNames = [numCalls]string{
@@ -62,7 +64,7 @@ func (p *Program) Print(w io.Writer) error {
 		in := &p.Insts[i]
 		if in.Ref != last {
 			last = in.Ref
-			b.WriteString("# " + p.describe(in.Ref) + "\n")
+			b.WriteString("# " + plan.Printable(p.describe(in.Ref)) + "\n") // one line, whatever a position has in it
 		}
 		fmt.Fprintf(&b, "%4d  ", i)
 		p.format(&b, in)
@@ -85,7 +87,7 @@ func (p *Program) describe(ref int32) string {
 	}
 	s := r.What
 	if r.Path != "" {
-		s += " " + r.Path
+		s += " " + plan.Quote(r.Path)
 	}
 	if p.Plan != nil && r.Key != "" {
 		if at := p.Plan.Where[r.Key].Pos.String(); at != "" {

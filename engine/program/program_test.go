@@ -2,6 +2,8 @@ package program
 
 import (
 	"bytes"
+	"strconv"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -31,6 +33,29 @@ func TestTables(t *testing.T) {
 	}
 	if s := Call(200).String(); s != "call 200" {
 		t.Errorf("beyond the last: %q", s)
+	}
+}
+
+// TestPrintForged has strings of a script that would pass for other lines.
+func TestPrintForged(t *testing.T) {
+	const forged = "/a\n# bind / [ro]\x1b]0;owned\a  \u202e(a.star:1:1)"
+	at := plan.Origin{Pos: plan.Pos{File: forged, Line: 1, Col: 1}}
+	pl := plan.New()
+	pl.Ops = []plan.Op{{Kind: plan.Tmpfs, Dst: forged, At: at}}
+	pl.SetWhere("chdir", at)
+	p := &Program{Plan: pl, Refs: []Ref{{Op: 0}, {Op: -1, Key: "chdir", What: "chdir", Path: forged}}}
+	p.Add(0, Mkdirat, Imm(1), p.Str(forged), Imm(0o755))
+	p.Add(1, Chdir, p.Str(forged))
+	p.Add(1, WriteCall, Imm(1), p.Bytes(forged), Imm(len(forged)))
+	var b bytes.Buffer
+	if err := p.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "\n"); n != 5 || plan.Printable(strings.ReplaceAll(b.String(), "\n", "")) != strings.ReplaceAll(b.String(), "\n", "") {
+		t.Errorf("%d lines:\n%q", n, &b)
+	}
+	if want := "# chdir " + strconv.Quote(forged) + "  ("; !strings.Contains(b.String(), want) {
+		t.Errorf("%s\nhas no %s", &b, want)
 	}
 }
 
