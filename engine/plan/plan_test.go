@@ -2,8 +2,10 @@ package plan
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,13 +99,93 @@ func TestReadRefuses(t *testing.T) {
 		{`{"version":1,"where":{` + manyKeys + `"k7":{}}}`, `field "k7" is there twice`},
 		{`{"version":1,"ops":[]} x`, "not a plan"},
 		{"{\"version\":1,\n\"ops\":[{\"op\":5}]}", "line 2"},
-		{`{"version":1,"ops":[{"op":"write","mode":"9"}]}`, "not octal"},
+		{`{"version":1,"ops":[{"op":"write","mode":"9"}]}`, `line 1: "ops[0].mode" is "9", want a mode in octal, as "0755"`},
+		{`[]`, `not a plan: line 1: it is an array, want an object`},
+		{` 5 `, `not a plan: line 1: it is 5, want an object`},
+		{`{"version":"1"}`, `line 1: "version" is "1", want an int`},
+		{`{"version":1.5}`, `line 1: "version" is 1.5, want an int`},
+		{"{\"version\" : 1,\n \"ops\" : {} }", `line 2: "ops" is an object, want an array`},
+		{"{\"version\":1,\"ops\":[{\"op\":\"bind\",\"src\":\"]}\\\"\"},\n{\"op\":\"bind\",\n\"dst\":7}]}", `line 3: "ops[1].dst" is 7, want a string or {"base64": "…"}`},
+		{`{"version":1,"ops":[null,{"op":"tmpfs","size":-1}]}`, `"ops[1].size" is -1, want an int from 0`},
+		{`{"version":1,"ops":[{"op":"chmod","uid":4294967296}]}`, `"ops[0].uid" is 4294967296, want an int from 0 to 4294967295`},
+		{`{"version":1,"ops":[{"op":"bind","ro":"yes"}]}`, `"ops[0].ro" is "yes", want true or false`},
+		{`{"version":1,"ops":[{"op":"bind","at":{"pos":"x"}}]}`, `"ops[0].at.pos" is "x", want a position, as "FILE:LINE:COL"`},
+		{`{"version":1,"ops":[{"op":"bind","bogus":1}]}`, `line 1: unknown field "bogus" in "ops[0]"`},
+		{`{"version":1,"identity":[]}`, `"identity" is an array, want an object`},
+		{`{"version":1,"where":{"umask":{"pos":[]}}}`, `"where.umask.pos" is an array, want a position`},
+		{`{"version":1,"umask":18}`, `"umask" is 18, want a mode in octal`},
+		{`{"version":1,"hostname":["` + strings.Repeat("x", 100) + `"]}`, `"hostname" is an array, want a string`},
+		{`{"version":1,"command":"` + strings.Repeat("x", 100) + `"}`, `"command" is a string, want an array`},
 		{`{"version":1,"ops":[{"op":"write","dst":{"base64":"?"}}]}`, "base64"},
 		{`{"version":1,"ops":[{"op":"write","dst":{}}]}`, "base64"},
 	} {
 		_, err := Read([]byte(tt.in))
+		if err != nil && goWords(err) {
+			t.Errorf("Read(%s): %v", tt.in, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Read(%s) = %v, want %q", tt.in, err, tt.want)
+		}
+	}
+}
+
+// goWords reports whether an error speaks of Go and not of the plan.
+func goWords(err error) bool {
+	return strings.Contains(err.Error(), "json:") || strings.Contains(err.Error(), "unmarshal")
+}
+
+// TestReadChanged has values of a plan replaced by ones of another shape: each is read,
+// or refused with the line and the name of the place.
+func TestReadChanged(t *testing.T) {
+	b, err := sample().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i, c := range b {
+		if c != ':' || b[i+1] != ' ' {
+			continue
+		}
+		end := shape{b}.end(i + 2)
+		for _, v := range []string{`null`, `true`, `-7`, `1.5`, `1e99`, `"x"`, `""`, `[]`, `[[]]`, `{}`, `{"x":1}`, `{"base64":"!"}`} {
+			in := slices.Concat(b[:i+2], []byte(v), b[end:])
+			if !json.Valid(in) { // a colon in a string
+				continue
+			}
+			_, err := Read(in)
+			if err == nil {
+				continue
+			}
+			if refused++; goWords(err) || !strings.Contains(err.Error(), "line ") && !strings.Contains(err.Error(), "plan version") {
+				t.Errorf("%s at byte %d: %v", v, i, err)
+			}
+		}
+	}
+	if refused < 100 {
+		t.Errorf("only %d were refused", refused)
+	}
+}
+
+// TestReadAbsent: what is not there has the safe defaults, and said so it is no other plan.
+func TestReadAbsent(t *testing.T) {
+	p, err := Read([]byte(`{"version":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.NoNewPrivs || !p.Init || !p.DieWithParent || !Same(p, New()) {
+		t.Errorf("%+v", p)
+	}
+	b, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"no_new_privs", "init", "die_with_parent"} {
+		if !bytes.Contains(b, []byte(`"`+name+`": true`)) {
+			t.Errorf("%s is not said in %s", name, b)
+		}
+		q, err := Read([]byte(`{"version":1,"` + name + `":false}`))
+		if err != nil || Same(p, q) {
+			t.Errorf("%s: %v, %+v", name, err, q)
 		}
 	}
 }
@@ -168,6 +250,9 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Read(b)
 		if err != nil {
+			if goWords(err) {
+				t.Error(err)
+			}
 			return
 		}
 		out, err := p.JSON()

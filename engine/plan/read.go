@@ -4,10 +4,12 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 func strictUnmarshal(b []byte, v any) error {
@@ -23,8 +25,8 @@ func strictUnmarshal(b []byte, v any) error {
 }
 
 // Read reads the JSON form of a plan, as JSON writes it. Unknown fields, fields
-// that are there twice, and any version but this one, are errors. Whether the plan makes sense is for
-// package validate to say.
+// that are there twice, and any version but this one, are errors. What is absent is as New has it: the
+// safe defaults. Whether the plan makes sense is for package validate to say.
 func Read(b []byte) (*Plan, error) {
 	var v struct {
 		Version int `json:"version"`
@@ -51,19 +53,15 @@ func Read(b []byte) (*Plan, error) {
 	return p, nil
 }
 
-// jsonError adds the line of a JSON error where it is known.
+// jsonError tells what is wrong with b, for which encoding/json has the error err:
+// whose words, where it is valid JSON, are those of Go's types.
 func jsonError(b []byte, err error) error {
-	var off int64 = -1
-	var syn *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syn):
-		off = syn.Offset
-	case errors.As(err, &typ):
-		off = typ.Offset
-	}
-	if off < 0 || off > int64(len(b)) {
+	if !json.Valid(b) {
+		var syn *json.SyntaxError
+		if errors.As(err, &syn) && syn.Offset <= int64(len(b)) {
+			return fmt.Errorf("line %d: %w", 1+bytes.Count(b[:syn.Offset], []byte("\n")), err)
+		}
 		return err
 	}
-	return fmt.Errorf("line %d: %w", 1+bytes.Count(b[:off], []byte("\n")), err)
+	return cmp.Or(shapeError(b, reflect.TypeFor[Plan]()), err)
 }

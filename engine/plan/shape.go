@@ -1,0 +1,188 @@
+package plan
+
+// shapeError: where the JSON of a plan has another shape than a Plan.
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// shapeError returns the first place where b, which is valid JSON, cannot be read as a
+// value of the type; nil where it can.
+func shapeError(b []byte, typ reflect.Type) error {
+	_, err := shape{b}.value(0, typ, "")
+	return err
+}
+
+// shape compares JSON with types.
+type shape struct{ b []byte }
+
+// value compares the value that begins at b[i], or after white space there, and returns
+// where it ends; path is its name.
+func (s shape) value(i int, typ reflect.Type, path string) (end int, err error) {
+	i = s.space(i)
+	end = s.end(i)
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	kind := typ.Kind()
+	p := reflect.PointerTo(typ)
+	if p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		kind = reflect.Invalid // it reads itself
+	}
+	open := s.b[i]
+	switch {
+	case open == 'n': // null leaves anything as it is
+		return end, nil
+	case (kind == reflect.Struct || kind == reflect.Map) && open == '{':
+		return end, s.object(i, typ, path)
+	case kind == reflect.Slice && open == '[':
+		for n := 0; ; n++ {
+			if i = s.space(i + 1); s.b[i] == ']' {
+				return end, nil
+			}
+			if i, err = s.value(i, typ.Elem(), path+"["+strconv.Itoa(n)+"]"); err != nil {
+				return end, err
+			}
+			if i = s.space(i); s.b[i] == ']' {
+				return end, nil
+			}
+		}
+	case kind == reflect.Struct || kind == reflect.Map || kind == reflect.Slice ||
+		json.Unmarshal(s.b[i:end], reflect.New(typ).Interface()) != nil:
+		what := "it"
+		if path != "" {
+			what = strconv.Quote(path)
+		}
+		return end, fmt.Errorf("line %d: %s is %s, want %s", line(s.b, i), what, s.show(i, end), wanted(typ, kind))
+	}
+	return end, nil
+}
+
+// object compares the object at b[i].
+func (s shape) object(i int, typ reflect.Type, path string) error {
+	for {
+		if i = s.space(i + 1); s.b[i] == '}' {
+			return nil
+		}
+		at, end := i, s.end(i)
+		var name string
+		if err := json.Unmarshal(s.b[i:end], &name); err != nil {
+			return err
+		}
+		elem, ok := member(typ, name)
+		if !ok {
+			in := ""
+			if path != "" {
+				in = " in " + strconv.Quote(path)
+			}
+			return fmt.Errorf("line %d: unknown field %q%s", line(s.b, at), name, in)
+		}
+		full := name
+		if path != "" {
+			full = path + "." + name
+		}
+		i = s.space(end) + 1 // past the colon
+		var err error
+		if i, err = s.value(i, elem, full); err != nil {
+			return err
+		}
+		if i = s.space(i); s.b[i] == '}' {
+			return nil
+		}
+	}
+}
+
+// member returns the type of a member of a struct or map.
+func member(typ reflect.Type, name string) (reflect.Type, bool) {
+	if typ.Kind() == reflect.Map {
+		return typ.Elem(), true
+	}
+	for f := range typ.Fields() {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+			return f.Type, true
+		}
+	}
+	return nil, false
+}
+
+// show returns how a message names a value.
+func (s shape) show(i, end int) string {
+	switch {
+	case s.b[i] == '{':
+		return "an object"
+	case s.b[i] == '[':
+		return "an array"
+	case s.b[i] == '"' && end-i > 60:
+		return "a string"
+	case end-i > 60:
+		return "a number"
+	}
+	return string(s.b[i:end])
+}
+
+// wanted names the values that a type takes.
+func wanted(typ reflect.Type, kind reflect.Kind) string {
+	switch typ {
+	case reflect.TypeFor[Str]():
+		return `a string or {"base64": "…"}`
+	case reflect.TypeFor[Mode]():
+		return `a mode in octal, as "0755"`
+	case reflect.TypeFor[Pos]():
+		return `a position, as "FILE:LINE:COL"`
+	}
+	switch kind {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "an int"
+	case reflect.Uint32:
+		return "an int from 0 to 4294967295"
+	case reflect.Uint64:
+		return "an int from 0"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a string"
+}
+
+func (s shape) space(i int) int {
+	for s.b[i] == ' ' || s.b[i] == '\t' || s.b[i] == '\n' || s.b[i] == '\r' {
+		i++
+	}
+	return i
+}
+
+// end returns where the value that begins at b[i] ends.
+func (s shape) end(i int) int {
+	depth := 0
+	for ; i < len(s.b); i++ {
+		switch s.b[i] {
+		case '"':
+			i = stringEnd(s.b, i)
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
