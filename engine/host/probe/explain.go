@@ -3,6 +3,7 @@ package probe
 // This file turns refusals into causes and the commands that mend them.
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,6 +27,9 @@ type facts struct {
 	exe              string // path of this program
 	maskedProc       []string
 }
+
+// maxSysctl is the most that the kernel takes for a limit on namespaces.
+const maxSysctl = math.MaxInt32
 
 // Where making a user namespace can fail.
 const (
@@ -58,11 +62,15 @@ func userNSCause(stage string, errno syscall.Errno, f *facts) (cause, mend strin
 	case errno == syscall.ENOSPC && stage == stageUse:
 		return "user.max_mnt_namespaces or fs.mount-max is used up", "sudo sysctl -w user.max_mnt_namespaces=15000 fs.mount-max=100000"
 	case errno == syscall.ENOSPC || errno == syscall.EUSERS:
-		// Also the limit of a namespace further out, which cannot be read from here.
+		// The limit may also be that of a namespace further out, which cannot be read from
+		// here. In a new one it is the highest there is, so that must be it then.
+		if f.maxUserNS == maxSysctl {
+			return "an enclosing user namespace limits them, as disable_userns() does, or they are nested 33 deep", ""
+		}
 		if f.maxUserNS > 0 {
 			cause = "user.max_user_namespaces is " + strconv.Itoa(f.maxUserNS) + " and used up, or "
 		}
-		return cause + "they are nested 33 deep", "sudo sysctl -w user.max_user_namespaces=" + strconv.Itoa(max(15000, 2*f.maxUserNS))
+		return cause + "they are nested 33 deep", "sudo sysctl -w user.max_user_namespaces=" + strconv.Itoa(min(max(15000, 2*f.maxUserNS), maxSysctl))
 	case errno == syscall.EINVAL && stage == stageClone:
 		return "the kernel has none (CONFIG_USER_NS)", ""
 	case errno == syscall.ENOSYS:
