@@ -245,10 +245,12 @@ func idLine(inside, outside uint32) string {
 
 // file writes a file of the kernel's, on the host.
 func (c *compiler) file(path, data string) {
+	outer := c.host(path)
 	fd := c.slot()
 	c.add(program.Openat, program.Imm(atFDCWD), c.str(path), program.Imm(oWronly|oCloexec)).Out = int16(fd)
 	c.add(program.WriteCall, fd.Arg(), c.prog.Bytes(data), program.Imm(len(data))).Flags = program.FlagAll
 	c.close(fd)
+	c.ref = outer
 }
 
 // network brings the loopback interface of a new network namespace up.
@@ -438,6 +440,17 @@ func (c *compiler) key(key, what, path string) {
 func (c *compiler) op(s *layout.Step) {
 	c.prog.Refs = append(c.prog.Refs, program.Ref{Op: int32(s.Index), What: string(s.Op.Kind), Path: s.Target.Path})
 	c.ref = int32(len(c.prog.Refs) - 1)
+}
+
+// host says that what follows is about a path on the host, until ref is what it
+// was, which it returns.
+func (c *compiler) host(path string) (was int32) {
+	was = c.ref
+	r := c.prog.Refs[was]
+	r.Host = path
+	c.prog.Refs = append(c.prog.Refs, r)
+	c.ref = int32(len(c.prog.Refs) - 1)
+	return was
 }
 
 func (c *compiler) slot() program.Slot {

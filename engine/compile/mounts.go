@@ -326,7 +326,9 @@ func (c *compiler) makeSource(op *plan.Op) {
 	src := c.facts.Source(op)
 	for i := 1; i <= len(src); i++ {
 		if (i == len(src) || src[i] == '/') && c.facts.Lstat(src[:i]).Type == host.Missing {
+			outer := c.host(src[:i])
 			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(src[:i]), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+			c.ref = outer
 		}
 	}
 }

@@ -55,7 +55,9 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 		upper, work = layer(op.Upper), layer(op.Work)
 		if work == "" {
 			work = layer(op.DefaultWork())
+			outer := c.host(string(work))
 			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(string(work)), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+			c.ref = outer
 			c.prog.Cleanup = append(c.prog.Cleanup, string(work))
 		}
 		if !c.becomes() && !c.prog.Loose { // else nobody would hold it

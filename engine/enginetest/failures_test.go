@@ -60,6 +60,23 @@ func TestTooLong(t *testing.T) {
 	})
 }
 
+// TestNoProc has sbx in a sandbox without /proc.
+func TestNoProc(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.Dir(t)
+		inner := w.Write(t, d+"/inner.sbx.star", "bind(\"/usr\")\n")
+		outer := strings.ReplaceAll(base(), "proc()", "") + fmt.Sprintf("bind(%q, \"/sbx\", ro = True)\nbind(%q, ro = True)\n", sbxBin, box.Work)
+		wantError(t, w.run(t, outer+"map_user(5)", "/sbx", "exec", inner, "--", "true"), 125, "/proc/self/", "no such file or directory", "hint: ", "proc()")
+	})
+}
+
+func TestWorkRefused(t *testing.T) {
+	asUser(t, func(t *testing.T, w who) {
+		r := w.run(t, base()+"overlay(\"/o\", \"/usr/share\", upper = \"/usr/lib\")\n", "true")
+		wantError(t, r, 125, "overlay: work directory \"/usr/lib.work\": permission denied", "hint: ", "with work")
+	})
+}
+
 func TestSourceGone(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		for i, op := range []plan.Op{

@@ -22,6 +22,7 @@ const (
 	ExitNotFound    = 127 // the command was not found in the sandbox
 	doctorHint      = "sbx doctor tells what this host lacks, and how to mend it"
 	openFilesHint   = "raise the limit of open files: ulimit -n"
+	procHint        = "/proc is not mounted here; in a sandbox of sbx, proc() does that"
 	overlayBusyHint = "wait for it to end, or give each sandbox an upper directory of its own"
 )
 
@@ -106,6 +107,11 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 	case r.Key == "assert_userns_disabled": // the call that failed was made to
 		d.Msg = r.What
 		return d
+	case op != nil && r.Host != "" && op.Kind == plan.Overlay:
+		d.Msg = fmt.Sprintf("work directory %q: %v", r.Host, e)
+		d.Hint = "name another directory, on the file system of upper, with work"
+	case op != nil && r.Host != "":
+		d.Msg = fmt.Sprintf("making the source %q: %v", r.Host, e)
 	case op != nil && in.Call == program.Same:
 		d.Msg = fmt.Sprintf("source file descriptor %d: there is another file at its path by now", *op.SrcFD)
 	case op != nil && op.SrcFD != nil && (in.Call == program.OpenTree || in.Call == program.Openat || in.Call == program.Statx):
@@ -126,6 +132,8 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		if e == syscall.ENOENT {
 			d.Msg = fmt.Sprintf("directory %q does not exist in the sandbox", r.Path)
 		}
+	case r.Host != "":
+		d.Msg = strings.TrimPrefix(fmt.Sprintf("%s: %s %q: %v", what, in.Call, r.Host, e), ": ")
 	case r.Path != "":
 		d.Msg = fmt.Sprintf("%s %q: %s: %v", r.What, r.Path, in.Call, e)
 	default:
@@ -147,7 +155,11 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 		return openFilesHint
 	case e == syscall.ENOSPC && in.Call == program.MoveMount, e == syscall.ENOSPC && in.Call == program.OpenTree:
 		return "the limit of mounts is reached: sysctl fs.mount-max"
-	case op != nil && e == syscall.ENOSPC && fills:
+	case op == nil && e == syscall.ENOENT && strings.HasPrefix(r.Host, "/proc/"):
+		return procHint
+	case op != nil && r.Host != "":
+		return "" // it is not in the sandbox
+	case op != nil && e == syscall.ENOSPC && fills && !op.Create && op.Kind != plan.Overlay: // else the host's disk may be full
 		return "tmpfs(…, size = …) says how much goes into one"
 	case early && (e == syscall.EPERM || e == syscall.EACCES):
 		return "user namespaces seem to be restricted here; " + doctorHint

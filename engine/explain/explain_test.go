@@ -43,6 +43,7 @@ func TestInstruction(t *testing.T) {
 		mounts  = "the limit of mounts is reached: sysctl fs.mount-max"
 		full    = "tmpfs(…, size = …) says how much goes into one"
 		denied  = "user namespaces seem to be restricted here; " + doctorHint
+		work    = "name another directory, on the file system of upper, with work"
 		made    = "create = True makes it on the host, where you may not"
 	)
 	bind := plan.Op{Kind: plan.Bind, Src: "/s", Dst: "/d"}
@@ -90,6 +91,12 @@ func TestInstruction(t *testing.T) {
 
 		{plan.Op{}, setting("chdir", "chdir", "/w"), program.Chdir, syscall.ENOENT, `chdir: directory "/w" does not exist in the sandbox`},
 		{plan.Op{}, setting("same_dir", "chdir", "/w"), program.Chdir, syscall.EACCES, `same_dir: directory "/w" in the sandbox: permission denied`},
+		{upper, program.Ref{Op: 1, What: "overlay", Path: "/d", Host: "/u.work"}, program.Mkdirat, syscall.ENOSPC, `overlay: work directory "/u.work": no space left on device | ` + work},
+		{upper, program.Ref{Op: 1, What: "overlay", Path: "/d", Host: "/u.work"}, program.Mkdirat, syscall.EACCES, `overlay: work directory "/u.work": permission denied | ` + work},
+		{create, program.Ref{Op: 1, What: "bind", Path: "/d", Host: "/s"}, program.Mkdirat, syscall.EACCES, `bind: making the source "/s": permission denied`},
+		{create, none, program.Mkdirat, syscall.ENOSPC, `bind: mkdirat at "/d": no space left on device`},
+		{plan.Op{}, program.Ref{Op: -1, What: "user namespace", Host: "/proc/self/setgroups"}, program.Openat, syscall.ENOENT, `user namespace: openat "/proc/self/setgroups": no such file or directory | ` + procHint},
+		{plan.Op{}, program.Ref{Op: -1, What: "user namespace", Host: "/proc/self/uid_map"}, program.WriteCall, syscall.EPERM, `user namespace: write "/proc/self/uid_map": operation not permitted | ` + denied},
 		{plan.Op{}, setting("", "user namespace", ""), program.Openat, syscall.EACCES, `user namespace: openat: permission denied | ` + denied},
 		{plan.Op{}, setting("become_root", "user namespace", ""), program.WriteCall, syscall.EPERM, `become_root: user namespace: write: operation not permitted | ` + denied},
 		{plan.Op{}, setting("", "tmpfs", "/"), program.Fsopen, syscall.EPERM, `tmpfs "/": fsopen: operation not permitted | ` + denied},
@@ -109,7 +116,11 @@ func TestInstruction(t *testing.T) {
 		}
 		p.Rlimits = []plan.Rlimit{{Name: "RLIMIT_CORE"}, {Name: "RLIMIT_CPU", At: pos(7)}}
 		line := int32(7)
-		if tt.op.Kind != "" {
+		if tt.ref.Host != "" {
+			if tt.ref.Op < 0 {
+				line = 0
+			}
+		} else if tt.op.Kind != "" {
 			tt.ref = program.Ref{Op: 1, What: string(tt.op.Kind), Path: "/d"}
 		} else if tt.ref.Key == "" {
 			line = 0

@@ -63,8 +63,10 @@ func (p *Program) Print(w io.Writer) error {
 	for i := range p.Insts {
 		in := &p.Insts[i]
 		if in.Ref != last {
+			if last < 0 || !p.within(last, in.Ref) {
+				b.WriteString("# " + plan.Printable(p.describe(in.Ref)) + "\n") // one line, whatever a position has in it
+			}
 			last = in.Ref
-			b.WriteString("# " + plan.Printable(p.describe(in.Ref)) + "\n") // one line, whatever a position has in it
 		}
 		fmt.Fprintf(&b, "%4d  ", i)
 		p.format(&b, in)
@@ -72,6 +74,16 @@ func (p *Program) Print(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// within reports whether two references are for the same but for a path on the host.
+func (p *Program) within(a, b int32) bool {
+	x, y := p.Refs[a], p.Refs[b]
+	if x.Host == "" && y.Host == "" {
+		return false
+	}
+	x.Host, y.Host = "", ""
+	return x == y
 }
 
 // describe says what the instructions with a reference are for.

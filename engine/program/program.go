@@ -150,6 +150,7 @@ type Ref struct {
 	Key  string // key in the plan's Where, where Op is -1
 	What string // name for messages: "bind", "pivot_root"
 	Path string // what the step is about, for messages; may be empty
+	Host string // the path on the host that the call is about, where it is of another than Path and the operation's sources
 }
 
 // Program is the whole list.
