@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"sbx/engine/host"
+	"sbx/engine/host/probe"
 	"sbx/engine/plan"
 )
 
@@ -18,7 +20,7 @@ type checkCmd struct {
 }
 
 func (*checkCmd) Help() string {
-	return `Prints nothing where all is well. The exit code is then 0, and 125 where something is wrong. ` +
+	return `Prints nothing where all is well. The exit code is then 0, and 125 where something is wrong, or this host lets no such sandbox be made: sbx doctor tells more of that. ` +
 		`A script may look at its arguments, so check takes a command as exec does.`
 }
 
@@ -27,7 +29,13 @@ func (c *checkCmd) run(t target) int {
 	if c.JSON {
 		t.faults = &found
 	}
-	_, l, _, ok := t.load()
+	p, l, f, ok := t.load()
+	if p != nil {
+		if ds := unmakeable(p, f); ds != nil {
+			t.tell(ds)
+			ok = false
+		}
+	}
 	if c.JSON {
 		code := outJSON(found)
 		if !ok {
@@ -42,4 +50,16 @@ func (c *checkCmd) run(t target) int {
 		talk(fmt.Sprintf("%s: ok, %s\n", plan.Printable(t.name()), count(len(l.Steps), "operation")))
 	}
 	return 0
+}
+
+// unmakeable tells where the host does not let the sandbox's user namespace be made.
+func unmakeable(p *plan.Plan, f *host.Facts) plan.Diagnostics {
+	if f.Privileged(p) || p.Join.User != nil {
+		return nil
+	}
+	r, _ := probe.Run("user-namespaces")
+	if r.Status != probe.Missing {
+		return nil
+	}
+	return plan.Diagnostics{{Msg: "this host does not let the sandbox be made: " + r.Detail, Hint: "sbx doctor tells what this host lacks, and how to mend it"}}
 }

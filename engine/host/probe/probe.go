@@ -2,7 +2,8 @@
 // probe makes the namespace, the mount or the call it is named after, in a child
 // process where that would leave a trace, and never guesses from a kernel version.
 //
-// It is made for `sbx doctor`. A probe takes milliseconds, so no other verb runs one.
+// It is made for `sbx doctor`, and for `sbx check` to say whether a sandbox can be made
+// at all. A probe takes milliseconds, so no other verb runs one.
 package probe
 
 // Status is the outcome of a probe.
