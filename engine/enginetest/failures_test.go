@@ -55,8 +55,10 @@ func TestFewFiles(t *testing.T) {
 
 func TestTooLong(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		r := w.run(t, script+"setenv(\"X\", \"x\" * (1 << 20))\n", "true")
+		r := w.run(t, script+"[setenv(\"X%d\" % i, \"x\" * 100000) for i in range(100)]\n", "true")
 		wantError(t, r, 126, "argument list too long", "hint: ")
+		r = w.run(t, script+"setenv(\"X\", \"x\" * (1 << 21))\n", "true")
+		wantError(t, r, 125, "test.sbx.star:", "setenv: the variable \"X\" has 2097154 bytes", "hint: ")
 	})
 }
 

@@ -83,6 +83,7 @@ type Facts struct {
 	NoUserNS bool
 	Landlock int    // version of landlock(7), 0: there is none; filled where a plan wants it
 	Arch     string // as GOARCH
+	PageSize int    // in bytes; 0: 4096
 
 	Paths    map[string]Path // lstat(2)
 	Followed map[string]Path // stat(2)

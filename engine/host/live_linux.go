@@ -20,7 +20,7 @@ import (
 func Live(p *plan.Plan) *Facts {
 	f := &Facts{
 		UID: uint32(os.Geteuid()), GID: uint32(os.Getegid()),
-		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, Prober: live{},
+		Caps: effectiveCaps(), Env: os.Environ(), Arch: runtime.GOARCH, PageSize: os.Getpagesize(), Prober: live{},
 	}
 	if p.Unshare.UserTry {
 		f.NoUserNS = ProcFile("/proc/sys/user/max_user_namespaces") == "0\n"

@@ -3,6 +3,7 @@ package validate
 // The settings: identity, capabilities, limits, file descriptors, environment.
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"syscall"
@@ -78,6 +79,9 @@ func (c *checker) settings() {
 	for i, a := range p.Command {
 		if strings.IndexByte(string(a), 0) >= 0 {
 			c.setting("command", "", "argument %d, %q, has a NUL byte in it", i, clip(string(a)))
+		}
+		if longest := c.maxWord(); len(a) > longest {
+			c.setting("command", "write() it to a file", "argument %d has %d bytes, at most %d are allowed", i, len(a), longest)
 		}
 		if i == 0 && a == "" {
 			c.setting("command", "", "the name of the command is empty")
@@ -238,6 +242,7 @@ const (
 )
 
 func (c *checker) environment() {
+	longest := c.maxWord()
 	for i := range c.plan.Env {
 		e := &c.plan.Env[i]
 		switch e.Kind {
@@ -248,9 +253,30 @@ func (c *checker) environment() {
 			if strings.IndexByte(string(e.Value), 0) >= 0 {
 				c.fault(e.At, string(e.Kind), "", "the value of %q has a NUL byte in it", clip(string(e.Name)))
 			}
+			if n := len(e.Name) + 1 + len(e.Value); e.Kind == plan.SetEnv && n > longest && !c.replaced(i) {
+				c.fault(e.At, string(e.Kind), "write() it to a file", "the variable %q has %d bytes, with its name, at most %d are allowed", clip(string(e.Name)), n, longest)
+			}
 		case plan.ClearEnv:
 		default:
 			c.fault(e.At, string(e.Kind), "", "unknown change of the environment %q", e.Kind)
 		}
 	}
+}
+
+// replaced reports whether what the change i of the environment sets is gone
+// after later ones.
+func (c *checker) replaced(i int) bool {
+	name := c.plan.Env[i].Name
+	return slices.ContainsFunc(c.plan.Env[i+1:], func(e plan.EnvOp) bool {
+		return e.Name == name || e.Kind == plan.ClearEnv && !slices.Contains(e.Keep, name)
+	})
+}
+
+// maxWord is the longest argument or variable that execve(2) takes, MAX_ARG_STRLEN
+// without its NUL. The peers leave it to that.
+func (c *checker) maxWord() int {
+	if c.plan.Order == plan.OrderGiven {
+		return math.MaxInt
+	}
+	return 32*max(c.facts.PageSize, 4096) - 1
 }

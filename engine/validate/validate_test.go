@@ -234,6 +234,13 @@ close_fd: file descriptor 4 is not open`},
 pass_fd: file descriptor 4 is not open`},
 
 		{func(p *plan.Plan) { p.Command = []plan.Str{"a", "b\x00"} }, `command: argument 1, "b\x00", has a NUL byte in it`},
+		{func(p *plan.Plan) { p.Command = []plan.Str{"a", str(131071)} }, ``},
+		{func(p *plan.Plan) { p.Command = []plan.Str{"a", "b", str(131072)} }, `command: argument 2 has 131072 bytes, at most 131071 are allowed | write() it to a file`},
+		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "A", Value: str(131069)}), ``},
+		{env(plan.EnvOp{Kind: plan.SetEnv, Name: "A", Value: str(131070)}), `setenv: the variable "A" has 131072 bytes, with its name, at most 131071 are allowed | write() it to a file`},
+		{func(p *plan.Plan) {
+			p.Env = []plan.EnvOp{{Kind: plan.SetEnv, Name: "A", Value: str(1 << 18)}, {Kind: plan.UnsetEnv, Name: "A"}, {Kind: plan.SetEnv, Name: "B", Value: str(1 << 18)}, {Kind: plan.ClearEnv, Keep: []plan.Str{"A"}}}
+		}, ``},
 		{func(p *plan.Plan) { p.Command = []plan.Str{"", ""} }, `command: the name of the command is empty`},
 
 		{env(plan.EnvOp{Kind: plan.SetEnv, Value: "b"}), `setenv: "" is no name of a variable`},
