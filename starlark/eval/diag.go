@@ -223,10 +223,12 @@ func splitHint(msg string) (text, hint string) {
 // runtimeText words an error of the interpreter.
 func runtimeText(msg string) (text, hint string) {
 	text, hint = splitHint(msg)
-	text = strings.TrimPrefix(text, "cannot load ")
+	text = quoteNames(strings.TrimPrefix(text, "cannot load "))
 	switch {
 	case hint != "":
-	case strings.HasPrefix(text, "function ") && strings.HasSuffix(text, " called recursively"):
+	case strings.Contains(text, " has no attribute "):
+		hint = "dir() lists the attributes of a value"
+	case strings.HasSuffix(text, " is called recursively"):
 		hint = "scripts have no recursion, so that they come to an end; use a loop"
 	case strings.HasPrefix(text, "unknown binary op: ") && strings.Contains(text, "string"):
 		hint = "str() makes a string of another value"
@@ -244,6 +246,43 @@ func runtimeText(msg string) (text, hint string) {
 		hint = "args and the values of modules cannot be changed; make a copy"
 	}
 	return text, hint
+}
+
+// quoteNames puts the names in an error of the interpreter into quotes, as they are
+// in all others.
+func quoteNames(text string) string {
+	if what, rest, ok := strings.Cut(text, " has no ."); ok {
+		name, method := strings.CutSuffix(rest, " field or method")
+		name, field := strings.CutSuffix(name, " attribute")
+		if method || field {
+			return what + " has no attribute " + quote(name)
+		}
+	}
+	if rest, ok := strings.CutPrefix(text, "load: name "); ok {
+		if name, module, ok := strings.Cut(rest, " not found in module "); ok {
+			return "load: module " + quote(module) + " defines no " + quote(name)
+		}
+	}
+	for _, kind := range [...]string{"function ", "local variable ", "global variable "} {
+		rest, ok := strings.CutPrefix(text, kind)
+		if !ok {
+			continue
+		}
+		name, what, ok := strings.Cut(rest, " ")
+		if !ok {
+			continue
+		}
+		if what == "called recursively" {
+			what = "is " + what
+		}
+		for _, before := range [...]string{"got an unexpected keyword argument ", "got multiple values for parameter "} {
+			if arg, ok := strings.CutPrefix(what, before); ok {
+				what = before + quote(strings.Trim(arg, `"`))
+			}
+		}
+		return kind + quote(name) + " " + what
+	}
+	return text
 }
 
 // syntaxError words an error of the parser.

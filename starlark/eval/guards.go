@@ -205,7 +205,7 @@ func (g *guard) method(thread *starlark.Thread, args starlark.Tuple, kwargs []st
 		}
 	}
 	if fn == nil {
-		return nil, wrong(recv.Type()+" has no ."+name+" field or method", "")
+		return nil, wrong(recv.Type()+" has no attribute "+quote(name), "")
 	}
 	return starlark.Call(thread, fn, args, kwargs)
 }

@@ -21,8 +21,20 @@ func valStruct(*evaluator, *module) starlark.Value {
 	return starlark.NewBuiltin("struct", starlarkstruct.Make)
 }
 
-func valJSON(*evaluator, *module) starlark.Value { return json.Module }
-func valMath(*evaluator, *module) starlark.Value { return math.Module }
+func valJSON(*evaluator, *module) starlark.Value { return libModule{json.Module} }
+func valMath(*evaluator, *module) starlark.Value { return libModule{math.Module} }
+
+// libModule is a module of the interpreter's library that says its name where it
+// lacks an attribute.
+type libModule struct{ *starlarkstruct.Module }
+
+// Attr implements starlark.HasAttrs.
+func (m libModule) Attr(name string) (starlark.Value, error) {
+	if v := m.Members[name]; v != nil {
+		return v, nil
+	}
+	return nil, starlark.NoSuchAttrError("module " + quote(m.Name) + " has no ." + name + " attribute")
+}
 
 func fnFail(c *call) (starlark.Value, error) {
 	sep := " "

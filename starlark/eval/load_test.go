@@ -50,7 +50,7 @@ func TestLoad(t *testing.T) {
 			`^e.star:2:1: error: load: cannot read module "no.star": no such file or directory\n .*\n .*\n  hint: modules are looked for beside`},
 		{"directory", map[string]string{"e.star": "load('d', 'f')", "d/": ""}, `cannot read module "d": it is a directory`},
 		{"no name", map[string]string{"e.star": "load('a.star', 'tolchain')", "a.star": "toolchain = 1"},
-			`^e.star:1:1: error: load: name tolchain not found in module a.star\n.*\n.*\n  hint: did you mean "toolchain"\?`},
+			`^e.star:1:1: error: load: module "a.star" defines no "tolchain"\n.*\n.*\n  hint: did you mean "toolchain"\?`},
 		{"self", map[string]string{"e.star": "load('e.star', 'f')"}, `e.star:1:1: error: load: modules load each other in a circle: "e.star" loads "e.star"`},
 		{"cycle", map[string]string{
 			"e.star": "load('a.star', 'f')", "a.star": "\nload('b.star', 'f')", "b.star": "x = 1; load('./a.star', 'f')"},
