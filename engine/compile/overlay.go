@@ -62,6 +62,9 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 		}
 		if !c.becomes() && !c.prog.Loose { // else nobody would hold it
 			c.prog.Locks = append(c.prog.Locks, program.Lock{Path: string(op.Upper), Ref: c.ref})
+			if op.Work != "" { // else it goes with the upper
+				c.prog.Locks = append(c.prog.Locks, program.Lock{Path: string(work), Ref: c.ref, Work: true})
+			}
 		}
 	default:
 		attrs |= attrRdonly

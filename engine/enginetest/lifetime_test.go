@@ -122,7 +122,8 @@ func TestKilledBySignal(t *testing.T) {
 		if mode == "pid1" || mode == "direct" && w.Root() {
 			return // not killed by anything but SIGKILL; or the command itself
 		}
-		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT, syscall.SIGALRM} {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGQUIT, syscall.SIGALRM,
+			syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGTRAP, syscall.SIGSYS} {
 			m := mark(t)
 			d := w.Dir(t)
 			cmd := w.command(t, script, "sh", "-c", "ulimit -c unlimited; echo ready; exec sleep 1000", m)
@@ -175,8 +176,18 @@ func TestStopAndContinue(t *testing.T) {
 			if got := r.line(t); got != "more" {
 				t.Errorf("got %q", got)
 			}
+			// And all of the job at once, which is no reason to stop once more.
+			box.Must(t, syscall.Kill(-r.cmd.Process.Pid, syscall.SIGSTOP))
+			box.Eventually(t, "sbx to stop", func() bool { return state(r.cmd.Process.Pid) == "T" })
+			time.Sleep(50 * time.Millisecond) // for the init to see that the command stopped
+			box.Must(t, syscall.Kill(-r.cmd.Process.Pid, syscall.SIGCONT))
+			fmt.Fprintln(r.stdin, "again")
+			if got := r.line(t); got != "again" {
+				t.Errorf("got %q", got)
+			}
 		}
 		r.stdin.Close()
+		box.Eventually(t, "sbx to end", func() bool { s := state(r.cmd.Process.Pid); return s == "Z" || s == "" })
 		if res := r.wait(t); res.Code != 6 {
 			t.Error(res)
 		}
@@ -231,8 +242,8 @@ func TestKill9(t *testing.T) {
 // kill -9 of the process between sbx and the command.
 func TestKill9Guard(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		if mode != "guard" && mode != "init" {
-			return
+		if mode == "pid1" || mode == "direct" || mode == "alone" {
+			return // nobody between
 		}
 		m := mark(t)
 		for i := range 20 {
@@ -263,11 +274,46 @@ func TestKill9Guard(t *testing.T) {
 	})
 }
 
+// What whoever became sbx had started is not the sandbox's, and not ended with it.
+func TestChildrenBefore(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" || mode == "direct" || mode == "alone" {
+			return
+		}
+		inner, outer := mark(t), mark(t)
+		sbx := w.command(t, script, "sh", "-c", family+"echo ready; wait", inner)
+		cmd := w.Command(t, "sh", append([]string{"-c", `sleep 1000 & exec "$@"`, outer}, sbx.Args...)...)
+		cmd.Env = append(os.Environ(), outer)
+		r := start(t, cmd)
+		var helper, guard int
+		box.Eventually(t, "both children of sbx", func() bool {
+			for _, pid := range children(cmd.Process.Pid) {
+				if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasPrefix(string(b), "sleep\x00") {
+					helper = pid
+				} else if pid != helper {
+					guard = pid
+				}
+			}
+			return helper != 0 && guard != 0 && helper != guard
+		})
+		box.Must(t, syscall.Kill(guard, syscall.SIGKILL))
+		cmd.Stdout = nil
+		if res := box.Ended(t, cmd, cmd.Wait()); res.Signal != syscall.SIGKILL {
+			t.Error(res)
+		}
+		gone(t, inner)
+		if err := syscall.Kill(helper, syscall.SIGKILL); err != nil || r == nil {
+			t.Errorf("what was there before: %v", err)
+		}
+		gone(t, outer)
+	})
+}
+
 // A sandbox that is stopped dies with sbx all the same.
 func TestKill9Stopped(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
-		if mode != "guard" && mode != "init" {
-			return
+		if mode == "pid1" || mode == "direct" || mode == "alone" {
+			return // nobody between
 		}
 		m := mark(t)
 		cmd := w.command(t, script, "sh", "-c", family+"echo ready; while read x; do echo $x; done", m)

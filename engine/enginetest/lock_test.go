@@ -66,6 +66,26 @@ func (r *running) wait(t testing.TB) box.Result {
 	return res
 }
 
+// A work directory is locked as the upper is.
+func TestWorkLock(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := w.disk(t)
+		low, a, b, work := w.Mkdir(t, d+"/low"), w.Mkdir(t, d+"/a"), w.Mkdir(t, d+"/b"), w.Mkdir(t, d+"/work")
+		script := func(up string) string {
+			return base() + fmt.Sprintf("overlay(\"/ov\", %q, upper = %q, work = %q)\n", low, up, work)
+		}
+		r := start(t, w.command(t, script(a), "sh", "-c", "echo ready; read x"))
+		w.refused(t, script(b), "overlay: work \""+work+"\" is in use by another sandbox", "hint: ", ":1: error")
+		r.stdin.Close()
+		if res := r.wait(t); res.Code != 1 {
+			t.Error(res)
+		}
+		if res := w.run(t, script(b), "true"); res.Code != 0 {
+			t.Error(res)
+		}
+	})
+}
+
 func TestOverlayLock(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
 		d := w.disk(t)
@@ -99,6 +119,22 @@ func TestOverlayLock(t *testing.T) {
 			w.refused(t, script, busy...)
 			r.stdin.Close()
 			free("the end of the command")
+			if mode == "alone" || w.Root() {
+				return
+			}
+			// It outlives the command, too, where something of the sandbox does.
+			late := "(until test -e /tmp/go; do sleep 0.01; done; mkdir /ov/late) >/dev/null 2>&1 & exit 5"
+			d := w.Dir(t)
+			if res := w.sh(t, script+fmt.Sprintf("bind(%q, \"/tmp\")\n", d), late); res.Code != 5 || res.Err != "" {
+				t.Error(res)
+			}
+			w.refused(t, script, busy...)
+			box.Must(t, os.WriteFile(d+"/go", nil, 0o644))
+			free("the end of all")
+			if _, err := os.Stat(up + "/late"); err != nil {
+				t.Error(err)
+			}
+			box.Eventually(t, "the work directory to go", func() bool { _, err := os.Stat(up + ".work"); return err != nil })
 			return
 		}
 		r.wait(t)

@@ -11,8 +11,11 @@ import (
 )
 
 // modes are the ways in which the command can be started: below a guard, below
-// an init, as pid 1, and in place of the child.
+// an init, as pid 1, and in place of the child; and below a guard with memory of
+// its own, or with an init between.
 var modes = map[string]string{
+	"apart":  "map_ids([(0, host.uid, 1)], [(0, host.gid, 1)])\n",
+	"locked": "lock_file(\"/usr/bin/env\")\n",
 	"guard":  "",
 	"init":   "unshare(pid = True)\n",
 	"pid1":   "unshare(pid = True)\ninit(False)\n",
@@ -91,6 +94,17 @@ func TestPids(t *testing.T) {
 			if r.Code == 0 {
 				t.Errorf("/proc/1/%s: %s", file, r)
 			}
+		}
+	})
+}
+
+// A failure is told by every kind of child, also by one with memory of its own.
+func TestFailuresTold(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		wantError(t, w.run(t, script, "no-such-command"), 127, `"no-such-command" not found`)
+		w.refused(t, script+"tmpfs(\"/q\", size = 4096)\nwrite(\"/q/a\", \"x\" * 100000)\n", "write: ", "no space left on device", ": error")
+		if mode != "pid1" {
+			w.refused(t, script+"lock_file(\"/tmp/nope\")\n", `lock_file: lock file "/tmp/nope"`, "no such file or directory", ": error")
 		}
 	})
 }

@@ -5,6 +5,7 @@ package explain
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -62,17 +63,26 @@ func at(p *program.Program, ref int32) (plan.Diagnostic, program.Ref) {
 				d.At = l.At
 			}
 		}
+		for i := range p.Plan.Hooks.Locks {
+			if r.Key == "lock."+strconv.Itoa(i) {
+				d.At, d.Op = p.Plan.Hooks.Locks[i].At, "lock_file"
+			}
+		}
 	}
 	return d, r
 }
 
 func lock(p *program.Program, fail *run.Failure) plan.Diagnostic {
 	d, _ := at(p, fail.Lock.Ref)
+	what := "upper"
+	if fail.Lock.Work {
+		what = "work"
+	}
 	if fail.Errno == syscall.EWOULDBLOCK {
-		d.Msg = fmt.Sprintf("upper %q is in use by another sandbox", fail.Lock.Path)
+		d.Msg = fmt.Sprintf("%s %q is in use by another sandbox", what, fail.Lock.Path)
 		d.Hint = overlayBusyHint
 	} else {
-		d.Msg = fmt.Sprintf("locking upper %q: %v", fail.Lock.Path, fail.Errno)
+		d.Msg = fmt.Sprintf("locking %s %q: %v", what, fail.Lock.Path, fail.Errno)
 	}
 	return d
 }

@@ -135,13 +135,14 @@ type Inst struct {
 	Args  [6]uint64
 }
 
-// MaxLocks is the greatest number of locks.
+// MaxLocks is the greatest number of uppers that are locked.
 const MaxLocks = 8
 
 // Lock is a directory to be locked, and what for.
 type Lock struct {
 	Path string
 	Ref  int32
+	Work bool // it is an overlay's work directory, not its upper
 }
 
 // Ref says what an instruction is for.
@@ -194,7 +195,8 @@ type Program struct {
 	// PIDNS: the command is in another pid namespace than this process.
 	PIDNS bool
 	// Locks are directories that no two sandboxes may use at once; flock(2) is
-	// held on them for as long as the sandbox lives. There are at most MaxLocks.
+	// held on them for as long as the sandbox lives. There are at most MaxLocks
+	// uppers, and a work directory for each.
 	Locks []Lock
 	// CloseFDs are closed in sbx itself once the command has started.
 	CloseFDs []int

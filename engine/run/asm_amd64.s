@@ -69,6 +69,9 @@ begun:
 	CMPL	DI, $18
 	JNE	keys
 	MOVL	$0, ·sigAsleep(SB)
+	MOVQ	·sigWoken(SB), AX
+	LOCK
+	INCL	(AX)
 	CMPL	8(SI), $-6 // SI_TKILL
 	JEQ	done
 keys:
@@ -98,18 +101,31 @@ send:
 done:
 	RET
 
+// sigFault is the handler of the signals that tell of a fault of sbx itself, which
+// are the Go runtime's (si_code > 0), but for those that somebody has sent.
+TEXT ·sigFault(SB),NOSPLIT|NOFRAME,$0
+	MOVL	8(SI), AX
+	CMPL	AX, $0
+	JGT	fault
+	JMP	·sigForward(SB)
+fault:
+	MOVQ	·sigRuntime(SB), AX
+	JMP	AX
+
 // sigReturn is the restorer that rt_sigaction wants on this architecture.
 TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$15, AX // rt_sigreturn
 	SYSCALL
 	INT	$3
 
-// func handlers() (forward, restorer uintptr)
-TEXT ·handlers(SB),NOSPLIT,$0-16
+// func handlers() (forward, fault, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-24
 	LEAQ	·sigForward(SB), AX
 	MOVQ	AX, forward+0(FP)
+	LEAQ	·sigFault(SB), AX
+	MOVQ	AX, fault+8(FP)
 	LEAQ	·sigReturn(SB), AX
-	MOVQ	AX, restorer+8(FP)
+	MOVQ	AX, restorer+16(FP)
 	RET
 
 // threadEndHandler is a signal handler, DX is the ucontext, that ends the thread it

@@ -71,6 +71,12 @@ begun:
 	CMPW	$18, R0
 	BNE	keys
 	MOVW	ZR, ·sigAsleep(SB)
+	MOVD	·sigWoken(SB), R5
+woken:
+	LDAXRW	(R5), R6
+	ADDW	$1, R6
+	STLXRW	R6, (R5), R7
+	CBNZW	R7, woken
 	MOVW	8(R1), R2
 	CMPW	$-6, R2 // SI_TKILL
 	BEQ	done
@@ -111,12 +117,25 @@ clear:
 done:
 	RET
 
-// func handlers() (forward, restorer uintptr)
+// sigFault is the handler of the signals that tell of a fault of sbx itself, which
+// are the Go runtime's (si_code > 0), but for those that somebody has sent.
+TEXT ·sigFault(SB),NOSPLIT|NOFRAME,$0
+	MOVW	8(R1), R3
+	CMPW	$0, R3
+	BGT	fault
+	JMP	·sigForward(SB)
+fault:
+	MOVD	·sigRuntime(SB), R3
+	JMP	(R3)
+
+// func handlers() (forward, fault, restorer uintptr)
 // The kernel's own restorer, in the vdso, serves on this architecture.
-TEXT ·handlers(SB),NOSPLIT,$0-16
+TEXT ·handlers(SB),NOSPLIT,$0-24
 	MOVD	$·sigForward(SB), R0
 	MOVD	R0, forward+0(FP)
-	MOVD	ZR, restorer+8(FP)
+	MOVD	$·sigFault(SB), R0
+	MOVD	R0, fault+8(FP)
+	MOVD	ZR, restorer+16(FP)
 	RET
 
 // threadEndHandler is a signal handler, R2 is the ucontext, that ends the thread it

@@ -55,7 +55,7 @@ func TestRawClone(t *testing.T) {
 
 // TestSigForward has the handler wait with one signal and pass another on.
 func TestSigForward(t *testing.T) {
-	forward, _ := handlers()
+	forward, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGUSR1), &act)
 	setAction(uintptr(unix.SIGUSR2), &act)
@@ -84,7 +84,7 @@ func TestSigForward(t *testing.T) {
 
 // TestSigForwardAbort has the handler end a process that is making a sandbox.
 func TestSigForwardAbort(t *testing.T) {
-	forward, _ := handlers()
+	forward, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGTERM), &act)
 	sigStarted = new(int32)
@@ -171,4 +171,23 @@ func TestThreadEnd(t *testing.T) {
 		exit(1)
 	})
 	select {}
+}
+
+// TestEndUnsaid has a guard that sbx killed for a signal be the end by that signal.
+func TestEndUnsaid(t *testing.T) {
+	for _, tt := range []struct {
+		st      unix.WaitStatus
+		pending uint64
+		want    unix.Signal
+	}{
+		{9, 0, unix.SIGKILL},
+		{9, 1 << unix.SIGTERM, unix.SIGTERM},
+		{9, 1<<unix.SIGUSR1 | 1<<unix.SIGINT, unix.SIGINT},
+		{1 << 8, 0, unix.SIGKILL},
+		{15, 0, unix.SIGTERM},
+	} {
+		if got := endUnsaid(tt.st, tt.pending); got.Signal() != tt.want {
+			t.Errorf("status %#x, pending %#x: %v", tt.st, tt.pending, got.Signal())
+		}
+	}
 }

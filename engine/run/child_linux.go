@@ -28,6 +28,8 @@ type report struct {
 	Kind, Inst, Errno, Len int32
 	Value                  int64
 	Started                int32      // the sandbox is made, and the command about to start
+	Halted                 int32      // the command is stopped
+	Woken, WokenThen       int32      // how often somebody has sent sbx a SIGCONT: by now, and when that stopped
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }
 
@@ -45,16 +47,17 @@ type child struct {
 	numbers *uint16
 	rep     *report
 
-	flags    uintptr  // of clone(2)
-	mask     uint64   // signal mask of the command
-	ppid     uintptr  // of sbx itself
-	stack    []byte   // of the guard
-	pipe     int      // write end of a pipe to sbx, or -1
-	pipeR    int      // its read end, to be closed
-	gate     int      // read end of a pipe from sbx, or -1; what comes through it lets the child go on
-	gateW    int      // its write end, to be closed
-	told     [2]int   // descriptors that sbx tells of the sandbox through, to be closed, or -1
-	keep     [128]int // fds that the guard or init needs while the command runs
+	flags    uintptr      // of clone(2)
+	mask     uint64       // signal mask of the command
+	ppid     uintptr      // of sbx itself
+	before   map[int]bool // children that it had
+	stack    []byte       // of the guard
+	pipe     int          // write end of a pipe to sbx, or -1
+	pipeR    int          // its read end, to be closed
+	gate     int          // read end of a pipe from sbx, or -1; what comes through it lets the child go on
+	gateW    int          // its write end, to be closed
+	told     [2]int       // descriptors that sbx tells of the sandbox through, to be closed, or -1
+	keep     [128]int     // fds that the guard or init needs while the command runs
 	nkeep    int
 	clean    [program.MaxLocks]cleanDir
 	nclean   int
@@ -65,7 +68,7 @@ type child struct {
 	pty      bool // stops are not followed
 	pidNS    bool
 	loose    bool // plan.LifetimeCommand
-	over     bool // in the init: the command has ended
+	over     bool // the command has ended, and the guard or init stays
 	die      bool
 	apart    bool    // the command has a session of its own, and gets no keys by itself
 	command  uintptr // in the guard or init: pid of the command

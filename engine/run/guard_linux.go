@@ -209,19 +209,29 @@ func attend(c *child) {
 				if c.halted {
 					wake(c)
 				}
-				if (c.guard || c.join) && (c.die || childless()) {
+				last := c.die || childless()
+				if last && (c.guard || c.join) {
 					endAll(c)
 					cleanUp(c)
 				}
-				c.rep.Value = int64(status)
-				c.rep.Kind = reportExited
-				if !c.loose {
+				if c.rep.Kind == reportNone { // else a child with memory of its own has said it already
+					c.rep.Value = int64(status)
+					c.rep.Kind = reportExited
+				}
+				if !c.loose && (last || !c.guard) {
 					exit(0)
 				}
+				// What goes on needs the locks, but neither sbx nor what that was given.
 				c.over = true
+				if c.guard {
+					sys(unix.SYS_CLOSE_RANGE, 0, 2, 0, 0, 0, 0)
+				}
 				sys(unix.SYS_CLOSE, uintptr(c.pipe), 0, 0, 0, 0, 0) // which tells sbx
 			}
 			if c.over && childless() {
+				if c.guard {
+					cleanUp(c)
+				}
 				exit(0)
 			}
 		}
@@ -338,6 +348,7 @@ func closeInherited(c *child) {
 //go:nocheckptr
 func reap(c *child) (status uint32, ended bool) {
 	for {
+		woken := c.rep.Woken // before a stop that is told of now
 		pid, errno := sys(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&c.status)), unix.WNOHANG|unix.WUNTRACED|unix.WCONTINUED, 0, 0, 0)
 		if errno == uintptr(unix.EINTR) {
 			continue
@@ -354,14 +365,17 @@ func reap(c *child) (status uint32, ended bool) {
 				continue
 			}
 			c.halted = true
+			c.rep.Halted, c.rep.WokenThen = 1, woken
 			c.awake = false
 			c.stops++
 			c.stopping = true
 			return
 		case st == 0xffff: // WIFCONTINUED
 			c.halted = false
+			c.rep.Halted = 0
 			c.awake = !c.init
 		default:
+			c.rep.Halted = 0
 			status, ended = st, true
 		}
 	}

@@ -29,13 +29,7 @@ func plainSignals() {
 func (w *watch) waitLoose() (unix.WaitStatus, error) {
 	rep := w.child.rep
 	if w.prog.Init {
-		var b [1]byte
-		for {
-			n, err := unix.Read(w.child.pipeR, b[:])
-			if err != unix.EINTR && n <= 0 {
-				break
-			}
-		}
+		w.waitWord()
 	}
 	var st unix.WaitStatus
 	if rep.Kind == reportNone {
@@ -101,7 +95,16 @@ func (w *watch) letThrough() error {
 		readFD(*h.UserNSBlock, b[:])
 		unix.Close(*h.UserNSBlock)
 	}
-	return writeFD(w.child.gateW, "\x00")
+	if err := writeFD(w.child.gateW, "\x00"); err != unix.EPIPE { // else that has died, as above
+		return err
+	}
+	return nil
+}
+
+// over reports whether the sandbox has come to its end already, of which all else
+// that fails is but a sequel.
+func (w *watch) over() bool {
+	return w.has(unix.WEXITED)
 }
 
 type namespace struct {

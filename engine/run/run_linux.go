@@ -21,6 +21,9 @@ import (
 //lint:ignore U1000 being there is what it is for
 var current *child
 
+// staying are the children whose guards have outlived their Run, in this memory.
+var staying []*child
+
 // guardStack is the stack of the guard; of all of it, only what is touched
 // takes memory.
 var guardStack [32 << 10]byte
@@ -34,7 +37,12 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		return 0, err
 	}
 	current = c
-	defer func() { current = nil }()
+	defer func() {
+		if c.over {
+			staying = append(staying, c)
+		}
+		current = nil
+	}()
 	for i := range p.Locks {
 		fd, err := lock(p.Locks[i].Path)
 		if err != nil {
@@ -73,7 +81,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.rep = (*report)(unsafe.Pointer(&b[0]))
 	}
 	gated := slices.ContainsFunc(p.Insts[:min(16, len(p.Insts))], func(in program.Inst) bool { return in.Call == program.Gate })
-	if p.Init || gated || c.pidNS && p.DieWithParent {
+	if p.Init || gated || c.pidNS && p.DieWithParent || p.Guard && !p.DieWithParent {
 		var fds [2]int
 		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 			return 0, fmt.Errorf("pipe: %w", err)
@@ -103,6 +111,9 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if p.Guard || p.Join {
 		// If the guard is killed, what it guarded comes here to be ended.
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+		if !childless() {
+			c.before = children()
+		}
 	}
 	// The parent-death signal of the child comes when this thread ends, and the
 	// Go runtime lets no thread end that was not locked by a goroutine.
@@ -124,7 +135,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	w := &watch{prog: p, child: c, pid: int(r)}
 	if gated {
 		unix.Close(c.gate)
-		if err := w.letThrough(); err != nil {
+		if err := w.letThrough(); err != nil && !w.over() {
 			return 0, err
 		}
 	}
@@ -208,6 +219,9 @@ func prepare(p *program.Program) (*child, error) {
 	}
 	if p.Guard {
 		c.stack = guardStack[:]
+		if len(staying) > 0 {
+			c.stack = make([]byte, len(guardStack))
+		}
 	}
 	return c, nil
 }

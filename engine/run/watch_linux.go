@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -35,12 +36,18 @@ var (
 	// While it points to a 0 the sandbox is being made, and the signals in sigAbort
 	// end that, and are sbx's own end.
 	sigStarted *int32
+	// The Go runtime's handler.
+	//lint:ignore U1000 it is read in assembly
+	sigRuntime uintptr
+	// Where it is counted how often somebody has sent sbx a SIGCONT.
+	sigWoken      = &sigNotCounted
+	sigNotCounted int32
 )
 
 // sigAbort are the signals that ask for an end.
 const sigAbort = 1<<unix.SIGHUP | 1<<unix.SIGINT | 1<<unix.SIGQUIT | 1<<unix.SIGTERM
 
-func handlers() (forward, restorer uintptr)
+func handlers() (forward, fault, restorer uintptr)
 
 // wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
@@ -57,7 +64,13 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	if w.prog.Init {
 		go w.stops()
 	}
-	st := w.waitChild()
+	if w.prog.Guard && !w.prog.DieWithParent {
+		w.waitWord()
+	}
+	var st unix.WaitStatus
+	if !w.child.over {
+		st = w.waitChild()
+	}
 	atomic.StoreInt32(&sigTarget, 0)
 	if !between && !w.prog.Copy {
 		return st, nil
@@ -74,13 +87,32 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	// The guard or init is gone without a word on how the command ended.
 	w.endOrphans()
 	cleanUp(w.child)
-	if abort := atomic.LoadUint64(&sigPending) & sigAbort; rep.Started == 0 && abort != 0 {
-		st = unix.WaitStatus(bits.TrailingZeros64(abort))
+	return endUnsaid(st, atomic.LoadUint64(&sigPending)), nil
+}
+
+// endUnsaid is how a command ended whose guard or init ended so without a word. A
+// signal of sigAbort that still waits is what sbx has killed the guard for; whether
+// the command had just started then tells nothing.
+func endUnsaid(st unix.WaitStatus, pending uint64) unix.WaitStatus {
+	if abort := pending & sigAbort; abort != 0 {
+		return unix.WaitStatus(bits.TrailingZeros64(abort))
 	}
 	if !st.Signaled() {
-		st = unix.WaitStatus(unix.SIGKILL)
+		return unix.WaitStatus(unix.SIGKILL)
 	}
-	return st, nil
+	return st
+}
+
+// waitWord waits until the guard or init has said how the command ended, or is
+// gone. It may stay, with what the command leaves running.
+func (w *watch) waitWord() {
+	var b [1]byte
+	for {
+		n, err := unix.Read(w.child.pipeR, b[:])
+		if err != unix.EINTR && n <= 0 {
+			return
+		}
+	}
 }
 
 // waitChild waits for the end of the child, following it when it stops.
@@ -98,13 +130,16 @@ func (w *watch) waitChild() unix.WaitStatus {
 		pid, err := unix.Wait4(w.pid, &st, options, nil)
 		switch {
 		case err == unix.EINTR:
-		case err == nil && pid == 0:
-			// sbx was woken, and the child was not, by whoever did that.
+		case err == nil && (pid == 0 || stopped && st.Stopped()):
+			// sbx was woken, and the child was not, by whoever did that. It may have
+			// stopped twice before sbx did.
 			unix.Kill(w.pid, unix.SIGCONT)
 			stopped = false
 		case err == nil && st.Stopped():
-			w.stop()
-			stopped = true
+			if !w.continued() {
+				w.stop()
+				stopped = true
+			}
 		case err == nil && st.Continued():
 			stopped = false
 		default:
@@ -122,11 +157,46 @@ func (w *watch) stops() {
 		switch {
 		case err == unix.EINTR:
 		case n == 1:
-			w.stop()
+			if w.stillStopped() {
+				w.stop()
+			}
 		default:
 			return
 		}
 	}
+}
+
+// stillStopped reports whether the command is stopped, of which the init has told.
+// If sbx was stopped as well, that has waited to be read, and what woke sbx has
+// woken the command: the init will know presently.
+func (w *watch) stillStopped() bool {
+	rep, same := w.child.rep, 0
+	for range 50 {
+		time.Sleep(10 * time.Millisecond) // also for the handler of a SIGCONT to be done
+		if atomic.LoadInt32(&rep.Halted) == 0 {
+			return false
+		}
+		if atomic.LoadInt32(&rep.Woken) == atomic.LoadInt32(&rep.WokenThen) {
+			if same++; same == 3 {
+				return true
+			}
+		}
+	}
+	return true
+}
+
+// continued reports whether the child, of whose stop the kernel has told, goes on by
+// now, or has ended: whoever stopped all of the job may have woken all of it.
+func (w *watch) continued() bool {
+	time.Sleep(10 * time.Millisecond)
+	return w.has(unix.WEXITED | unix.WCONTINUED)
+}
+
+// has reports whether there is news of the child, and leaves it to be waited for.
+func (w *watch) has(news uintptr) bool {
+	var info [128]byte // siginfo_t, whose si_signo is 0 where there is none
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, uintptr(w.pid), uintptr(unsafe.Pointer(&info)), news|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	return errno == 0 && info[0] != 0
 }
 
 // started is called once the child runs. What the command inherits it has, and
@@ -163,12 +233,15 @@ func passSignals(c *child) {
 	if c.guard || c.init {
 		sigStarted = &c.rep.Started
 	}
-	forward, _ := handlers()
+	sigWoken = &c.rep.Woken
+	forward, fault, _ := handlers()
 	act := handledBy(forward, saRestart)
 	for sig := uintptr(1); sig < deathSignal; sig++ {
+		act.handler = forward
 		switch unix.Signal(sig) {
+		case unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP, unix.SIGSYS:
+			act.handler = fault
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, // not to be had, or ours
-			unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE, unix.SIGTRAP, unix.SIGSYS, // faults of sbx itself
 			unix.SIGURG, unix.SIGPROF, unix.SIGPIPE, // the Go runtime's
 			32, 33: // the C library's
 			continue
@@ -182,8 +255,11 @@ func passSignals(c *child) {
 		}
 		var before sigaction
 		swapAction(sig, &act, &before)
-		if before.handler == sigIgn { // by the caller, nohup(1) for one; so it is for the command
+		switch {
+		case before.handler == sigIgn: // by the caller, nohup(1) for one; so it is for the command
 			setAction(sig, &before)
+		case act.handler == fault:
+			sigRuntime = before.handler
 		}
 	}
 }
@@ -217,29 +293,47 @@ func regainTerminal() {
 }
 
 // endOrphans kills what a guard that was itself killed has left behind; as
-// subreaper sbx has inherited it.
+// subreaper sbx has inherited it. Who has become sbx by exec(3) may have had
+// children before: those are not the sandbox's.
 func (w *watch) endOrphans() {
 	if !w.prog.Guard && !w.prog.Join {
 		return
 	}
 	for {
-		// They are children of any one of the threads.
-		tasks, err := os.ReadDir("/proc/self/task")
-		if err != nil {
+		left := children()
+		for pid := range w.child.before {
+			delete(left, pid)
+		}
+		if len(left) == 0 {
 			return
 		}
-		for _, t := range tasks {
-			b, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
-			for _, f := range strings.Fields(string(b)) {
-				if pid, err := strconv.Atoi(f); err == nil {
-					unix.Kill(pid, unix.SIGKILL)
+		for pid := range left {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		for pid := range left {
+			for {
+				if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+					break
 				}
 			}
 		}
-		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
-			return
+	}
+}
+
+// children returns the pids of this process's children, which are children of any
+// one of its threads.
+func children() map[int]bool {
+	list := map[int]bool{}
+	tasks, _ := os.ReadDir("/proc/self/task")
+	for _, t := range tasks {
+		b, _ := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		for f := range strings.FieldsSeq(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				list[pid] = true
+			}
 		}
 	}
+	return list
 }
 
 func failure(rep *report) *Failure {
@@ -276,7 +370,7 @@ const (
 // handledBy is the action of a handler, which runs with all signals blocked.
 func handledBy(handler uintptr, flags uint64) sigaction {
 	act := sigaction{handler: handler, flags: flags | saSiginfo | saOnStack, mask: ^uint64(0)}
-	if _, restorer := handlers(); restorer != 0 {
+	if _, _, restorer := handlers(); restorer != 0 {
 		act.flags |= saRestorer
 		act.restorer = restorer
 	}
