@@ -38,7 +38,7 @@ var arrows = []struct {
 	{"engine/seccomp", ""},
 	{"engine/compile", "engine/plan engine/host engine/layout engine/program engine/seccomp"},
 	{"engine/run", "engine/plan engine/program"},
-	{"engine/explain", "engine/plan engine/host engine/program engine/compile engine/run"},
+	{"engine/explain", "engine/plan engine/host engine/layout engine/program engine/compile engine/run"},
 	{"engine/argv/oci", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/argv/systemd", "engine/plan engine/host engine/layout engine/compile"},
 	{"engine/session", "engine/plan engine/host engine/validate engine/program engine/compile engine/run engine/explain"},

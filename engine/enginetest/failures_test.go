@@ -126,7 +126,15 @@ func TestCommandFaults(t *testing.T) {
 		w.Write(t, d+"/plain", "#!/bin/sh\n")
 		w.Write(t, d+"/lost", "#!/no/such/interpreter -x\n")
 		w.Write(t, d+"/junk", "\x00\x01\x02")
-		for _, f := range []string{"lost", "junk"} {
+		w.Write(t, d+"/second", "#!/d/lost\n")
+		w.Write(t, d+"/third", "#!/d/plain\n")
+		w.Write(t, d+"/isdir", "#!/d\n")
+		w.Write(t, d+"/nothing", "#!\n")
+		w.Write(t, d+"/long", "#!/"+strings.Repeat("x", 300)+"\n")
+		w.Write(t, d+"/shut/x", "#!/bin/sh\n")
+		box.Must(t, os.Chmod(d+"/shut", 0))
+		t.Cleanup(func() { os.Chmod(d+"/shut", 0o755) })
+		for _, f := range []string{"lost", "junk", "second", "third", "isdir", "nothing", "long"} {
 			box.Must(t, os.Chmod(d+"/"+f, 0o755))
 		}
 		script += fmt.Sprintf("bind(%q, \"/d\", ro = True)\n", d)
@@ -135,6 +143,12 @@ func TestCommandFaults(t *testing.T) {
 			"/d/none":         {"127", "command \"/d/none\" not found in the sandbox"},
 			"/d/plain":        {"126", "command \"/d/plain\" is not executable"},
 			"/d/lost":         {"126", "needs the interpreter \"/no/such/interpreter\", which does not exist in the sandbox"},
+			"/d/second":       {"126", "has the interpreter \"/d/lost\", whose own interpreter does not exist in the sandbox"},
+			"/d/third":        {"126", "command \"/d/third\" has the interpreter \"/d/plain\", which is not executable"},
+			"/d/isdir":        {"126", "has the interpreter \"/d\", which is a directory"},
+			"/d/nothing":      {"126", "its first line names no interpreter"},
+			"/d/long":         {"126", "its first line is longer than the 256 bytes"},
+			"/d/shut/x":       {"126", "or a directory on the way to it may not be searched"},
 			"/d/junk":         {"126", "exec format error"},
 			"/d":              {"126", "command \"/d\" is a directory"},
 			"/d/plain/x":      {"127", "not found"},

@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"sbx/engine/compile"
 	"sbx/engine/host"
+	"sbx/engine/layout"
 	"sbx/engine/plan"
 	"sbx/engine/program"
 	"sbx/engine/run"
@@ -235,21 +237,70 @@ func noExec(p *program.Program, f *host.Facts, fail *run.Failure) (plan.Diagnost
 	case fail.HeadErr == syscall.EISDIR:
 		d.Msg = fmt.Sprintf("command %q is a directory", path)
 	case e == syscall.ENOENT || e == syscall.ENOTDIR || e == syscall.EACCES:
-		if interp := interpreter(fail.Head); interp != "" && (e != syscall.EACCES) {
-			d.Msg = fmt.Sprintf("command %q needs the interpreter %q, which does not exist in the sandbox", path, interp)
-			d.Hint = interpreterHint(interp)
-			break
-		}
-		if e == syscall.EACCES {
-			d.Msg = fmt.Sprintf("command %q is not executable: %v", path, e)
-			d.Hint = "its mode lacks the x bit, or its file system is mounted noexec"
-		}
+		refused(&d, p, f, path, fail)
 	case e == syscall.ENOEXEC:
 		d.Hint = `it is no program of this machine's, and does not begin with "#!"`
+		if line, ok := bytes.CutPrefix(fail.Head, []byte("#!")); ok {
+			d.Hint = `its first line names no interpreter after "#!"`
+			if !bytes.Contains(line[:min(len(line), maxLine-len("#!"))], []byte("\n")) && interpreter(fail.Head) != "" {
+				d.Hint = fmt.Sprintf("its first line is longer than the %d bytes that the kernel reads", maxLine)
+			}
+		}
 	case e == syscall.E2BIG:
 		d.Hint = "arguments and environment together are too long for the kernel: execve(2)"
 	}
 	return d, ExitCannotRun
+}
+
+// maxLine is how much the kernel reads of a file for its "#!" line, BINPRM_BUF_SIZE.
+const maxLine = 256
+
+// refused explains an execve that did not get at the command or, as the kernel
+// says that in the same words, at its interpreter.
+func refused(d *plan.Diagnostic, p *program.Program, f *host.Facts, path string, fail *run.Failure) {
+	interp := interpreter(fail.Head)
+	script := interp != "" && bytes.HasPrefix(fail.Head, []byte("#!"))
+	is, lacksX := host.Unknown, func(string) bool { return false }
+	if script {
+		l := layout.Build(p.Plan, f, nil)
+		look := func(path string) (host.FileType, uint32, bool) {
+			mode, known := l.Mode(path)
+			if !known && p.Become && f.Prober != nil { // what was the host is the sandbox by now
+				q := f.Prober.Stat(path)
+				return q.Type, q.Mode, q.Type == host.File
+			}
+			return l.Type(path), mode, known
+		}
+		lacksX = func(path string) bool {
+			_, mode, known := look(path)
+			return known && mode&0o111 == 0
+		}
+		if strings.HasPrefix(interp, "/") {
+			is, _, _ = look(interp)
+		}
+	}
+	switch e := fail.Errno; {
+	case e == syscall.EACCES && len(fail.Head) == 0:
+		d.Msg = fmt.Sprintf("command %q is not executable: %v", path, e)
+		d.Hint = "its mode lacks the x bit, or a directory on the way to it may not be searched, or its file system is mounted noexec"
+	case e == syscall.EACCES && (!script || lacksX(path)):
+		d.Msg = fmt.Sprintf("command %q is not executable: %v", path, e)
+		d.Hint = "its mode lacks the x bit, or its file system is mounted noexec"
+	case e == syscall.EACCES && is == host.Dir:
+		d.Msg = fmt.Sprintf("command %q has the interpreter %q, which is a directory", path, interp)
+	case e == syscall.EACCES && lacksX(interp):
+		d.Msg = fmt.Sprintf("command %q has the interpreter %q, which is not executable: %v", path, interp, e)
+		d.Hint = "its mode lacks the x bit"
+	case e == syscall.EACCES:
+		d.Msg = fmt.Sprintf("command %q, or its interpreter %q, is not executable: %v", path, interp, e)
+		d.Hint = "the mode of one of them lacks the x bit, or its file system is mounted noexec"
+	case script && is == host.File:
+		d.Msg = fmt.Sprintf("command %q has the interpreter %q, whose own interpreter does not exist in the sandbox", path, interp)
+		d.Hint = fmt.Sprintf("file %s, where it runs, tells which that is", interp)
+	case interp != "":
+		d.Msg = fmt.Sprintf("command %q needs the interpreter %q, which does not exist in the sandbox", path, interp)
+		d.Hint = interpreterHint(interp)
+	}
 }
 
 func searched(env []string) string {

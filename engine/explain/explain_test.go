@@ -158,7 +158,7 @@ func TestBefore(t *testing.T) {
 }
 
 func TestNoExec(t *testing.T) {
-	const noX = "its mode lacks the x bit, or its file system is mounted noexec"
+	const noX = "its mode lacks the x bit, or a directory on the way to it may not be searched, or its file system is mounted noexec"
 	script := func(line string) []byte { return []byte("#!" + line + "\necho") }
 	for _, tt := range []struct {
 		command []plan.Str
@@ -174,6 +174,13 @@ func TestNoExec(t *testing.T) {
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, Try: 1}, `command "/q/x" is not executable: permission denied | ` + noX, 126},
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, HeadErr: syscall.EISDIR}, `command "/p/x" is a directory`, 126},
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.ENOEXEC}, `command "/p/x": exec format error | it is no program of this machine's, and does not begin with "#!"`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.ENOEXEC, Head: script("")}, `command "/p/x": exec format error | its first line names no interpreter after "#!"`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.ENOEXEC, Head: script("/" + strings.Repeat("x", 300))}, `command "/p/x": exec format error | its first line is longer than the 256 bytes that the kernel reads`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, HeadErr: syscall.EACCES}, `command "/p/x" is not executable: permission denied | ` + noX, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, Head: script("/y")}, `command "/p/x", or its interpreter "/y", is not executable: permission denied | the mode of one of them lacks the x bit, or its file system is mounted noexec`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, Head: elf(64, binary.LittleEndian, "/lib/ld.so")}, `command "/p/x" is not executable: permission denied | its mode lacks the x bit, or its file system is mounted noexec`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EACCES, Head: script("/i")}, `command "/p/x" has the interpreter "/i", which is a directory`, 126},
+		{[]plan.Str{"x"}, run.Failure{Errno: syscall.ENOENT, Head: script("/i/y")}, `command "/p/x" has the interpreter "/i/y", whose own interpreter does not exist in the sandbox | file /i/y, where it runs, tells which that is`, 126},
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.E2BIG}, `command "/p/x": argument list too long | arguments and environment together are too long for the kernel: execve(2)`, 126},
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.EIO}, `command "/p/x": input/output error`, 126},
 		{[]plan.Str{"x"}, run.Failure{Errno: syscall.ENOENT, HeadErr: syscall.EACCES}, `command "/p/x": no such file or directory`, 126},
@@ -187,6 +194,7 @@ func TestNoExec(t *testing.T) {
 		p, f := plan.New(), hosttest.Facts()
 		f.Env = []string{"PATH=/p:/q", "SHELL=/bin/none"}
 		p.Command = tt.command
+		p.Ops = []plan.Op{{Kind: plan.Write, Dst: "/i/y", Data: "#!/none"}}
 		p.SetWhere("command", pos(4))
 		line := int32(4)
 		if tt.command == nil {

@@ -41,6 +41,24 @@ func (l *Layout) Type(path string) host.FileType {
 	return f.kind
 }
 
+// Mode returns the permission bits of what is at an absolute path of the finished
+// sandbox, following symlinks, where they are known.
+func (l *Layout) Mode(path string) (mode uint32, known bool) {
+	b := l.tree
+	f := b.walk(path, true)
+	if !f.exists() || f.path == "/" || slices.ContainsFunc(l.Steps, func(s *Step) bool { return s.Op.Kind == plan.Chmod && s.Target.Path == f.path }) {
+		return 0, false
+	}
+	var p host.Path
+	if n := b.node(f.path); n == nil {
+		dir, name := split(f.path)
+		p, _ = b.lookup(b.regionOf(dir), dir, name)
+	} else if n.step != nil && n.step.Op.Kind == plan.Bind && !n.step.Op.Inside {
+		p = b.source(n.step.Op)
+	}
+	return p.Mode, p.Type == host.File || p.Type == host.Dir
+}
+
 // Step is one operation and where it lands.
 type Step struct {
 	// Op is an operation of the plan; for a mkdir() with a mode whose directory is
