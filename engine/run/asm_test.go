@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -80,6 +81,52 @@ func TestSigForward(t *testing.T) {
 	if p := atomic.LoadUint64(&sigPending); p != 0 {
 		t.Errorf("still pending: %#x", p)
 	}
+}
+
+// TestSigFault has the handler wait with a signal that was sent, and leave a fault
+// of this program to the runtime, which makes a panic of it.
+func TestSigFault(t *testing.T) {
+	_, fault, _ := handlers()
+	act := handledBy(fault, saRestart)
+	var before sigaction
+	swapAction(uintptr(unix.SIGSEGV), &act, &before)
+	sigRuntime = before.handler
+	defer setAction(uintptr(unix.SIGSEGV), &before)
+	unix.Kill(os.Getpid(), unix.SIGSEGV)
+	for end := time.Now().Add(time.Minute); atomic.LoadUint64(&sigPending) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := atomic.SwapUint64(&sigPending, 0); got != 1<<unix.SIGSEGV {
+		t.Errorf("pending: %#x", got)
+	}
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "nil pointer") {
+			t.Errorf("want the runtime's panic, got %v", err)
+		}
+		if p := atomic.LoadUint64(&sigPending); p != 0 {
+			t.Errorf("pending: %#x", p)
+		}
+	}()
+	var nowhere *atomic.Int32
+	nowhere.Add(1)
+}
+
+// TestSigWoken has the handler count what wakes sbx.
+func TestSigWoken(t *testing.T) {
+	forward, _, _ := handlers()
+	act := handledBy(forward, saRestart)
+	var before sigaction
+	swapAction(uintptr(unix.SIGCONT), &act, &before)
+	defer setAction(uintptr(unix.SIGCONT), &before)
+	for want := atomic.LoadInt32(sigWoken) + 1; want < 4; want++ {
+		unix.Kill(os.Getpid(), unix.SIGCONT)
+		for end := time.Now().Add(time.Minute); atomic.LoadInt32(sigWoken) != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("counted %d, want %d", atomic.LoadInt32(sigWoken), want)
+			}
+		}
+	}
+	atomic.StoreUint64(&sigPending, 0)
 }
 
 // TestSigForwardAbort has the handler end a process that is making a sandbox.
