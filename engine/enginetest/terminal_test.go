@@ -62,6 +62,9 @@ func TestKeys(t *testing.T) {
 			// Without a handler the command dies, and sbx with it.
 			tt = onTerminal(t, w, w.command(t, script+session, "sh", "-c", "echo ready; exec sleep 1000"))
 			tt.expect("ready\r\n")
+			if session != "" {
+				tt.keys("\x1a") // does nothing: what is stopped would not end
+			}
 			tt.keys("\x03")
 			if r := tt.wait(); r.Signal != syscall.SIGINT || r.Core {
 				t.Error(session, r)

@@ -205,7 +205,7 @@ var Builtins = []Builtin{
 		Doc:  "Says whether everything in the sandbox ends when sbx does, as it does by default.",
 		spec: spec{pos: 1, args: []arg{{"on", kBool, "True"}}}},
 	{Name: "new_session", Group: groupIdentity, planned: true, soft: true, fn: fnNewSession,
-		Doc: "Runs the command in a new session, without the caller's terminal."},
+		Doc: "Runs the command in a new session, without the caller's terminal. Ctrl-C still ends it; Ctrl-Z does nothing."},
 
 	{Name: "scope_sockets", Group: groupIdentity, planned: true, soft: true, fn: fnScopeSockets,
 		Doc: "Whether the command is kept from abstract Unix sockets of the host's processes, which it could reach by a network that is shared. " +
