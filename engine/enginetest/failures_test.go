@@ -79,6 +79,13 @@ func TestWorkRefused(t *testing.T) {
 	})
 }
 
+func TestHardLimit(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		r := w.limited(t, "ulimit -n 500", base()+"map_user(5)\nrlimit(\"nofile\", 1000)\n", "true")
+		wantError(t, r, 125, "test.sbx.star:", "rlimit: hard limit 1000 of RLIMIT_NOFILE is above the caller's, 500", "hint: ")
+	})
+}
+
 func TestSourceGone(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		for i, op := range []plan.Op{

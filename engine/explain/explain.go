@@ -47,7 +47,7 @@ func Failure(p *program.Program, f *host.Facts, err error) (plan.Diagnostic, int
 	case fail.NoExec:
 		return noExec(p, f, fail)
 	}
-	return instruction(p, fail), ExitSetup
+	return instruction(p, f, fail), ExitSetup
 }
 
 // at starts a diagnostic for what an instruction is for.
@@ -103,7 +103,7 @@ func clone(p *program.Program, fail *run.Failure) plan.Diagnostic {
 }
 
 // instruction explains a failed system call of the set-up.
-func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
+func instruction(p *program.Program, f *host.Facts, fail *run.Failure) plan.Diagnostic {
 	in := &p.Insts[fail.Inst]
 	d, r := at(p, in.Ref)
 	e := fail.Errno
@@ -144,10 +144,11 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		if e == syscall.ENOENT {
 			d.Msg = fmt.Sprintf("directory %q does not exist in the sandbox", r.Path)
 		}
+	case in.Call == program.Prlimit64 && rlimit(p, f, r, e, &d):
 	case r.Host != "":
 		d.Msg = strings.TrimPrefix(fmt.Sprintf("%s: %s %q: %v", what, in.Call, r.Host, e), ": ")
 	case r.Path != "":
-		d.Msg = fmt.Sprintf("%s %q: %s: %v", r.What, r.Path, in.Call, e)
+		d.Msg = strings.TrimPrefix(fmt.Sprintf("%s %q: %s: %v", what, r.Path, in.Call, e), " ")
 	default:
 		d.Msg = strings.TrimPrefix(fmt.Sprintf("%s: %s: %v", what, in.Call, e), ": ")
 	}
@@ -155,6 +156,24 @@ func instruction(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		d.Hint = hint(p, in, r, op, e)
 	}
 	return d
+}
+
+// rlimit explains a limit that only the machine's root may set.
+func rlimit(p *program.Program, f *host.Facts, r program.Ref, e syscall.Errno, d *plan.Diagnostic) bool {
+	for i := range p.Plan.Rlimits {
+		l := &p.Plan.Rlimits[i]
+		switch {
+		case l.Name != r.Path || e != syscall.EPERM:
+		case f.AboveLimit(l):
+			d.Msg = fmt.Sprintf("hard limit %s of %s is above the caller's, %d", plan.LimitText(l.Hard), l.Name, f.Limits[l.Name])
+			d.Hint = host.LimitHint
+			if l.Name == "RLIMIT_NOFILE" {
+				d.Hint += "; more than sysctl fs.nr_open nobody may have"
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e syscall.Errno) string {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sbx/engine/host"
 	"sbx/engine/host/hosttest"
 	"sbx/engine/plan"
 	"sbx/engine/program"
@@ -102,9 +103,10 @@ func TestInstruction(t *testing.T) {
 		{plan.Op{}, setting("", "tmpfs", "/"), program.Fsopen, syscall.EPERM, `tmpfs "/": fsopen: operation not permitted | ` + denied},
 		{plan.Op{}, setting("", "tmpfs", "/"), program.Fsopen, syscall.ENOSYS, `tmpfs "/": fsopen: function not implemented | ` + old},
 		{plan.Op{}, setting("unshare.net", "loopback interface", "lo"), program.Ioctl, syscall.EPERM, `unshare: loopback interface "lo": ioctl: operation not permitted`},
-		{plan.Op{}, setting("hostname", "hostname", "box"), program.Sethostname, syscall.EPERM, `hostname: hostname "box": sethostname: operation not permitted`},
+		{plan.Op{}, setting("hostname", "hostname", "box"), program.Sethostname, syscall.EPERM, `hostname: "box": sethostname: operation not permitted`},
 		{plan.Op{}, setting("umask", "umask", ""), program.Umask, syscall.EPERM, `umask: umask: operation not permitted`},
-		{plan.Op{}, setting("rlimit.RLIMIT_CPU", "rlimit", "RLIMIT_CPU"), program.Prlimit64, syscall.EPERM, `rlimit: rlimit "RLIMIT_CPU": prlimit64: operation not permitted`},
+		{plan.Op{}, setting("rlimit.RLIMIT_CPU", "rlimit", "RLIMIT_CPU"), program.Prlimit64, syscall.EPERM, `rlimit: "RLIMIT_CPU": prlimit64: operation not permitted`},
+		{plan.Op{}, setting("rlimit.RLIMIT_NOFILE", "rlimit", "RLIMIT_NOFILE"), program.Prlimit64, syscall.EPERM, `rlimit: hard limit 5000 of RLIMIT_NOFILE is above the caller's, 4096 | ` + host.LimitHint + `; more than sysctl fs.nr_open nobody may have`},
 		{plan.Op{}, setting("capabilities", "capabilities", ""), program.Capset, syscall.EPERM, `capabilities: capset: operation not permitted`},
 		{plan.Op{}, setting("assert_userns_disabled", "user namespaces are not disabled", ""), program.Close, syscall.EBADF, `assert_userns_disabled: user namespaces are not disabled`},
 	} {
@@ -114,7 +116,7 @@ func TestInstruction(t *testing.T) {
 		for _, key := range []string{"chdir", "same_dir", "become_root", "unshare.net", "hostname", "umask", "capabilities", "assert_userns_disabled"} {
 			p.SetWhere(key, pos(7))
 		}
-		p.Rlimits = []plan.Rlimit{{Name: "RLIMIT_CORE"}, {Name: "RLIMIT_CPU", At: pos(7)}}
+		p.Rlimits = []plan.Rlimit{{Name: "RLIMIT_CORE"}, {Name: "RLIMIT_CPU", At: pos(7)}, {Name: "RLIMIT_NOFILE", Soft: 1, Hard: 5000, At: pos(7)}}
 		line := int32(7)
 		if tt.ref.Host != "" {
 			if tt.ref.Op < 0 {
@@ -127,7 +129,9 @@ func TestInstruction(t *testing.T) {
 		}
 		prog := &program.Program{Plan: p, Refs: []program.Ref{tt.ref}}
 		prog.Add(0, tt.call)
-		d, code := Failure(prog, hosttest.Facts(), &run.Failure{Inst: 0, Errno: tt.errno})
+		f := hosttest.Facts()
+		f.Limits = map[string]uint64{"RLIMIT_CPU": plan.RlimInfinity, "RLIMIT_NOFILE": 4096}
+		d, code := Failure(prog, f, &run.Failure{Inst: 0, Errno: tt.errno})
 		check(t, d, code, tt.want, line, ExitSetup)
 	}
 }

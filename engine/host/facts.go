@@ -84,6 +84,9 @@ type Facts struct {
 	Landlock int    // version of landlock(7), 0: there is none; filled where a plan wants it
 	Arch     string // as GOARCH
 	PageSize int    // in bytes; 0: 4096
+	// Limits are the caller's hard limits by name, RLIMIT_NOFILE; filled for those
+	// that a plan sets.
+	Limits map[string]uint64
 
 	Paths    map[string]Path // lstat(2)
 	Followed map[string]Path // stat(2)
@@ -208,6 +211,16 @@ func (f *Facts) Getenv(name string) string {
 	}
 	return ""
 }
+
+// AboveLimit reports whether a hard limit is above the caller's, which takes the
+// machine's root, or somebody with its CAP_SYS_RESOURCE.
+func (f *Facts) AboveLimit(r *plan.Rlimit) bool {
+	have, known := f.Limits[r.Name]
+	return known && r.Hard > have
+}
+
+// LimitHint says what to do about that.
+const LimitHint = "ask for no more than that, or have root raise it for you: limits.conf(5)"
 
 // Privileged reports whether a sandbox of this plan is made without a user
 // namespace of its own: the caller may do all of it as it is, and is who the

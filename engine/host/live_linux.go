@@ -64,6 +64,15 @@ func Live(p *plan.Plan) *Facts {
 		}
 		f.Terminal = controllingTTY() || IsTerminal(0) || IsTerminal(1) || IsTerminal(2)
 	}
+	for i := range p.Rlimits {
+		name, l := p.Rlimits[i].Name, unix.Rlimit{}
+		if n := plan.RlimitNumber(name); n >= 0 && unix.Getrlimit(n, &l) == nil {
+			if f.Limits == nil {
+				f.Limits = map[string]uint64{}
+			}
+			f.Limits[name] = l.Max
+		}
+	}
 	if p.PackFDs || p.KeepFDs && p.Lifetime == plan.LifetimeAll || len(p.PassFDs)+len(p.CloseFDs) > 0 {
 		f.FDs = inherited()
 	}

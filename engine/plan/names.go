@@ -2,6 +2,8 @@ package plan
 
 // The names that the kernel has numbers for: capabilities and resource limits.
 
+import "strconv"
+
 // CapNames are the capabilities by number, capabilities(7), as of Linux 6.18.
 var CapNames = [...]string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
@@ -48,6 +50,14 @@ var RlimitNames = [...]string{
 
 // RlimitNumber returns the number of a resource limit, or -1.
 func RlimitNumber(name string) int { return index(RlimitNames[:], name) }
+
+// LimitText is a resource limit in words.
+func LimitText(v uint64) string {
+	if v == RlimInfinity {
+		return "unlimited"
+	}
+	return strconv.FormatUint(v, 10)
+}
 
 func index(list []string, s string) int {
 	for i, v := range list {

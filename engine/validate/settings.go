@@ -8,8 +8,11 @@ import (
 	"strings"
 	"syscall"
 
+	"sbx/engine/host"
 	"sbx/engine/plan"
 )
+
+const capSysResource = 24 // CAP_SYS_RESOURCE, capabilities(7)
 
 func (c *checker) setting(key, hint, format string, args ...any) {
 	name, _, _ := strings.Cut(key, ".")
@@ -60,6 +63,8 @@ func (c *checker) settings() {
 			c.fault(r.At, "rlimit", "", "unknown limit %q", r.Name)
 		case r.Soft > r.Hard:
 			c.fault(r.At, "rlimit", "", "soft limit %d of %s is above the hard one, %d", r.Soft, r.Name, r.Hard)
+		case c.facts.AboveLimit(r) && (!c.facts.Privileged(p) || c.facts.Caps&(1<<capSysResource) == 0):
+			c.fault(r.At, "rlimit", host.LimitHint, "hard limit %s of %s is above the caller's, %d", plan.LimitText(r.Hard), r.Name, c.facts.Limits[r.Name])
 		}
 		limits[r.Name] = true
 	}

@@ -292,6 +292,35 @@ func TestFacts(t *testing.T) {
 	check(t, ds, "", plan.Origin{})
 }
 
+// TestLimits has hard limits above the caller's.
+func TestLimits(t *testing.T) {
+	const sysResource, all = 1 << 24, ^uint64(0)
+	for _, tt := range []struct {
+		name string
+		hard uint64
+		caps uint64
+		root bool
+		want string
+	}{
+		{"RLIMIT_NOFILE", 4096, 0, false, ""},
+		{"RLIMIT_NOFILE", 4097, 0, false, `rlimit: hard limit 4097 of RLIMIT_NOFILE is above the caller's, 4096 | ` + host.LimitHint},
+		{"RLIMIT_NOFILE", plan.RlimInfinity, all &^ sysResource, true, `rlimit: hard limit unlimited of RLIMIT_NOFILE is above the caller's, 4096 | ` + host.LimitHint},
+		{"RLIMIT_NOFILE", 4097, all, true, ""},
+		{"RLIMIT_CPU", plan.RlimInfinity, 0, false, ""},
+		{"RLIMIT_CORE", 5, 0, false, ""}, // nothing is known
+	} {
+		f, p := world(), plan.New()
+		f.Limits = map[string]uint64{"RLIMIT_NOFILE": 4096, "RLIMIT_CPU": plan.RlimInfinity}
+		f.Caps = tt.caps
+		if tt.root {
+			f.UID, f.GID = 0, 0
+		}
+		p.Rlimits = []plan.Rlimit{{Name: tt.name, Soft: 1, Hard: tt.hard, At: at(3)}}
+		_, ds := Check(p, f)
+		check(t, ds, tt.want, at(3))
+	}
+}
+
 func TestOverlaysTogether(t *testing.T) {
 	p := plan.New()
 	f := world()
