@@ -32,6 +32,8 @@ func TestCheckPart(t *testing.T) {
 		{"a directory that same_dir replaces", []string{"same_dir"}, func(p *plan.Plan) { p.Dir = "rel" }, false},
 		{"a directory that mkdir makes", []string{"mkdir"}, func(p *plan.Plan) { p.Dir = "/t" }, false},
 		{"capabilities that are chosen again", []string{"capabilities"}, func(p *plan.Plan) { p.Caps.Set = "some" }, false},
+		{"a variable that is unset", []string{"unsetenv"}, func(p *plan.Plan) { p.Env = []plan.EnvOp{{Kind: plan.SetEnv, Name: "A", Value: str(1 << 18)}} }, false},
+		{"an argument that the order given leaves to execve", []string{"order"}, func(p *plan.Plan) { p.Command = []plan.Str{"a", str(1 << 18)} }, false},
 		{"anything", nil, func(p *plan.Plan) {
 			p.Ops = append(p.Ops, op(plan.RemountRO, dst("/t")), op(plan.Mqueue, dst("/q")), op(plan.Tmpfs, dst("/a/../b")))
 			p.Dir, p.Hostname, p.Caps.Set = "rel", "x", "some"

@@ -258,7 +258,7 @@ func (c *checker) environment() {
 			if strings.IndexByte(string(e.Value), 0) >= 0 {
 				c.fault(e.At, string(e.Kind), "", "the value of %q has a NUL byte in it", clip(string(e.Name)))
 			}
-			if n := len(e.Name) + 1 + len(e.Value); e.Kind == plan.SetEnv && n > longest && !c.replaced(i) {
+			if n := len(e.Name) + 1 + len(e.Value); e.Kind == plan.SetEnv && n > longest && !c.replaced(i) && !c.lacks("setenv", "unsetenv", "clearenv", "unset_secrets", "pass_env") {
 				c.fault(e.At, string(e.Kind), "write() it to a file", "the variable %q has %d bytes, with its name, at most %d are allowed", clip(string(e.Name)), n, longest)
 			}
 		case plan.ClearEnv:
@@ -280,7 +280,7 @@ func (c *checker) replaced(i int) bool {
 // maxWord is the longest argument or variable that execve(2) takes, MAX_ARG_STRLEN
 // without its NUL. The peers leave it to that.
 func (c *checker) maxWord() int {
-	if c.plan.Order == plan.OrderGiven {
+	if c.plan.Order == plan.OrderGiven || c.lacks("order") {
 		return math.MaxInt
 	}
 	return 32*max(c.facts.PageSize, 4096) - 1
