@@ -252,6 +252,7 @@ func TestMask(t *testing.T) {
 		for _, id := range []string{"", "become_root()", "capabilities(\"all\")"} {
 			w.want(t, s+id, sh, "0\n0\nregular empty file 0\ndirectory 0\nno\nno\nno")
 		}
+		w.want(t, base()+fmt.Sprintf("copy(%q, \"/h\")\nchmod(\"/h\", 0o644)\nmask(\"/h\")\n", d+"/file"), "stat -c %a /h", "0")
 		w.refused(t, base()+"mask(\"/none\")", "\"/none\" does not exist in the sandbox", "optional = True")
 		w.refused(t, base()+"mask(\"/\")", "the root of the sandbox cannot be masked")
 		w.refused(t, base()+fmt.Sprintf("bind(%q, \"/s\")\n", d)+"write(\"/s/dir/deep/x\", \"\")\nmask(\"/s/dir\")", "is masked")

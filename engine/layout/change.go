@@ -30,7 +30,7 @@ func (b *builder) placeMask(s *Step, dst string) {
 	s.Dir = f.kind == host.Dir
 	s.Target = Target{Path: f.path, Exists: f.kind, Place: b.regionOf(f.path).place}
 	b.hold(s, f.path, links)
-	n := &node{kind: host.File, step: s}
+	n := &node{kind: host.File, step: s, under: b.node(f.path)}
 	if s.Dir {
 		n.kind, n.mount = host.Dir, &region{path: f.path, place: ReadOnly, step: s, masked: true}
 		b.forget(s, n)
@@ -53,7 +53,13 @@ func (b *builder) placeChmod(s *Step, dst string) {
 		return
 	}
 	own := b.given || b.regionOf(f.path).place == Own
-	if n := b.node(f.path); own && !b.given && n != nil && n.step != nil && n.kind == host.File {
+	n := b.node(f.path)
+	for !b.given && n != nil && n.step != nil && n.step.Op.Kind == plan.Mask {
+		s.Done = true // what is below it stays unreadable, whatever its mode
+		own = n.step.Target.Place == Own
+		n = n.under
+	}
+	if own && !b.given && n != nil && n.step != nil && n.kind == host.File {
 		// A file that is bound in is the host's, wherever its mount point is.
 		own = n.step.Op.Kind == plan.Write || n.step.Op.Kind == plan.Copy
 	}

@@ -163,6 +163,7 @@ type node struct {
 	mount  *region   // mounted here
 	skel   *Skeleton // a skeleton made it
 	step   *Step
+	under  *node // of a mask: what the plan has put there before
 }
 
 type builder struct {

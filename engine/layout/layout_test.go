@@ -365,6 +365,20 @@ mkdir /usr/new read-only dir over dir done
 fault mkdir: "/w" is the host's and stays as it is: mode 0700 would be its mode there
 fault mkdir: "/w/1" is the host's and stays as it is: mode 0700 would be its mode there
 fault mkdir: "/zk/new" is made with another mode than 0711 already, in what is the host's`},
+		{"chmod below a mask", []plan.Op{op("write", "/f"), mode(op("chmod", "/f"), 0o600), op("mask", "/f"), op("mkdir", "/d"), mode(op("chmod", "/d"), 0o600), op("mask", "/d"),
+			bind("/etc/x", "/x"), mode(op("chmod", "/x"), 0o600), op("mask", "/x"), bind("/usr", "/usr"), mode(op("chmod", "/usr/lib"), 0o600), op("mask", "/usr/lib")}, `
+mkdir /d own dir
+mask /d own dir over dir
+write /f own
+mask /f own over file
+bind /usr own dir
+mask /usr/lib writable dir over dir
+bind /x own
+mask /x own over file
+chmod /d own dir over dir done
+chmod /f own over file done
+fault chmod: "/usr/lib" is the host's, and mode 0600 would be its mode there
+fault chmod: "/x" is the host's, and mode 0600 would be its mode there`},
 		{"remount_ro", []plan.Op{bind("/usr", "/usr"), op("remount_ro", "/usr"), op("remount_ro", "/usr/bin"), op("remount_ro", "/"), op("remount_ro", "/no"), bind("/etc/x", "/f"), op("remount_ro", "/f"), link("/lo", "lo"), op("remount_ro", "/lo")}, `
 bind /f own
 symlink /lo own
