@@ -154,7 +154,7 @@ func TestStopAndContinue(t *testing.T) {
 			// Again and again: a SIGCONT on its way through a thread of sbx undoes it.
 			tries := 0
 			box.Eventually(t, "sbx to stop", func() bool {
-				if tries%100 == 0 {
+				if tries%1000 == 0 {
 					r.kill(t, syscall.SIGTSTP)
 				}
 				tries++
