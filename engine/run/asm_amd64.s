@@ -53,7 +53,7 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	CMPL	(AX), $0
 	JNE	begun
 	MOVL	$0x800e, AX // HUP INT QUIT TERM
-	BTL	DI, AX
+	BTQ	DI, AX
 	JCC	begun
 	LOCK
 	BTSQ	DI, ·sigPending(SB)
@@ -82,7 +82,7 @@ keys:
 	CMPL	AX, $0
 	JLE	send
 	MOVL	$0x1074000c, AX // INT QUIT CONT TSTP TTIN TTOU WINCH
-	BTL	DI, AX
+	BTQ	DI, AX
 	JCS	done
 send:
 	// Either this or the start of the command takes the bit, and sends.

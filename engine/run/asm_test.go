@@ -136,6 +136,24 @@ func TestSigForwardAbort(t *testing.T) {
 	setAction(uintptr(unix.SIGTERM), &act)
 	sigStarted = new(int32)
 	defer func() { sigStarted = nil }()
+	// A real-time signal asks for no end, whatever its number has in common with one that does.
+	setAction(47, &act)
+	unix.Kill(os.Getpid(), 47)
+	for end := time.Now().Add(time.Minute); atomic.LoadUint64(&sigPending) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	atomic.StoreUint64(&sigPending, 0)
+	atomic.StoreInt32(&sigTarget, int32(cmd.Process.Pid))
+	unix.Kill(os.Getpid(), 47)
+	cmd.Wait()
+	atomic.StoreInt32(&sigTarget, 0)
+	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != 47 {
+		t.Errorf("signal 47: status %#x", ws)
+	}
 	for _, started := range []int32{0, 1} {
 		cmd := exec.Command("sleep", "1000")
 		if err := cmd.Start(); err != nil {

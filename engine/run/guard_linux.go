@@ -225,6 +225,8 @@ func attend(c *child) {
 				c.over = true
 				if c.guard {
 					sys(unix.SYS_CLOSE_RANGE, 0, 2, 0, 0, 0, 0)
+					c.path[1] = 0 // "/"
+					sys(unix.SYS_CHDIR, uintptr(unsafe.Pointer(&c.path)), 0, 0, 0, 0, 0)
 				}
 				sys(unix.SYS_CLOSE, uintptr(c.pipe), 0, 0, 0, 0, 0) // which tells sbx
 			}

@@ -258,7 +258,7 @@ func passSignals(c *child) {
 		switch {
 		case before.handler == sigIgn: // by the caller, nohup(1) for one; so it is for the command
 			setAction(sig, &before)
-		case act.handler == fault:
+		case act.handler == fault && before.handler != fault: // by an earlier call
 			sigRuntime = before.handler
 		}
 	}

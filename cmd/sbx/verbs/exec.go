@@ -7,6 +7,7 @@ import (
 
 	"sbx/engine/compile"
 	"sbx/engine/explain"
+	"sbx/engine/plan"
 )
 
 // execCmd is the verb's grammar.
@@ -91,13 +92,19 @@ func parseExec(args []string) (o execOptions, ok bool) {
 // sound reports whether the options go together.
 func (o *execOptions) sound() bool { return o.plan == "" || len(o.set) == 0 }
 
+// options are those of exec and run. To become a command in another's user namespace
+// the threads of this process would have to end, which an initialiser cannot follow.
+func options(p *plan.Plan, debug bool) compile.Options {
+	return compile.Options{Debug: debug, Wait: p.Join.User != nil || p.Join.User2 != nil}
+}
+
 // execVerb makes the sandbox and waits for its end.
 func execVerb(o execOptions) int {
 	p, l, f, ok := o.target.load()
 	if !ok {
 		return exitSetup
 	}
-	prog, err := compile.Compile(p, l, f, compile.Options{Debug: o.debug})
+	prog, err := compile.Compile(p, l, f, options(p, o.debug))
 	if err != nil {
 		complain(err)
 		return exitSetup

@@ -277,7 +277,7 @@ func runVerb(o runOptions) int {
 	if o.session() {
 		return runSession(&o, r, f, sources)
 	}
-	prog, err := compile.Compile(r.Plan, l, f, compile.Options{Debug: o.debug})
+	prog, err := compile.Compile(r.Plan, l, f, options(r.Plan, o.debug))
 	if err != nil {
 		complain(err)
 		return exitSetup
