@@ -101,12 +101,6 @@ func (w *watch) letThrough() error {
 	return nil
 }
 
-// over reports whether the sandbox has come to its end already, of which all else
-// that fails is but a sequel.
-func (w *watch) over() bool {
-	return w.has(unix.WEXITED)
-}
-
 type namespace struct {
 	name string
 	id   uint64 // its inode

@@ -135,7 +135,8 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	w := &watch{prog: p, child: c, pid: int(r)}
 	if gated {
 		unix.Close(c.gate)
-		if err := w.letThrough(); err != nil && !w.over() {
+		// Of a sandbox that has come to its end already, all else that fails is a sequel.
+		if err := w.letThrough(); err != nil && !w.has(unix.WEXITED) {
 			return 0, err
 		}
 	}
