@@ -5,7 +5,6 @@ package session
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -35,14 +34,18 @@ func End(id string, grace time.Duration) error {
 		return err
 	}
 	defer k.close()
-	if err := k.signal(unix.SIGTERM, unix.SIGHUP, unix.SIGCONT); err == nil {
-		if k.gone(grace) || k.signal(unix.SIGKILL) == nil && k.gone(answerTime) {
+	err = k.signal(unix.SIGTERM, unix.SIGHUP, unix.SIGCONT)
+	if err == nil {
+		if k.gone(grace) {
 			return nil
 		}
-	} else if k.gone(0) {
-		return nil // it has ended meanwhile
+		err = k.signal(unix.SIGKILL)
 	}
-	// Whoever looks after it does not answer. Its guard ends the sandbox with it.
+	// Other errors are those of one that is ending, and has to tell its clients how.
+	if !errors.Is(err, errSilent) && k.gone(answerTime) || k.gone(0) {
+		return nil
+	}
+	// Its guard ends the sandbox with whoever looks after it.
 	if k.server < 0 {
 		return fmt.Errorf("sandbox %q does not end, and the process that looks after it is out of sight", k.info.ID)
 	}
@@ -112,13 +115,8 @@ func (k *killer) signal(sigs ...unix.Signal) error {
 	c.send(frameSignal, list)
 	for {
 		kind, _, err := c.next()
-		switch {
-		case errors.Is(err, errLost) || errors.Is(err, io.EOF):
-			return errors.New("it does not answer")
-		case err != nil:
+		if err != nil || kind == frameDone {
 			return err
-		case kind == frameDone:
-			return nil
 		}
 	}
 }

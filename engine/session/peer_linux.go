@@ -202,16 +202,16 @@ func (s *server) obey(c *client, kind byte, data []byte) bool {
 		s.mu.Unlock()
 	case frameSignal:
 		<-s.started
+		s.mu.Lock() // so that the end which comes of it does not overtake the answer
+		defer s.mu.Unlock()
 		for _, sig := range data {
 			if s.leader < 0 || sig < 1 || sig > 64 {
 				return false
 			}
 			unix.PidfdSendSignal(s.leader, unix.Signal(sig), nil, 0)
 		}
-		s.mu.Lock()
 		c.out = appendFrame(c.out, frameDone, nil)
 		s.changed.Broadcast()
-		s.mu.Unlock()
 	case frameLeave: // it is told when it does not count any more
 		s.mu.Lock()
 		c.attached, c.last = false, true

@@ -185,7 +185,10 @@ func open(id string, h hello) (*Client, error) {
 	return &Client{id: info.ID, conn: conn}, nil
 }
 
-var errLost = errors.New("the process that looks after the session has died, and the sandbox has ended with it")
+var (
+	errLost   = errors.New("the process that looks after the session has died, and the sandbox has ended with it")
+	errSilent = errors.New("the process that looks after it does not answer")
+)
 
 // running reads until the session says that its command runs.
 func (c *Client) running() error {
@@ -215,7 +218,7 @@ func (c *Client) next() (kind byte, data []byte, err error) {
 	case errors.Is(err, errFrame):
 		return 0, nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, nil, fmt.Errorf("session %q: the process that looks after it does not answer", c.id)
+		return 0, nil, fmt.Errorf("session %q: %w", c.id, errSilent)
 	case err != nil:
 		return 0, nil, errLost
 	case kind == frameBusy:
