@@ -375,7 +375,13 @@ func loses(a *Addition, now []Addition, dir string, settings map[string]string, 
 
 func missing(path string) bool {
 	_, err := os.Lstat(path)
-	return errors.Is(err, fs.ErrNotExist)
+	return absent(err)
+}
+
+// absent reports whether an error says that there is no such file: also because the
+// directory is none, as below a home directory of /dev/null.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
 }
 
 // maxTold bounds how many additions are told at once.

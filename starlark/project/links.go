@@ -99,18 +99,18 @@ func (p Places) NoteWritten(dirs []string) error {
 				continue
 			}
 			if err := os.MkdirAll(p.writtenDir(), 0o700); err != nil {
-				return unlessReadOnly(err)
+				return unlessNoPlace(err)
 			}
 			if err := os.WriteFile(name, []byte(dir+"\n"), 0o600); err != nil {
-				return unlessReadOnly(err)
+				return unlessNoPlace(err)
 			}
 		}
 	}
 	return nil
 }
 
-func unlessReadOnly(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+func unlessNoPlace(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || absent(err) {
 		return nil
 	}
 	return err

@@ -306,7 +306,7 @@ func (r *run) findProjectFile() error {
 	}
 	path := filepath.Join(r.Dir, FileName)
 	if _, err := os.Lstat(path); err != nil {
-		if os.IsNotExist(err) {
+		if absent(err) {
 			return nil
 		}
 		return fault("", "cannot read %q: %v", path, errno(err))
@@ -360,7 +360,7 @@ func (r *run) shortName() string {
 // readConfig reads a configuration file; nil: there is none.
 func readConfig(path string) ([]byte, error) {
 	b, err := eval.OS{}.ReadFile(path, eval.MaxSource)
-	if os.IsNotExist(err) {
+	if absent(err) {
 		return nil, nil
 	}
 	if b == nil && err == nil {

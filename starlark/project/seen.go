@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -220,7 +219,7 @@ func (s Store) origin(now *Seen) (string, error) {
 		return "", nil
 	}
 	list, err := os.ReadDir(s.seenDir())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !absent(err) {
 		return "", err
 	}
 	why := ""
@@ -255,7 +254,7 @@ func (s Store) origin(now *Seen) (string, error) {
 		if why != "" {
 			return why, nil
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !absent(err) {
 			return "", err
 		}
 	}
@@ -298,7 +297,7 @@ func (s Store) GetSeen(project string) (*Seen, error) { return s.read(s.seenName
 
 func (s Store) read(name string) (*Seen, error) {
 	b, err := eval.OS{}.ReadFile(name, maxRecord)
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil {

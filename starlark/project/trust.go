@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +48,7 @@ func (s Store) Get(project string) (*Record, error) {
 	name := s.name(project)
 	for _, path := range []string{s.Dir, name} {
 		st, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if absent(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -123,7 +122,7 @@ func putJSON(name string, v any, sync bool) (err error) {
 // Remove forgets a project, and reports whether it was known.
 func (s Store) Remove(project string) (bool, error) {
 	err := os.Remove(s.name(project))
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return false, nil
 	}
 	return err == nil, err
@@ -132,7 +131,7 @@ func (s Store) Remove(project string) (bool, error) {
 // List returns all records, those of projects that are gone as well.
 func (s Store) List() ([]Record, error) {
 	list, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return nil, nil
 	}
 	if err != nil {
