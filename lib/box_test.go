@@ -210,11 +210,13 @@ func (b *box) how(path string) string {
 		path = filepath.Join(dir, filepath.Base(path))
 	}
 	var at *layout.Step
+	ro := false // by a remount of all that is below
 	for _, s := range b.layout.Steps {
-		if in := s.Target.Path == path || strings.HasPrefix(path, strings.TrimSuffix(s.Target.Path, "/")+"/"); in && !(s.Done && s.Op.Kind != plan.Bind) &&
-			(at == nil || len(s.Target.Path) >= len(at.Target.Path)) {
+		in := s.Target.Path == path || strings.HasPrefix(path, strings.TrimSuffix(s.Target.Path, "/")+"/")
+		if in && !(s.Done && s.Op.Kind != plan.Bind) && (at == nil || len(s.Target.Path) >= len(at.Target.Path)) {
 			at = s
 		}
+		ro = ro || in && s.Op.Kind == plan.RemountRO && s.Op.Recursive
 	}
 	if at == nil {
 		at = b.layout.Root
@@ -224,7 +226,7 @@ func (b *box) how(path string) string {
 		return "link"
 	case at.Op.Kind == plan.Mask:
 		return "masked"
-	case at.Op.Kind == plan.Bind && at.Op.RO, at.Op.Kind == plan.RemountRO:
+	case at.Op.Kind == plan.Bind && (at.Op.RO || ro), at.Op.Kind == plan.RemountRO:
 		return "ro"
 	case at.Op.Kind == plan.Bind:
 		return "rw"

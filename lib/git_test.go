@@ -54,6 +54,9 @@ git() # again, after all is gone`, "my", "GIT_CONFIG_GLOBAL=$H/my GIT_AUTHOR_NAM
 			.config/git/config: [url "git@example.com:"]\n insteadOf = e:\n[url "ssh://git@example.com/"]\n[user]\n signingkey = x`, "", `
 			own .gitconfig mail hub helper
 			ro .config/git/config`},
+		{`git() # what is mounted below the hooks
+bind(host.home + "/mounted", host.project + "/.git/hooks/dir")`, "mounted/post-commit" + repo("$P/.git") + "$P/.git/hooks/dir/", "", `
+			ro $P/.git/hooks $P/.git/hooks/dir $P/.git/hooks/dir/post-commit`},
 		{`git(repository = "ro")`, repo("$P/.git"), "", `
 			rw $P
 			ro $P/.git $P/.git/HEAD $P/.git/hooks`},
