@@ -88,7 +88,11 @@ func TestNoteWritten(t *testing.T) {
 		t.Error(err)
 	}
 	w.write("file", "")
-	if err := (Places{State: w.home + "/file"}).NoteWritten(dirs); err == nil {
+	if err := (Places{State: w.home + "/file"}).NoteWritten(dirs); err != nil {
+		t.Error(err)
+	}
+	w.write("state/writable", "-> none")
+	if err := (Places{State: w.home + "/state"}).NoteWritten(dirs); err == nil {
 		t.Error("what cannot be noted is lost")
 	}
 }
