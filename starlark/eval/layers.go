@@ -63,6 +63,19 @@ func (l *Layers) Faults() plan.Diagnostics {
 	return ds
 }
 
+// Lacks returns the built-ins whose faulty calls the plan lacks, as Options.Check
+// takes them. It is not ok where a script did not come to its end, or went on with
+// an invented value.
+func (l *Layers) Lacks() (names []string, ok bool) {
+	switch {
+	case len(l.diags) > 0 || l.ev.guess:
+		return nil, false
+	case slices.Contains(l.ev.lacks, "project"): // or a template by it, which may call any
+		return nil, true
+	}
+	return append([]string{}, l.ev.lacks...), true
+}
+
 // SetHost has the scripts to come see another host.
 func (l *Layers) SetHost(h Host) { l.ev.opt.Host = h }
 
@@ -94,7 +107,9 @@ func (l *Layers) Template(name string, at plan.Origin) {
 	l.guarded(func() plan.Diagnostics {
 		err := l.ev.template(l.ev.thread, name)
 		if f, ok := err.(*callFault); ok {
-			return plan.Diagnostics{{At: at, Op: f.Op, Msg: f.Msg, Hint: f.Hint}}
+			l.ev.diags = append(l.ev.diags, plan.Diagnostic{At: at, Op: f.Op, Msg: f.Msg, Hint: f.Hint})
+			l.ev.lacks = append(l.ev.lacks, "project")
+			return nil
 		}
 		if err != nil {
 			return l.ev.diagnose(err)

@@ -15,14 +15,10 @@ import (
 
 // finish settles the plan, checks it and fills in the result.
 func (r *run) finish(l *eval.Layers) error {
-	p, err := r.settle(l)
-	if err != nil {
-		return err
+	if ds := r.faults(l, false); ds.HasErrors() {
+		return ds
 	}
-	r.protect(p)
-	if err := r.guard(p); err != nil {
-		return err
-	}
+	p, err := l.Plan(), error(nil)
 	if r.Seen, err = r.note(); err != nil {
 		return fault("", "cannot read what is noted of %q: %v", r.Dir, errno(err))
 	}
@@ -30,6 +26,26 @@ func (r *run) finish(l *eval.Layers) error {
 	host := r.host()
 	r.Dropped = dropped(p, host.Environ())
 	return nil
+}
+
+// faults settles the plan and returns all that is wrong with it, sorted by position;
+// where anything is, that is also what the engine says of the rest. With unknown the
+// project's file is not in it.
+func (r *run) faults(l *eval.Layers, unknown bool) plan.Diagnostics {
+	p, ds, lacks := r.settle(l)
+	r.protect(p)
+	ds = append(ds, r.guard(p, !unknown && !ds.HasErrors())...)
+	if names, ok := l.Lacks(); ok && r.o.Eval.Check != nil && (unknown || ds.HasErrors()) {
+		if names != nil {
+			names = append(names, lacks...)
+		}
+		if unknown {
+			names = nil
+		}
+		ds = append(ds, r.o.Eval.Check(p, names)...)
+	}
+	ds.Sort()
+	return ds
 }
 
 // protect makes the files of the project's configuration read-only in the
@@ -66,8 +82,9 @@ func masked(p *plan.Plan, path string) bool {
 
 // guard refuses plans that let the sandbox write to what sbx itself goes by, and
 // those that bind what a symlink in a writable directory leads to: whoever made
-// the link may have been inside.
-func (r *run) guard(p *plan.Plan) error {
+// the link may have been inside. A plan that is not whole lacks operations, which
+// might hide what others show.
+func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
 	own := r.ownFiles()
 	type tree struct {
 		given, real string
@@ -122,7 +139,9 @@ func (r *run) guard(p *plan.Plan) error {
 			}
 		}
 	}
-	ds = append(ds, r.guardSessions(p)...)
+	if whole {
+		ds = append(ds, r.guardSessions(p)...)
+	}
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
 		for _, w := range writable {
@@ -190,8 +209,7 @@ func (r *run) guard(p *plan.Plan) error {
 			}
 		}
 	}
-	ds.Sort()
-	return ds.Err()
+	return ds
 }
 
 // guardSessions refuses plans that show the sockets of sessions: who reaches them,

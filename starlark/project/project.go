@@ -242,17 +242,14 @@ func (r *run) evaluate() error {
 	l := r.begin(user)
 	defer func() { l.Close() }()
 	r.userModules, r.userCalls = l.Modules(), len(l.Calls())
-	top, err := r.trustedDir(merge(l.Calls(), r.o).trusted)
-	if err != nil {
-		return err
-	}
-	r.trustedTop = top
+	r.trustedTop = r.trustedDir(merge(l.Calls(), r.o).trusted)
 	switch r.Project {
 	case Own:
 		r.addProject(l, nil)
 	case Untrusted:
-		if l, err = r.addUntrusted(l, user); err != nil {
-			return err
+		var ds plan.Diagnostics
+		if l, ds = r.addUntrusted(l, user); ds != nil {
+			return append(ds, r.faults(l, true)...)
 		}
 	}
 	return r.finish(l)

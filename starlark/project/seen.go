@@ -136,13 +136,13 @@ func (p Places) NoteWritable(dirs []string) error {
 
 // trustedDir returns the directory among those that the user's file trusts that
 // the project lies in, canonical, or "".
-func (r *run) trustedDir(dirs []Value) (string, error) {
+func (r *run) trustedDir(dirs []Value) string {
 	top := ""
 	r.trusting = len(dirs) > 0
 	for _, v := range dirs {
 		path, _, err := r.path(v)
 		if err != nil {
-			return "", err
+			continue // told by settle
 		}
 		real, err := filepath.EvalSymlinks(path)
 		if err != nil {
@@ -153,7 +153,7 @@ func (r *run) trustedDir(dirs []Value) (string, error) {
 			top = real // the outermost
 		}
 	}
-	return top, nil
+	return top
 }
 
 // verdict is what is known of a project's file that is to be trusted for the sake

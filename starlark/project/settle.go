@@ -81,16 +81,17 @@ func (r *run) path(v Value) (path, pattern string, err error) {
 	return filepath.Join(base, p), escape(base) + "/" + p, nil
 }
 
-// settle turns the settings into operations and returns the plan.
-func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
+// settle turns the settings into operations and returns the plan, what is wrong, with
+// the scripts too, and the built-ins of the operations that the plan lacks for what is
+// wrong with settings.
+func (r *run) settle(l *eval.Layers) (p *plan.Plan, ds plan.Diagnostics, lacks []string) {
 	for i, v := range r.o.AllowSettings {
 		if !slices.ContainsFunc(r.o.AllowSettings[:i], func(w Value) bool { return w.Text == v.Text }) &&
 			!slices.ContainsFunc(l.Calls(), func(c eval.ProjectCall) bool { return slices.Contains(c.AllowSettings, plan.Str(v.Text)) }) {
 			l.Template(v.Text, v.At)
 		}
 	}
-	ds := l.Faults()
-	p := l.Plan()
+	ds, p = l.Faults(), l.Plan()
 	s := merge(l.Calls(), r.o)
 	keep := func(err error) {
 		if d, ok := err.(plan.Diagnostics); ok {
@@ -102,15 +103,19 @@ func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
 			ds = append(ds, plan.Diagnostic{At: c.At, Op: "project", Msg: `"trusted_dirs" is not for the file of a project`, Hint: "it belongs into ~/.config/sbx/project.star"})
 		}
 	}
+	for _, v := range s.trusted {
+		_, _, err := r.path(v)
+		keep(err)
+	}
 	keep(r.mark(s.markers))
 	for _, v := range s.extra {
 		path, _, err := r.path(v)
+		if err == nil && missing(path) {
+			err = plan.Diagnostics{{At: v.At, Op: v.op, Msg: fmt.Sprintf("extra data path %q does not exist", path)}}
+		}
 		if err != nil {
 			keep(err)
-			continue
-		}
-		if missing(path) {
-			ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("extra data path %q does not exist", path)})
+			lacks = append(lacks, string(plan.Bind))
 			continue
 		}
 		p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str(path), Dst: plan.Str(path), At: v.At})
@@ -125,35 +130,32 @@ func (r *run) settle(l *eval.Layers) (*plan.Plan, error) {
 		}
 		delete(p.Where, "command")
 	}
-	if ds.HasErrors() { // before anything looks at what they name
-		ds.Sort()
-		return nil, ds
+	if err := r.exclude(p, s.excluded); err != nil {
+		keep(err)
+		lacks = append(lacks, string(plan.Mask))
 	}
-	keep(r.exclude(p, s.excluded))
-	if ds.HasErrors() {
-		ds.Sort()
-		return nil, ds
+	if !ds.HasErrors() {
+		r.dropTemp(p)
 	}
-	r.dropTemp(p)
-	return p, nil
+	return p, ds, lacks
 }
 
 // mark refuses a project that holds a marker.
 func (r *run) mark(markers []Value) error {
+	var ds plan.Diagnostics
 	for _, v := range markers {
 		if v.Text == "" {
 			continue
 		}
 		path, _, err := r.path(v)
 		if err != nil {
-			return err
-		}
-		if _, err := os.Lstat(path); err == nil {
-			return plan.Diagnostics{{At: v.At, Msg: fmt.Sprintf("project %q holds %q, which marks a directory that is not to be sandboxed as a project", r.Dir, v.Text),
-				Hint: `--refuse-if-exists "" does without the check`}}
+			ds = append(ds, err.(plan.Diagnostics)...)
+		} else if _, err := os.Lstat(path); err == nil {
+			ds = append(ds, plan.Diagnostic{At: v.At, Msg: fmt.Sprintf("project %q holds %q, which marks a directory that is not to be sandboxed as a project", r.Dir, v.Text),
+				Hint: `--refuse-if-exists "" does without the check`})
 		}
 	}
-	return nil
+	return ds.Err()
 }
 
 // exclude masks the excluded paths, wherever the plan shows them.

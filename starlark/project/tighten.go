@@ -5,6 +5,7 @@ package project
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"sbx/engine/plan"
@@ -31,13 +32,11 @@ func (r *run) tightens(l *eval.Layers, user []byte) tightened {
 	r.evaluateFile(with, blind{r.host(), &looked})
 	r.o.Eval = opt
 	why := ""
-	switch ds := with.Faults(); {
+	switch ds := beyond(with.Faults(), l.Faults()); {
 	case looked:
 		why = "looks at the host"
 	case ds.HasErrors():
-		if with.Close(); l.Faults().HasErrors() {
-			ds = nil
-		}
+		with.Close()
 		return tightened{why: "has faults", faults: ds}
 	case len(with.Modules()) > len(l.Modules())+len(r.Files.Files)-1:
 		why = "loads what is not a file of the project"
@@ -49,6 +48,17 @@ func (r *run) tightens(l *eval.Layers, user []byte) tightened {
 	}
 	with.Close()
 	return tightened{why: why}
+}
+
+// beyond returns the diagnostics among ds that are not among base.
+func beyond(ds, base plan.Diagnostics) plan.Diagnostics {
+	var out plan.Diagnostics
+	for _, d := range ds {
+		if !slices.ContainsFunc(base, func(b plan.Diagnostic) bool { return b.At.Pos == d.At.Pos && b.Msg == d.Msg }) {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // overrides reports whether calls of project() do more than to exclude: that

@@ -157,14 +157,14 @@ func (r *Result) NewRecord() Record {
 	return Record{Project: plan.Str(r.Dir), Digest: r.Files.Digest(), Adds: r.Adds}
 }
 
-// addUntrusted evaluates the project's file if it may count. l has the layers
-// below it; what is returned takes its place.
-func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
+// addUntrusted evaluates the project's file if it may count, and else says why it does
+// not. l has the layers below it; what is returned takes its place.
+func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, plan.Diagnostics) {
 	if r.o.Trust {
 		without := r.begin(user)
 		defer without.Close()
 		// What is wrong without the file is wrong with it, and told there.
-		if p, err := r.settle(without); err == nil && r.guard(p) == nil {
+		if p, ds, _ := r.settle(without); !ds.HasErrors() && !r.guard(p, true).HasErrors() {
 			r.Without = p
 		}
 		ops := len(l.Plan().Ops)
@@ -182,7 +182,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, error) {
 		trust = "sbx trust"
 	}
 	// no is the error that the file does not count, and more of why.
-	no := func(more plan.Diagnostics, format string, args ...any) error {
+	no := func(more plan.Diagnostics, format string, args ...any) plan.Diagnostics {
 		return append(plan.Diagnostics{{
 			Msg:  fmt.Sprintf("%q ", r.shortName()) + fmt.Sprintf(format, args...),
 			Hint: trust + " shows what it does, and trusts it; --ignore-project-config does without it",

@@ -226,7 +226,7 @@ func evaluateProject(o *project.Options, args []string) (*project.Result, map[st
 		return nil, nil, false
 	}
 	o.Eval = eval.Options{
-		Lib: lib.Read, LibNear: nearTemplate, Sources: sources, Print: scriptPrint,
+		Lib: lib.Read, LibNear: nearTemplate, Sources: sources, Print: scriptPrint, Check: checkPart,
 		Abort: func(d plan.Diagnostic) {
 			report(sources, d)
 			exit(exitSetup)
