@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"syscall"
@@ -34,6 +35,11 @@ func Main(m *testing.M, setUp func() error) {
 
 func run(m *testing.M, setUp func() error) (code int, err error) {
 	syscall.Umask(0o022)
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE} {
+		if signal.Ignored(sig) { // as in the background of a script; what is run would inherit it
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	if Work, err = os.MkdirTemp("", "sbx-test-"); err != nil {
 		return 0, err
 	}
