@@ -3,6 +3,7 @@ package compile
 // The command: who it is, what it may do, and how it starts.
 
 import (
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,17 +149,12 @@ func (c *compiler) capabilities() {
 		key = "become_root"
 	}
 	c.key(key, "capabilities", "")
-	var drops []int
-	bounding := keep | plan.CapSet(c.plan.Caps.Bounding)
-	for n := range 64 {
-		if bounding&(1<<n) == 0 {
-			drops = append(drops, n)
-		}
-	}
-	for i, n := range drops {
+	for drops := ^(keep | plan.CapSet(c.plan.Caps.Bounding)); drops != 0; {
+		n := bits.TrailingZeros64(drops)
+		drops &^= 1 << n
 		// Beyond the last capability of this kernel all the others fail as well.
 		in := c.add(program.Prctl, program.Imm(prCapbsetDrop), program.Imm(n), program.Imm(0), program.Imm(0), program.Imm(0))
-		in.Errs, in.Skip = [2]uint8{eINVAL}, int16(len(drops)-1-i)
+		in.Errs, in.Skip = [2]uint8{eINVAL}, int16(bits.OnesCount64(drops))
 	}
 	if all {
 		return // those of the user namespace are as they were; programs get none beyond
@@ -302,18 +298,20 @@ func (c *compiler) fds(env []string) []string {
 // inherits all others.
 func (c *compiler) hideFDs() {
 	p := c.plan
-	hidden := []*int{p.Hooks.Info, p.Hooks.Status, p.Hooks.Block, p.Hooks.UserNSBlock, p.Join.User, p.Join.User2, p.Join.PID}
+	c.key("hooks", "file descriptor", "")
+	hide := func(fds ...*int) {
+		for _, fd := range fds {
+			if fd != nil {
+				c.add(program.Fcntl, program.Imm(*fd), program.Imm(fSetFD), program.Imm(1)).Flags = program.FlagAnyErr
+			}
+		}
+	}
+	hide(p.Hooks.Info, p.Hooks.Status, p.Hooks.Block, p.Hooks.UserNSBlock, p.Join.User, p.Join.User2, p.Join.PID)
 	if c.prog.Init { // else somebody must hold it
-		hidden = append(hidden, p.Hooks.Sync)
+		hide(p.Hooks.Sync)
 	}
 	for i := range p.Ops {
-		hidden = append(hidden, p.Ops[i].SrcFD, p.Ops[i].MountFD)
-	}
-	c.key("hooks", "file descriptor", "")
-	for _, fd := range hidden {
-		if fd != nil {
-			c.add(program.Fcntl, program.Imm(*fd), program.Imm(fSetFD), program.Imm(1)).Flags = program.FlagAnyErr
-		}
+		hide(p.Ops[i].SrcFD, p.Ops[i].MountFD)
 	}
 }
 

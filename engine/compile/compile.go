@@ -57,10 +57,14 @@ type compiler struct {
 
 	empty, dot, how program.Arg
 	strs            map[string]program.Arg
-	attrs           map[attrKey]program.Arg
+	attrs           []mountAttr
 }
 
-type attrKey struct{ set, propagation uint64 }
+// mountAttr is a struct mount_attr, mount_setattr(2), that is in the program.
+type mountAttr struct {
+	set, propagation uint64
+	arg              program.Arg
+}
 
 // Compile makes the program. The layout must have no errors.
 func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*program.Program, error) {
@@ -90,10 +94,13 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 
 func newCompiler(p *plan.Plan, f *host.Facts, opts Options, steps int) *compiler {
 	c := &compiler{
-		prog: &program.Program{Plan: p, Insts: make([]program.Inst, 0, 6*steps+240), Arena: make([]byte, 0, 64*steps+8192)},
+		// With room for all of a usual sandbox: each growth would be on new pages.
+		prog: &program.Program{
+			Plan: p, Insts: make([]program.Inst, 0, 6*steps+240), Arena: make([]byte, 0, 64*steps+8192), Refs: make([]program.Ref, 0, 2*steps+48),
+		},
 		plan: p, facts: f, opts: opts,
 		root: -1, scratch: -1, oldMask: -1, dirSlot: -1, refStep: -1,
-		strs: map[string]program.Arg{}, attrs: map[attrKey]program.Arg{},
+		strs: map[string]program.Arg{},
 	}
 	c.empty = c.str("")
 	c.dot = c.str(".")
@@ -482,13 +489,14 @@ func (c *compiler) str(s string) program.Arg {
 	return a
 }
 
-// attr is struct mount_attr, mount_setattr(2).
+// attr returns a struct mount_attr.
 func (c *compiler) attr(set, propagation uint64) program.Arg {
-	k := attrKey{set, propagation}
-	if a, ok := c.attrs[k]; ok {
-		return a
+	for _, a := range c.attrs {
+		if a.set == set && a.propagation == propagation {
+			return a.arg
+		}
 	}
-	a := c.prog.Words(set, 0, propagation, 0)
-	c.attrs[k] = a
-	return a
+	arg := c.prog.Words(set, 0, propagation, 0)
+	c.attrs = append(c.attrs, mountAttr{set, propagation, arg})
+	return arg
 }

@@ -89,6 +89,8 @@ func Parse(args []string, o Options) (line *Line, err error) {
 		return r.line, &Error{Usage: true}
 	}
 	r.total = len(args)
+	r.p.Ops = make([]plan.Op, 0, len(args)/3+1) // most take three words; each growth would be on new pages
+	r.line.Words = make([]string, 0, len(args))
 	r.options()
 	if r.line.Help || r.line.Version {
 		return r.line, nil

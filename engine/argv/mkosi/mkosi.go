@@ -35,7 +35,9 @@ func Parse(args []string, cwd string) (*Line, plan.Diagnostics) {
 	r := &reader{args: args, cwd: cwd, line: &Line{Plan: New()}}
 	r.options()
 	p := r.line.Plan
-	for _, op := range order(r.rest, r.binds) {
+	ops := order(r.rest, r.binds)
+	p.Ops = make([]plan.Op, 0, len(ops))
+	for _, op := range ops {
 		p.Ops = append(p.Ops, *op)
 	}
 	p.Env = append(p.Env, r.unset...) // whatever the order of the words
