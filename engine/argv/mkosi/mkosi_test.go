@@ -345,3 +345,50 @@ x.star:5:1: error: bind: "/z/c/d" is a part of another bind, and is not mounted 
 		t.Error(s)
 	}
 }
+
+// TestPrintPlaced has what sbx does otherwise at a place said so that it comes to the
+// same, or named: no --write goes through to the host's files, and no --symlink lacks
+// its directory.
+func TestPrintPlaced(t *testing.T) {
+	bind := plan.Op{Kind: plan.Bind, Src: "/a", Dst: "/s"}
+	write := plan.Op{Kind: plan.Write, Dst: "/s/x/f", Data: "x"}
+	link := plan.Op{Kind: plan.Symlink, Dst: "/s/x/l", Target: "y"}
+	for _, tt := range []struct {
+		name, want, err string
+		ops             []plan.Op
+	}{
+		{"write in a bind", "--bind /a /s", `error: write: "/s/x/f" would be written in the bind at "/s", and not over it`, []plan.Op{write, bind}},
+		{"write in the sandbox's own", "--tmpfs /s --write x /s/x/f", "", []plan.Op{write, {Kind: plan.Tmpfs, Dst: "/s"}}},
+		{"write in a tmpfs in a bind", "--bind /a /s --tmpfs /s/x --write x /s/x/f", "", []plan.Op{bind, {Kind: plan.Tmpfs, Dst: "/s/x"}, write}},
+		{"write in an overlay", "--overlay-lowerdir /l --overlay-upperdir /u --overlay-workdir /v --overlay /s", `error: write: "/s/x/f" would be written in the overlay at "/s", and not over it`,
+			[]plan.Op{write, {Kind: plan.Overlay, Dst: "/s", Lower: []plan.Str{"/l"}, Upper: "/u", Work: "/v"}}},
+		{"write in an overlay in memory", "--overlay-lowerdir /l --overlay-upperdir tmpfs --overlay /s --write x /s/x/f", "",
+			[]plan.Op{write, {Kind: plan.Overlay, Dst: "/s", Lower: []plan.Str{"/l"}, UpperTmpfs: true}}},
+		{"write instead of a bind", "--write x /s", "", []plan.Op{bind, {Kind: plan.Write, Dst: "/s", Data: "x"}}},
+		{"one layer", "--ro-bind /l /s", "", []plan.Op{{Kind: plan.Overlay, Dst: "/s", Lower: []plan.Str{"/l"}}}},
+		{"symlink", "--dir /s/x --symlink y /s/x/l", "", []plan.Op{link}},
+		{"two symlinks", "--dir /s/x --symlink y /s/x/k --symlink y /s/x/l", "", []plan.Op{link, {Kind: plan.Symlink, Dst: "/s/x/k", Target: "y"}}},
+		{"symlink in the root", "--symlink y /l", "", []plan.Op{{Kind: plan.Symlink, Dst: "/l", Target: "y"}}},
+		{"symlink where there is a directory", "--dir /s/x/d --symlink y /s/x/l", "", []plan.Op{link, {Kind: plan.Mkdir, Dst: "/s/x/d"}}},
+		{"symlink in a bind", "--bind /a /s --symlink y /s/x/l", "", []plan.Op{link, bind}},
+		{"symlink in a tmpfs", "--tmpfs /s --dir /s/x --symlink y /s/x/l", "", []plan.Op{link, {Kind: plan.Tmpfs, Dst: "/s"}}},
+	} {
+		p := plan.New()
+		p.Command, p.Ops = []plan.Str{"true"}, tt.ops
+		argv, lost := Print(p)
+		var errs plan.Diagnostics
+		for _, d := range lost {
+			if d.Severity == plan.Error {
+				errs = append(errs, d)
+			}
+		}
+		if got := strings.TrimSuffix(strings.Join(argv, " "), " -- true"); got != tt.want {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+		if got := strings.TrimPrefix(errs.Error(), "sbx: "); got != tt.err {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.err)
+		}
+	}
+	// A line of mkosi-sandbox's own says what it does.
+	roundTrip(t, words("--bind /a /s --write x /s/f --overlay-lowerdir /l --overlay /o --symlink y /q/w/e"), "/")
+}

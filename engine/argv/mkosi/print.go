@@ -237,6 +237,14 @@ func (w *writer) operations() {
 		if o.Kind == plan.Proc && !w.plan.Unshare.PID {
 			o = plan.Op{Kind: plan.Bind, Src: "/proc", Dst: o.Dst, At: o.At}
 		}
+		if w.plan.Order == plan.OrderTree {
+			if o.Kind == plan.Overlay && len(o.Lower) == 1 && o.Upper == "" && !o.UpperTmpfs { // which takes two
+				o = plan.Op{Kind: plan.Bind, Src: o.Lower[0], Dst: o.Dst, RO: true, Devices: o.Devices, Suid: o.Suid, Exact: o.Exact, Create: o.Create, At: o.At}
+			}
+			if !w.placed(written, &o) {
+				continue
+			}
+		}
 		if !w.operation(&o) {
 			continue
 		}
@@ -256,6 +264,32 @@ func (w *writer) operations() {
 	for i := range written {
 		w.ordered(written, place, i)
 	}
+}
+
+// placed reports whether an operation can be where it is to be, after those that
+// are written: a --write does not cover what is there, but goes through to the
+// host's. It has the directory made that a --symlink is to lie in, where that is the
+// sandbox's own: a --symlink makes none.
+func (w *writer) placed(written []*plan.Op, o *plan.Op) bool {
+	dst := path.Clean(string(o.Dst))
+	var at *plan.Op // what dst lies in, or nil for the root
+	made := path.Dir(dst) == "/"
+	for _, x := range written {
+		mount := x.Kind != plan.Mkdir && x.Kind != plan.Symlink && x.Kind != plan.Write
+		if mount && plan.Within(dst, string(x.Dst)) && dst != string(x.Dst) {
+			at, made = x, path.Dir(dst) == string(x.Dst)
+		}
+		made = made || plan.Within(string(x.Dst), path.Dir(dst))
+	}
+	own := at == nil || at.Kind == plan.Tmpfs || at.Kind == plan.Dev || at.UpperTmpfs
+	switch {
+	case o.Kind == plan.Write && o.Content == plan.ContentAuto && !own:
+		w.cannot(o.At, string(o.Kind), "%q would be written in the %s at %q, and not over it", dst, at.Kind, at.Dst)
+		return false
+	case o.Kind == plan.Symlink && own && !made:
+		w.put("--dir", path.Dir(dst))
+	}
+	return true
 }
 
 // ordered says where operation i would be left out, or come before one that it
