@@ -297,3 +297,48 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestPrintReadOnly has files in what is made read-only printed so, since here they
+// are mounts by themselves, and not those that sbx mounts as well.
+func TestPrintReadOnly(t *testing.T) {
+	for _, tt := range []struct{ mount, want string }{
+		{"tmpfs", "--ro-bind-data 10 /t/d/f"}, {"bind", "--bind-data 10 /t/d/f"}, {"dev", "--ro-bind-data 10 /t/d/f"}, {"", "--ro-bind-data 10 /t/d/f"}, {"none", "--bind-data 10 /t/d/f"},
+	} {
+		p := plan.New()
+		p.Command = []plan.Str{"true"}
+		p.Ops = []plan.Op{{Kind: plan.Write, Dst: "/t//d/f", Data: "x", Mode: plan.ModePtr(0o600)}, {Kind: plan.RemountRO, Dst: "/t/"}, {Kind: plan.Mkdir, Dst: "/t/d"}}
+		switch tt.mount {
+		case "":
+			p.Ops[1].Dst = "/"
+		case "none":
+			p.Ops[1].Dst = "/t/d"
+		default:
+			p.Ops = append(p.Ops, plan.Op{Kind: plan.Kind(tt.mount), Src: "/a", Dst: "/t"})
+		}
+		argv, _, _ := Print(p)
+		if got := strings.ReplaceAll(strings.Join(argv, " "), "//", "/"); !strings.Contains(got, " "+tt.want) {
+			t.Errorf("%s: %s, want %s", tt.mount, got, tt.want)
+		}
+	}
+}
+
+// TestPrintPWD has named that PWD is bubblewrap's to set.
+func TestPrintPWD(t *testing.T) {
+	p := plan.New()
+	p.Command = []plan.Str{"true"}
+	p.Env = []plan.EnvOp{{Kind: plan.SetEnv, Name: "PWD", Value: "/x"}, {Kind: plan.UnsetEnv, Name: "PWD"}, {Kind: plan.PassEnv, Name: "PWD"}}
+	argv, _, lost := Print(p)
+	s := lost.Error()
+	for _, want := range []string{"warning: pwd: ", "error: setenv: PWD is ", "error: unsetenv: PWD is "} {
+		if strings.Count(s, want) != 1 {
+			t.Errorf("%q: not %q once in\n%s", argv, want, s)
+		}
+	}
+	if got := strings.Join(argv, " "); strings.Contains(got, "PWD") {
+		t.Error(got)
+	}
+	p.PWD, p.Env = plan.PWDSet, p.Env[:2] // a line of bubblewrap's
+	if argv, _, lost = Print(p); strings.Contains(lost.Error(), "PWD") || !strings.Contains(strings.Join(argv, " "), "--setenv PWD /x --unsetenv PWD") {
+		t.Errorf("%q: %v", argv, lost)
+	}
+}

@@ -270,13 +270,21 @@ func (w *writer) settings() {
 }
 
 func (w *writer) environment() {
-	for i, e := range w.plan.Env {
+	p := w.plan
+	if p.PWD != plan.PWDSet {
+		w.differs("pwd", "the variable PWD is always that of the directory, and OLDPWD stays as it is")
+	}
+	for i, e := range p.Env {
+		if e.Name == "PWD" && p.PWD != plan.PWDSet && e.Kind != plan.PassEnv {
+			w.cannot(e.At, string(e.Kind), "PWD is the directory that the command starts in")
+			continue
+		}
 		switch e.Kind {
 		case plan.PassEnv:
 			changed := func(x plan.EnvOp) bool {
 				return x.Kind == plan.ClearEnv && !slices.Contains(x.Keep, e.Name) || x.Kind != plan.PassEnv && x.Name == e.Name
 			}
-			if slices.ContainsFunc(w.plan.Env[:i], changed) {
+			if slices.ContainsFunc(p.Env[:i], changed) {
 				w.cannot(e.At, "pass_env", "the caller's %q does not come back; setenv() the value instead", e.Name)
 			}
 		case plan.SetEnv:
@@ -472,7 +480,7 @@ func (w *writer) operation(o *plan.Op) {
 		case o.Content == plan.ContentThrough:
 			word = "--file"
 			perms(0o666)
-		case o.RO:
+		case o.RO || w.remounted(dst):
 			word = "--ro-bind-data"
 			fallthrough
 		default:
@@ -501,6 +509,29 @@ func (w *writer) operation(o *plan.Op) {
 	if o.Foreign || o.Suid && o.Kind != plan.Overlay {
 		cannot("at %q the owner or the effect of set-id programs is lost", o.Dst)
 	}
+}
+
+// remounted reports whether a file of the sandbox's own is to be read-only since what
+// it lies in becomes so: here it is a mount by itself.
+func (w *writer) remounted(file string) bool {
+	p := w.plan
+	if p.Order != plan.OrderTree {
+		return false
+	}
+	file = path.Clean(file)
+	in, own := "/", true
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		dst := path.Clean(string(o.Dst))
+		if dst == file || !plan.Within(file, dst) || len(dst) < len(in) {
+			continue
+		}
+		switch o.Kind {
+		case plan.Tmpfs, plan.Dev, plan.Bind, plan.Overlay, plan.Proc, plan.Mqueue:
+			in, own = dst, o.Kind == plan.Tmpfs || o.Kind == plan.Dev || o.UpperTmpfs // else sbx mounts it, too
+		}
+	}
+	return own && slices.ContainsFunc(p.Ops, func(o plan.Op) bool { return o.Kind == plan.RemountRO && path.Clean(string(o.Dst)) == in })
 }
 
 func (w *writer) bind(o *plan.Op) {
