@@ -41,8 +41,9 @@ func End(id string, grace time.Duration) error {
 		}
 		err = k.signal(unix.SIGKILL)
 	}
-	// Other errors are those of one that is ending, and has to tell its clients how.
-	if !errors.Is(err, errSilent) && k.gone(answerTime) || k.gone(0) {
+	// A session that could not answer may be ending, and has to tell its clients how.
+	silent := err != nil && (!k.info.Session || errors.Is(err, errSilent))
+	if !silent && k.gone(answerTime) || k.gone(0) {
 		return nil
 	}
 	// Its guard ends the sandbox with whoever looks after it.
