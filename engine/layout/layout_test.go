@@ -115,6 +115,13 @@ bind /c own`},
 symlink /bin own
 bind /usr own dir
 bind /usr/bin/sh writable over file`},
+		{"bound link", []plan.Op{bind("/usr", "/u", "ro"), bind("/usr/link", "/link", "nofollow"), op("mkdir", "/share/x"), op("tmpfs", "/link/x/y"), bind("/link", "/in", "inside", "nofollow"), op("mask", "/in/x/y")}, `
+bind /link own
+tmpfs /share/x/y own dir make /share make /share/x
+mkdir /share/x own dir over dir done
+bind /u own dir
+bind /in own of /link
+mask /share/x/y own dir over dir`},
 		{"absolute link on the host stays inside", []plan.Op{bind("/usr", "/u"), op("tmpfs", "/share"), op("tmpfs", "/u/abs/x")}, `
 tmpfs /share own dir
 bind /u own dir

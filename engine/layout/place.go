@@ -98,6 +98,8 @@ func (b *builder) place(s *Step) {
 			n.kind = host.Dir
 			r.path = s.Target.Path
 			n.mount = r
+		} else if target, ok := b.boundLink(s); ok {
+			n.kind, n.target = host.Symlink, target
 		}
 	}
 	if old := b.nodes[s.Target.Path]; old != nil && op.Kind == plan.Mkdir {
@@ -237,6 +239,22 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 	s.Dir = p.Type == host.Dir
 	r.layers = []string{clean(b.facts.Source(op))}
 	return true
+}
+
+// boundLink returns the target of the symlink that s binds, where it does: mounts of
+// symlinks are followed as symlinks are.
+func (b *builder) boundLink(s *Step) (target string, ok bool) {
+	op := s.Op
+	switch {
+	case op.Kind != plan.Bind || !op.NoFollow || s.Dir:
+		return "", false
+	case !op.Inside:
+		p := b.source(op)
+		return p.Target, p.Type == host.Symlink
+	}
+	dir, name := split(s.Source)
+	p, target := b.lookup(b.regionOf(dir), dir, name)
+	return target, p.Type == host.Symlink
 }
 
 // insideSource finds out what a bind of a part of the sandbox itself binds.
