@@ -19,6 +19,9 @@ func (b *builder) placeMask(s *Step, dst string) {
 		b.walkFault(op, dst, f)
 		return
 	case !f.exists():
+		if len(links) > 0 {
+			b.missed = append(b.missed, s)
+		}
 		if !op.Optional {
 			b.fault(op, "pass optional = True to mask it only where it is there", "%q does not exist in the sandbox", op.Dst)
 		}
@@ -37,6 +40,35 @@ func (b *builder) placeMask(s *Step, dst string) {
 	}
 	b.set(f.path, n)
 	b.done(s)
+}
+
+// found returns the masks that found nothing, and would now that all is placed: by the
+// last step that what they hide is of, or the way to it, which they are to follow.
+// In the last round that is a fault.
+func (b *builder) found(steps []*Step, last bool) map[*Step][]*Step {
+	after := map[*Step][]*Step{}
+	for _, m := range b.missed {
+		f, links := b.walkHeld(clean(string(m.Op.Dst)))
+		if !f.exists() {
+			continue
+		}
+		var of *Step
+		for _, s := range steps[slices.Index(steps, m)+1:] {
+			on := func(path string) bool { return s.Target.Path != "" && plan.Within(path, s.Target.Path) }
+			if s.Op.Kind != plan.Chmod && s.Op.Kind != plan.RemountRO && (on(f.path) || slices.ContainsFunc(links, on)) {
+				of = s
+			}
+		}
+		if of == nil {
+			continue // it is made for what lies below it
+		}
+		if last {
+			b.fault(m.Op, "name it without symlinks on the way", "%q comes to be there only after it is looked for", m.Op.Dst)
+			continue
+		}
+		after[of] = append(after[of], m)
+	}
+	return after
 }
 
 // placeChmod checks that the file is the sandbox's own: another's would change

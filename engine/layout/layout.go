@@ -175,6 +175,7 @@ type builder struct {
 
 	last   string  // the last of the targets so far in the order of comparePaths
 	hidden []*Step // earlier steps, in order, that the one just placed hides
+	missed []*Step // masks, in order, that found nothing where symlinks lead so far
 	index  *index  // of what is placed; nil while nobody asked
 
 	follows *[]string       // where not nil, walk adds the symlinks that it follows
@@ -194,21 +195,37 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 	steps := b.order(p, skip)
 	for round := 0; ; round++ {
 		at := b.placeAll(steps, round == maxRounds)
-		if at < 0 {
+		after := map[*Step][]*Step{} // what is to come after which step
+		if at >= 0 {
+			// What a mount would hide, since a symlink led there, comes after it.
+			after[steps[at]] = b.hidden
+		} else if after = b.found(steps, round == maxRounds); len(after) == 0 {
 			return b.out
 		}
-		// What a mount would hide, since a symlink led there, comes after it.
-		hidden := make(map[*Step]bool, len(b.hidden))
-		for _, s := range b.hidden {
-			hidden[s] = true
-		}
-		rest := slices.DeleteFunc(slices.Clone(steps[:at]), func(s *Step) bool { return hidden[s] })
-		steps = slices.Concat(rest, steps[at:at+1], b.hidden, steps[at+1:])
+		steps = move(steps, after)
 		for _, s := range steps {
 			*s = Step{Op: &p.Ops[s.Index], Index: s.Index}
 		}
 		b = newBuilder(p, f)
 	}
+}
+
+// move returns the steps in another order.
+func move(steps []*Step, after map[*Step][]*Step) []*Step {
+	moved := map[*Step]bool{}
+	for _, list := range after {
+		for _, s := range list {
+			moved[s] = true
+		}
+	}
+	out := make([]*Step, 0, len(steps))
+	for _, s := range steps {
+		if !moved[s] {
+			out = append(out, s)
+			out = append(out, after[s]...)
+		}
+	}
+	return out
 }
 
 // maxRounds bounds how often the operations are put into another order.

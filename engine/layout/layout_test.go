@@ -40,6 +40,12 @@ func link(dst, target string) plan.Op {
 	return plan.Op{Kind: plan.Symlink, Dst: plan.Str(dst), Target: plan.Str(target)}
 }
 
+func mask(dst string, opts ...string) plan.Op {
+	o := bind("", dst, opts...)
+	o.Kind = plan.Mask
+	return o
+}
+
 func copyOp(src, dst string) plan.Op {
 	return plan.Op{Kind: plan.Copy, Src: plan.Str(src), Dst: plan.Str(dst)}
 }
@@ -161,6 +167,43 @@ symlink /a own
 tmpfs /z own dir
 write /z/f own
 write /z/g own`},
+		{"a link that others lead to", []plan.Op{link("/a", "zz"), op("write", "/a/d/f"), op("mkdir", "/a/e"), link("/zz", "y"), bind("/usr", "/y", "ro")}, `
+symlink /a own
+bind /y own dir
+  skeleton /y of /usr
+    entry d dir
+    entry d/f file for write
+    entry e dir for mkdir
+symlink /zz own
+write /y/d/f read-only ready
+mkdir /y/e read-only dir ready`},
+		{"a bound link that others lead to", []plan.Op{link("/a", "link"), op("write", "/a/f"), bind("/usr/link", "/link", "nofollow")}, `
+symlink /a own
+bind /link own
+write /share/f own make /share`},
+		{"links in a circle", []plan.Op{link("/a", "zz"), op("write", "/a/f"), link("/zz", "a")}, `
+symlink /a own
+symlink /zz own
+fault write: destination "/a/f": "/a": too many levels of symbolic links`},
+		{"a link in a directory's place", []plan.Op{link("/a", "zz"), op("mkdir", "/a/d"), link("/b", "c"), op("mkdir", "/b/d"), link("/c/d", "e")}, `
+symlink /a own
+mkdir /zz/d own dir make /zz
+symlink /b own
+mkdir /c/d own dir make /c
+fault symlink: destination "/c/d" is a directory`},
+		{"a mask of what comes later", []plan.Op{link("/a", "usr"), mask("/a/bin"), mask("/a/lib", "optional"), mask("/a/none", "optional"), mask("/a/nope"), link("/b", "a"), mask("/b/share", "optional"), bind("/usr", "/usr"), op("remount_ro", "/usr"), bind("/usr", "/in", "inside")}, `
+symlink /a own
+symlink /b own
+bind /usr own dir
+mask /usr/bin writable dir over dir
+mask /usr/lib writable dir over dir
+mask /usr/share writable dir over dir
+bind /in own dir of /usr
+remount_ro /usr own dir over dir done
+fault mask: "/a/nope" does not exist in the sandbox`},
+		{"a mask over what is put below it", []plan.Op{link("/a", "z"), mask("/a/d", "optional"), op("write", "/a/d/f")}, `
+symlink /a own
+write /z/d/f own make /z make /z/d`},
 		{"a mask that hides", []plan.Op{link("/a", "z"), op("mkdir", "/z"), op("write", "/a/f"), op("mask", "/z")}, `
 symlink /a own
 mkdir /z own dir

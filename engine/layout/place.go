@@ -431,7 +431,9 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 			b.faultOf(plan.WhatConflict, syscall.EINVAL, op, "", "destination %q exists and is not a symlink", dst)
 			return false
 		case isDir:
-			b.fault(op, "", "destination %q is a directory", dst)
+			if !b.displaces(f.path) {
+				b.fault(op, "", "destination %q is a directory", dst)
+			}
 			return false
 		}
 	default:
@@ -440,11 +442,28 @@ func (b *builder) fits(s *Step, dst string, f found) bool {
 			return false
 		}
 		if !s.Dir && isDir {
+			if _, link := b.boundLink(s); link && b.displaces(f.path) {
+				return false
+			}
 			b.faultOf(plan.WhatPoint, syscall.EISDIR, op, "", "destination %q is a directory, what goes there is not", dst)
 			return false
 		}
 	}
 	return true
+}
+
+// displaces reports whether the directory at a path is there only since another symlink
+// led to it what goes below. That is to come after a symlink in the directory's place.
+func (b *builder) displaces(path string) bool {
+	if n := b.nodes[path]; b.given || n == nil || n.step != nil || n.mount != nil {
+		return false
+	}
+	for _, s := range b.out.Steps {
+		if s.Target.Path != path && plan.Within(s.Target.Path, path) {
+			b.hidden = append(b.hidden, s)
+		}
+	}
+	return len(b.hidden) > 0
 }
 
 func (b *builder) linkTarget(path string) string {
