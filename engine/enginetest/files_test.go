@@ -253,6 +253,11 @@ func TestMask(t *testing.T) {
 			w.want(t, s+id, sh, "0\n0\nregular empty file 0\ndirectory 0\nno\nno\nno")
 		}
 		w.want(t, base()+fmt.Sprintf("copy(%q, \"/h\")\nchmod(\"/h\", 0o644)\nmask(\"/h\")\n", d+"/file"), "stat -c %a /h", "0")
+		// Over symlinks to what comes later, and over one that is bound.
+		w.want(t, base()+fmt.Sprintf("symlink(\"s\", \"/a\")\nmask(\"/a/file\", optional = True)\nbind(%q, \"/s\")\nbind(\"/s\", \"/z\", inside = True)\n", d),
+			"cat /a/file /s/file /z/file 2>/dev/null | wc -c", "0")
+		w.want(t, base()+fmt.Sprintf("bind(%q, \"/dir\", ro = True)\nbind(%q, \"/k\", follow = False)\nwrite(\"/k/x\", \"\", mode = 0o640)\nchdir(\"/k\")\n", d+"/dir", d+"/link"),
+			"pwd -P; readlink /k; stat -c %a x", "/dir/deep\ndir/deep\n640")
 		w.refused(t, base()+"mask(\"/none\")", "\"/none\" does not exist in the sandbox", "optional = True")
 		w.refused(t, base()+"mask(\"/\")", "the root of the sandbox cannot be masked")
 		w.refused(t, base()+fmt.Sprintf("bind(%q, \"/s\")\n", d)+"write(\"/s/dir/deep/x\", \"\")\nmask(\"/s/dir\")", "is masked")
