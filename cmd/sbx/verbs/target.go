@@ -102,6 +102,10 @@ func (t *target) read() (*plan.Plan, error) {
 		if err != nil {
 			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("plan %q: %v", t.name(), err), Hint: "sbx plan --json writes plans"}}
 		}
+		if t.checked {
+			plan.Locate(p, b, t.name())
+			t.sources[t.name()] = b
+		}
 		return p, nil
 	}
 	opt, err := t.options()
