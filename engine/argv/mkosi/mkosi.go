@@ -190,6 +190,7 @@ func (r *reader) options() {
 			return
 		}
 		if !r.option(a) {
+			r.done()
 			return
 		}
 		if r.next > len(r.args) {

@@ -181,7 +181,9 @@ func TestSource(t *testing.T) {
 	}
 	// It never runs out of what Parse takes.
 	Source([]string{"--bind"})
-	Source([]string{"--dir", "/x", "--frob", "y"})
+	if got := string(Source([]string{"--dir", "/x", "--frob", "y"})); got != "--dir /x\n\n--frob\ny\n" {
+		t.Errorf("with an unknown option: %q", got)
+	}
 }
 
 // same compares plans but for positions.
