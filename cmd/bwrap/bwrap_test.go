@@ -48,6 +48,8 @@ func TestMessages(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.Dir(t)
 		w.Write(t, d+"/file", "x")
+		box.Must(t, unix.Mkfifo(d+"/fifo", 0o600))
+		w.Own(t, d+"/fifo")
 		long := strings.Repeat("a", 300)
 		for _, tt := range []struct{ args, want string }{
 			{"--bind /nonexistent /x true", "bwrap: Can't find source path /nonexistent: No such file or directory\n"},
@@ -65,6 +67,7 @@ func TestMessages(t *testing.T) {
 			{"--symlink a /l --symlink b /l true", "bwrap: Can't make symlink at /l: existing destination is a\n"},
 			{"--ro-bind / / --remount-ro /usr/bin true", "bwrap: Can't remount readonly on /newroot/usr/bin: Unable to find \"/newroot/usr/bin\" in mount table\n"},
 			{"--ro-bind / / --file 77 /tmp/x true", "bwrap: Can't write data to file /tmp/x: Bad file descriptor\n"},
+			{"--bind / / --file 0 " + d + "/fifo true", "bwrap: Can't create file " + d + "/fifo: No such device or address\n"}, // not waited for
 			{"--ro-bind / / --args 77 true", "bwrap: Can't read --args data: Bad file descriptor\n"},
 			{"--ro-bind / / --bind-fd 77 /tmp true", "bwrap: Can't find source path /proc/self/fd/77: No such file or directory\n"},
 			{"--ro-bind / / --assert-userns-disabled true", "bwrap: creation of new user namespaces was not disabled as requested\n"},

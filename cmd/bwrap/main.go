@@ -18,6 +18,7 @@
 //   - There is one user namespace where the original needs two: devpts no longer
 //     asks for a mapped root, so /dev/pts itself belongs to nobody there.
 //     --disable-userns still makes a second.
+//   - --file into a FIFO that nobody reads is a fault, and does not wait for a reader.
 //   - An overlay has index, metacopy and xino off beside userxattr, so that its upper
 //     directory can be used again with other layers, and any bytes in its paths and
 //     hundreds of layers are fine. A layer given twice is a fault.
@@ -27,7 +28,8 @@
 //     is no new user namespace and --cap-add or --cap-drop is given, and --cap-drop
 //     behind --cap-add ALL counts also where the caller, root, lacks some of them.
 //   - The init, pid 1, is not under the filters of --seccomp, and keeps its
-//     capabilities, so that a command without them cannot look into it.
+//     capabilities, so that a command without them cannot look into it. It has a
+//     session of its own.
 //   - A caller with some capabilities but without uid 0 is served like any other.
 //   - File descriptors of --userns, --userns2 and --pidns are not passed on to the
 //     command. Of 0, 1 and 2 those that are closed are /dev/null: the Go runtime opens

@@ -20,6 +20,7 @@
 //   - An overlay with an upper directory "tmpfs" is one mount, not one over another,
 //     and one without an upper directory is mounted read-only, which it is anyway.
 //     Its root has the mode of the topmost directory where the original's has 0755.
+//   - --write into a FIFO that nobody reads is a fault, and does not wait for a reader.
 //   - SIGPIPE and SIGXFSZ are not ignored in the command, and LC_CTYPE is not set:
 //     Python does that. Other signals that the caller ignores have their usual effect
 //     in the command, but for SIGHUP and SIGINT, and SIGTERM, SIGCHLD and the signals

@@ -390,6 +390,14 @@ mkosi-sandbox:6:1: error: bind: source "/none/2" does not exist on the host
 	if r.Code != 1 || r.Err != want {
 		t.Errorf("%s\nwant:\n%s", r, want)
 	}
+	// A FIFO in a bound directory is not waited for.
+	d := w.Dir(t)
+	box.Must(t, unix.Mkfifo(d+"/fifo", 0o600))
+	w.Own(t, d+"/fifo")
+	r = box.Finish(t, w.command(t, p, "--bind", d, "/d", "--write", "x", "/d/fifo", "true"))
+	if want := "mkosi-sandbox:4:1: error: write: openat at \"/d/fifo\": no such device or address\n"; r.Code != 1 || !strings.HasPrefix(r.Err, want) {
+		t.Errorf("%s\nwant:\n%s", r, want)
+	}
 	r = box.Finish(t, w.command(t, p, append(base(), "none-such")...))
 	if !strings.HasPrefix(r.Err, fmt.Sprintf("mkosi-sandbox:%d:1: error: command \"none-such\" not found in the sandbox\n", len(base())+1)) {
 		t.Error(r)

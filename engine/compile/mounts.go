@@ -571,7 +571,7 @@ func (c *compiler) make(s *layout.Step, dir, name program.Arg) {
 	}
 	excl := uint64(oExcl)
 	if op.Content == plan.ContentThrough {
-		excl = oTrunc
+		excl = oTrunc | oNonblock // a FIFO that nobody reads is a fault; nothing ends the wait for a reader
 	}
 	c.add(program.Openat, dir, name, program.Imm(oWronly|oCreat|excl|oCloexec|oNofollow(c.facts.Arch)), program.Imm(mode)).Out = int16(fd)
 	if op.Kind == plan.Write {
