@@ -213,6 +213,11 @@ func (c *converter) unsaidOf(op *plan.Op) {
 
 func (c *converter) mount(s *layout.Step, m Mount) {
 	m.Destination = s.Target.Path
+	for _, dir := range s.Target.Make { // crun would make them sticky
+		if _, there := c.entry[RootDir+dir]; !there && c.over(dir) == nil && c.bundle.Spec.Root.Path == RootDir {
+			c.entries(RootDir+dir, Entry{Kind: EntryDir, Mode: 0o755})
+		}
+	}
 	c.bundle.Spec.Mounts = append(c.bundle.Spec.Mounts, m)
 }
 
@@ -488,7 +493,10 @@ func (c *converter) chmod(s *layout.Step) {
 		}
 	}
 	if i, ok := c.entry[path]; ok && c.bundle.Entries[i].Kind != EntrySymlink {
-		c.bundle.Entries[i].Mode = mode
+		e := &c.bundle.Entries[i]
+		if e.Mode = mode; e.Op == "" { // more than a mount point now
+			e.At, e.Op = s.Op.At, string(s.Op.Kind)
+		}
 		return
 	}
 	if s.Dir && c.over(dst) == nil && c.bundle.Spec.Root.Path == RootDir { // a parent of something

@@ -80,12 +80,14 @@ mount /one bind /l1 bind,ro,nosuid,nodev
 mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr
 mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,userxattr`},
 		{"masks and read-only parts", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), op(plan.Mask, "/usr/lib"), op(plan.RemountRO, "/d"), op(plan.RemountRO, "/usr")}, `
+entry rootfs/d 0755
 mount /d/e bind /l1 rbind,rnosuid,rnodev
 mount /d/t tmpfs tmpfs nosuid,nodev,mode=0755
 mount /usr bind /usr rbind,rro,rnosuid,rnodev
 mount /usr/lib tmpfs tmpfs ro,nosuid,nodev,noexec,mode=0000,size=4096
 read-only /d`},
 		{"mounts made read-only with those below", []plan.Op{{Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), {Kind: plan.RemountRO, Dst: "/d", Recursive: true}}, `
+entry rootfs/d 0755
 mount /d/e bind /l1 rro,rbind,rnosuid,rnodev
 mount /d/t tmpfs tmpfs ro,nosuid,nodev,mode=0755
 read-only /d`},
