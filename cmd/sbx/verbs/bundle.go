@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sbx/engine/argv/oci"
@@ -53,11 +54,16 @@ func writeBundle(dir string, b *oci.Bundle) (err error) {
 		}
 	}
 	// Modes come last, innermost first: they may forbid to go in.
-	for i := len(b.Entries) - 1; i >= 0; i-- {
-		if e := b.Entries[i]; e.Kind == oci.EntryDir {
-			if err = root.Chmod(e.Path, fileMode(e.Mode)); err != nil {
-				return fail(err)
-			}
+	var dirs []oci.Entry
+	for _, e := range b.Entries {
+		if e.Kind == oci.EntryDir {
+			dirs = append(dirs, e)
+		}
+	}
+	slices.SortStableFunc(dirs, func(x, y oci.Entry) int { return strings.Count(y.Path, "/") - strings.Count(x.Path, "/") })
+	for _, e := range dirs {
+		if err = root.Chmod(e.Path, fileMode(e.Mode)); err != nil {
+			return fail(err)
 		}
 	}
 	if err = os.Remove(dir); err != nil && !os.IsNotExist(err) { // an empty one
