@@ -41,6 +41,9 @@ func fnParam(c *call) (starlark.Value, error) {
 		if near := plan.Nearest(p.Name, ev.unused()); near != "" {
 			fault.Hint += "; there is no parameter " + quote(near)
 		}
+		if ev.layers != nil {
+			fault.Hint = "give it a default: sbx run has no --set"
+		}
 	}
 	if fault != nil && !ev.collect {
 		fault.Op = c.b.Name
