@@ -53,13 +53,31 @@ The exit code is the command's own, as with sbx exec.`
 // killCmd is the verb's grammar.
 type killCmd struct {
 	Signal string   `short:"s" placeholder:"NAME" help:"Only send this signal to the command, by name or number."`
-	Grace  float64  `default:"5" placeholder:"SECONDS" help:"How long the command may take to end before it is killed."`
+	Grace  string   `default:"5" placeholder:"SECONDS" help:"How long the command may take to end before it is killed."`
 	ID     []string `arg:"" help:"The sandboxes, as sbx ps lists them, or the beginnings of their names."`
 }
 
 func (*killCmd) Help() string {
 	return `The command gets SIGTERM, and SIGHUP for the sake of shells, and after the grace SIGKILL; with it ends all of the sandbox. sbx kill returns when that has happened.`
 }
+
+// grace returns how long the command may take to end: a number of seconds, or with
+// a unit, as time.ParseDuration takes it.
+func (c *killCmd) grace() (time.Duration, error) {
+	d, err := time.ParseDuration(c.Grace)
+	if s, e := strconv.ParseFloat(c.Grace, 64); e == nil {
+		d, err = time.Duration(min(s, 1e9)*float64(time.Second)), nil
+		if s != s {
+			d = -1
+		}
+	}
+	if err != nil || d < 0 || d > maxGrace {
+		return 0, misuse(fmt.Sprintf("--grace is %q, want seconds from 0 to %.0f", c.Grace, maxGrace.Seconds()), "")
+	}
+	return d, nil
+}
+
+const maxGrace = 1_000_000 * time.Second
 
 // sandboxRow is a sandbox as ps lists it.
 type sandboxRow struct {

@@ -310,8 +310,9 @@ func (c *killCmd) run() int {
 			return exitSetup
 		}
 	}
-	if c.Grace < 0 || c.Grace > 1e6 {
-		complain(misuse("--grace is a number of seconds, 0 or more", ""))
+	grace, err := c.grace()
+	if err != nil {
+		complain(err)
 		return exitSetup
 	}
 	code := 0
@@ -321,7 +322,7 @@ func (c *killCmd) run() int {
 		if sig != 0 {
 			err = session.Signal(id, sig)
 		} else {
-			err = session.End(id, time.Duration(c.Grace*float64(time.Second)))
+			err = session.End(id, grace)
 		}
 		if err != nil {
 			code = sessionFailed(nil, err)
