@@ -111,9 +111,12 @@ func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
 	for _, w := range writable {
 		for _, f := range own {
 			if plan.Within(f, w.real) || plan.Within(w.real, f) {
-				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind),
-					Msg:  fmt.Sprintf("%q holds %q, which sbx run itself goes by, and what runs in the sandbox could change it", w.given, f),
-					Hint: "show a directory that does not hold it, or show it read-only"})
+				holds, hint := "holds", "show a directory that does not hold it, or show it read-only"
+				if !plan.Within(f, w.real) {
+					holds, hint = "lies in", "show another directory, or show it read-only"
+				}
+				ds = append(ds, plan.Diagnostic{At: w.op.At, Op: string(w.op.Kind), Hint: hint,
+					Msg: fmt.Sprintf("%q %s %q, which sbx run itself goes by, and what runs in the sandbox could change it", w.given, holds, f)})
 				break
 			}
 		}

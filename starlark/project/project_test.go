@@ -309,7 +309,7 @@ func TestGuard(t *testing.T) {
 	}{
 		{"the configuration is the project", []string{".config/x: "}, Options{Dir: "$H/.config"}, "which sbx run itself goes by"},
 		{"the trust store is in the project", []string{".local/x: "}, Options{Dir: "$H/.local"}, "which sbx run itself goes by"},
-		{"in the configuration", []string{".config/sbx/d/x: "}, Options{Dir: "$H/.config/sbx/d"}, "which sbx run itself goes by"},
+		{"in the configuration", []string{".config/sbx/d/x: "}, Options{Dir: "$H/.config/sbx/d"}, `/.config/sbx/d" lies in "`},
 		{"an extra path with the configuration", nil, Options{ExtraDataPaths: vals("$H")}, "which sbx run itself goes by"},
 		{"by a symlink", []string{"l: -> ."}, Options{ExtraDataPaths: vals("$H/l")}, "which sbx run itself goes by"},
 		{"the user's file is in the project", []string{"p/mine.star: x = 1", ".config/sbx/project.star: -> ../../p/mine.star"}, Options{}, "which sbx run itself goes by"},
