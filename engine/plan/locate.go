@@ -100,9 +100,8 @@ func (p *Plan) located() bool {
 // locator finds the lines and columns of offsets, each later than the one before.
 type locator struct {
 	shape
-	file string
-	at   int // the last offset
-	pos  Pos // and where that is
+	at  int // the last offset
+	pos Pos // and where that is
 }
 
 // find returns where b[i] is.
