@@ -194,6 +194,42 @@ func TestStopAndContinue(t *testing.T) {
 	})
 }
 
+// A SIGCONT that sbx passed on for an earlier stop, and that comes late, does not undo
+// the next one.
+func TestContinueLate(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" || mode == "direct" {
+			return // nobody between
+		}
+		r := start(t, w.command(t, script, "sh", "-c", "echo ready; while read x; do echo $x; done; exit 6"))
+		chain := []int{r.cmd.Process.Pid}
+		for next := children(chain[0]); len(next) == 1; next = children(next[0]) {
+			chain = append(chain, next[0])
+		}
+		between, command := chain[1:len(chain)-1], chain[len(chain)-1]
+		for range 3 {
+			box.Must(t, syscall.Kill(command, syscall.SIGSTOP))
+			box.Eventually(t, "sbx to stop", func() bool { return state(chain[0]) == "T" })
+			for _, pid := range between {
+				box.Must(t, syscall.Kill(pid, syscall.SIGCONT))
+			}
+			fmt.Fprintln(r.stdin, "line")
+			time.Sleep(50 * time.Millisecond)
+			if state(chain[0]) != "T" || state(command) != "T" {
+				t.Error("sbx is", state(chain[0]), "and the command", state(command))
+			}
+			r.kill(t, syscall.SIGCONT)
+			if got := r.line(t); got != "line" {
+				t.Errorf("got %q", got)
+			}
+		}
+		r.stdin.Close()
+		if res := r.wait(t); res.Code != 6 {
+			t.Error(res)
+		}
+	})
+}
+
 const family = `/probe probe:daemon sleep 1000 & (setsid sh -c 'trap "" HUP TERM; sleep 1000; sleep 1000' &) & sleep 1000 & `
 
 // kill -9 at any moment.

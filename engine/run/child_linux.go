@@ -47,39 +47,39 @@ type child struct {
 	numbers *uint16
 	rep     *report
 
-	flags    uintptr      // of clone(2)
-	mask     uint64       // signal mask of the command
-	ppid     uintptr      // of sbx itself
-	before   map[int]bool // children that it had
-	stack    []byte       // of the guard
-	pipe     int          // write end of a pipe to sbx, or -1
-	pipeR    int          // its read end, to be closed
-	gate     int          // read end of a pipe from sbx, or -1; what comes through it lets the child go on
-	gateW    int          // its write end, to be closed
-	told     [2]int       // descriptors that sbx tells of the sandbox through, to be closed, or -1
-	keep     [128]int     // fds that the guard or init needs while the command runs
-	nkeep    int
-	clean    [program.MaxLocks]cleanDir
-	nclean   int
-	closed   [3]bool // of the standard fds, those to be closed as the command starts
-	guard    bool
-	init     bool
-	join     bool // the init is none, and outside
-	pty      bool // stops are not followed
-	pidNS    bool
-	loose    bool // plan.LifetimeCommand
-	over     bool // the command has ended, and the guard or init stays
-	die      bool
-	apart    bool    // the command has a session of its own, and gets no keys by itself
-	command  uintptr // in the guard or init: pid of the command
-	guardPid uintptr // of the guard
-	halted   bool    // the command is stopped
-	stopping bool    // it has just stopped, and sbx must follow
-	awake    bool    // the command goes on, and perhaps sbx does not
-	stops    int     // how often it was
-	wake     uint64  // SIGCONT alone
-	keys     uint64  // what the terminal sends
-	early    uint64  // of that, what came before there was a command to get it
+	flags        uintptr      // of clone(2)
+	mask         uint64       // signal mask of the command
+	ppid         uintptr      // of sbx itself
+	before       map[int]bool // children that it had
+	stack        []byte       // of the guard
+	pipe         int          // write end of a pipe to sbx, or -1
+	pipeR        int          // its read end, to be closed
+	gate         int          // read end of a pipe from sbx, or -1; what comes through it lets the child go on
+	gateW        int          // its write end, to be closed
+	told         [2]int       // descriptors that sbx tells of the sandbox through, to be closed, or -1
+	keep         [128]int     // fds that the guard or init needs while the command runs
+	nkeep        int
+	clean        [program.MaxLocks]cleanDir
+	nclean       int
+	closed       [3]bool // of the standard fds, those to be closed as the command starts
+	guard        bool
+	init         bool
+	join         bool // the init is none, and outside
+	pty          bool // stops are not followed
+	pidNS        bool
+	loose        bool // plan.LifetimeCommand
+	over         bool // the command has ended, and the guard or init stays
+	die          bool
+	apart        bool    // the command has a session of its own, and gets no keys by itself
+	command      uintptr // in the guard or init: pid of the command
+	guardPid     uintptr // of the guard
+	halted       bool    // the command is stopped
+	stopping     bool    // it has just stopped, and sbx must follow
+	awake        bool    // the command goes on, and perhaps sbx does not
+	haltedBefore bool    // it has been stopped at least once
+	wake         uint64  // SIGCONT alone
+	keys         uint64  // what the terminal sends
+	early        uint64  // of that, what came before there was a command to get it
 
 	path       [32]byte  // "/proc/thread-self/children"
 	self       [16]byte  // "/proc/self"

@@ -196,7 +196,6 @@ func attend(c *child) {
 			continue
 		}
 		code := *(*int32)(unsafe.Pointer(&c.info[8]))
-		stops := c.stops
 		// With a SIGCONT the command may be on its way, and its SIGCHLD may not.
 		if sig == uintptr(unix.SIGCHLD) || sig == uintptr(unix.SIGCONT) {
 			status, ended := reap(c)
@@ -247,9 +246,10 @@ func attend(c *child) {
 				cleanUp(c)
 				exit(125)
 			}
-		case sig == uintptr(unix.SIGCONT) && c.stops > 0 && (!c.halted || c.stops != stops):
+		case sig == uintptr(unix.SIGCONT) && c.haltedBefore && (!c.halted || c.rep.Woken == c.rep.WokenThen):
 			// What woke sbx has woken the command, too, as all of the job. By now
-			// somebody may be stopping it again, or has, and this would undo that.
+			// somebody may be stopping it again, or has, and this would undo that: it
+			// was counted before the stop, and has been long on its way.
 		case code <= 0 || c.apart:
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
@@ -369,7 +369,7 @@ func reap(c *child) (status uint32, ended bool) {
 			c.halted = true
 			c.rep.Halted, c.rep.WokenThen = 1, woken
 			c.awake = false
-			c.stops++
+			c.haltedBefore = true
 			c.stopping = true
 			return
 		case st == 0xffff: // WIFCONTINUED
