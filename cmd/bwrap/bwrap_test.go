@@ -287,6 +287,39 @@ func TestHooks(t *testing.T) {
 			t.Error(err)
 		}
 
+		// What ^C is for ends what waits, too.
+		for i, more := range [][]string{nil, {"--sync-fd", "5"}} {
+			ready := d + "/ready" + strconv.Itoa(i)
+			info, iw, err := os.Pipe()
+			box.Must(t, err)
+			cmd = w.command(t, root(append(more, "--dir", ready, "--block-fd", "3", "--json-status-fd", "4", "touch", d+"/never")...)...)
+			if cmd.SysProcAttr == nil {
+				cmd.SysProcAttr = &syscall.SysProcAttr{}
+			}
+			cmd.SysProcAttr.Setpgid = true
+			br, bw, err := os.Pipe()
+			box.Must(t, err)
+			cmd.ExtraFiles = []*os.File{br, iw, os.Stderr}
+			box.Must(t, cmd.Start())
+			iw.Close()
+			br.Close()
+			var v struct {
+				Pid int `json:"child-pid"`
+			}
+			box.Must(t, json.NewDecoder(info).Decode(&v))
+			box.Eventually(t, "for the sandbox to be made", func() bool { _, err := os.Stat(ready); return err == nil })
+			box.Must(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+			if r := box.Ended(t, cmd, cmd.Wait()); r.Signal != syscall.SIGINT {
+				t.Errorf("%q: %s", more, r)
+			}
+			box.Eventually(t, fmt.Sprintf("for what waits to end, %q", more), func() bool { return !alive(v.Pid) })
+			bw.Close()
+			info.Close()
+		}
+		if _, err := os.Stat(d + "/never"); err == nil {
+			t.Error("it went on")
+		}
+
 		// A lock file is locked as long as the sandbox lasts, and so is sync-fd open.
 		lock := w.Write(t, d+"/l/lock", "")
 		sr, sw, err := os.Pipe()

@@ -19,7 +19,13 @@ func (c *compiler) command() error {
 	p := c.plan
 	if fd := p.Hooks.Block; fd != nil {
 		c.key("hooks", "waiting for the block descriptor", "")
+		if c.prog.Loose { // else sbx, which gets them, ends it
+			c.add(program.Signals, program.Imm(1))
+		}
 		c.add(program.ReadCall, program.Imm(*fd), c.prog.Bytes(" "), program.Imm(1)).Flags = program.FlagAnyErr
+		if c.prog.Loose {
+			c.add(program.Signals, program.Imm(0))
+		}
 		c.add(program.Close, program.Imm(*fd)).Flags = program.FlagAnyErr
 	}
 	for i := range p.Hooks.Locks {

@@ -22,7 +22,7 @@ var callNames = [numCalls]string{
 	Capset: "capset", Prlimit64: "prlimit64", Seccomp: "seccomp", Socket: "socket", Ioctl: "ioctl", Fcntl: "fcntl",
 	Dup3: "dup3", Unshare: "unshare", Getpid: "getpid", Kill: "kill", Setns: "setns",
 	Sendmsg: "sendmsg", ReadCall: "read", Faccessat2: "faccessat2", Statx: "statx", Setuid: "setuid", Setgid: "setgid", LandlockNew: "landlock_create_ruleset", LandlockSelf: "landlock_restrict_self", Execve: "execve",
-	ForkCommand: "fork_command", ForkOn: "fork_on", Gate: "gate", Poke: "poke", Decimal: "decimal", Store: "store", Same: "same", ExecFailed: "exec_failed",
+	ForkCommand: "fork_command", ForkOn: "fork_on", Gate: "gate", Signals: "signals", Poke: "poke", Decimal: "decimal", Store: "store", Same: "same", ExecFailed: "exec_failed",
 }
 
 // String returns the name of the system call.
@@ -52,7 +52,7 @@ var formats = [numCalls]string{
 	Chdir: "s", Fchdir: "d", Chroot: "s", Umask: "o", Sethostname: "bd", Setsid: "", Prctl: "ddd", Capset: "pp",
 	Prlimit64: "ddpd", Seccomp: "ddp", Socket: "ddd", Ioctl: "dxp", Fcntl: "ddd", Dup3: "ddx", Unshare: "x",
 	Getpid: "", Kill: "dd", Setns: "dx", Sendmsg: "dpx", ReadCall: "dpd", Faccessat2: "asox", Statx: "asxxp", Setuid: "d", Setgid: "d", LandlockNew: "pxx", LandlockSelf: "dx", Execve: "spp",
-	ForkCommand: "", ForkOn: "", Gate: "", Poke: "ds", Decimal: "d", Store: "d", Same: "dd", ExecFailed: "d",
+	ForkCommand: "", ForkOn: "", Gate: "", Signals: "d", Poke: "ds", Decimal: "d", Store: "d", Same: "dd", ExecFailed: "d",
 }
 
 // Print writes the program, an instruction a line, each group under a line that

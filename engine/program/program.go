@@ -78,6 +78,9 @@ const (
 	// Gate lets sbx know the process that is the sandbox, and waits till sbx lets it
 	// go on. No arguments.
 	Gate
+	// Signals lets the caller's signals in, with their usual effects, or keeps them all
+	// out again where Args[0] is 0. For a child with a memory of its own, Program.Copy.
+	Signals
 	// Poke stores Args[1] at the offset Args[0] of the arena, a word.
 	Poke
 	// Decimal writes the value of Args[0] in decimal at the offset Args[1] of

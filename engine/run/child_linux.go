@@ -291,6 +291,12 @@ func perform(c *child, i uintptr) (next uintptr) {
 			switch in.Call {
 			case program.ForkCommand, program.ForkOn, program.Gate:
 				return i + 1
+			case program.Signals:
+				if a[0] != 0 {
+					unblock(c)
+				} else {
+					sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), 0, 8, 0, 0)
+				}
 			case program.Poke:
 				*(*uint64)(unsafe.Add(unsafe.Pointer(c.arena), a[0])) = uint64(a[1])
 			case program.Decimal:
