@@ -83,3 +83,44 @@ func (l *Layout) Specials() map[string]bool {
 	}
 	return list
 }
+
+// Beyond is an operation that takes more than doing one after another: a place that
+// is added to a read-only tree of the host, that of In, or a symlink over what is
+// there, where In is nil.
+type Beyond struct {
+	Op *plan.Op
+	At string // its place, as Settled has it
+	In *plan.Op
+}
+
+// Beyond returns such operations of a plan in the order of a tree.
+func (l *Layout) Beyond() []Beyond {
+	added := map[string]*plan.Op{}
+	note := func(s *Step) {
+		for _, e := range s.Extra {
+			added[join(s.Target.Path, e.Rel)] = s.Op
+		}
+		for _, sk := range s.Skeletons {
+			for _, e := range sk.Entries {
+				added[join(sk.Path, e.Rel)] = s.Op
+			}
+		}
+	}
+	if l.Root != nil {
+		note(l.Root)
+	}
+	for _, s := range l.Steps {
+		note(s)
+	}
+	var list []Beyond
+	for _, s := range l.Steps {
+		switch in := added[s.Target.Path]; {
+		case s.Op.Kind == plan.Chmod || s.Op.Kind == plan.RemountRO || s.Op.Kind == plan.Mask:
+		case in != nil:
+			list = append(list, Beyond{s.Op, s.Target.Path, in})
+		case s.Op.Kind == plan.Symlink && !s.Done && s.Target.Exists != host.Missing:
+			list = append(list, Beyond{Op: s.Op, At: s.Target.Path})
+		}
+	}
+	return list
+}

@@ -92,3 +92,30 @@ func TestSettled(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// TestBeyond has named what is added to a read-only tree, and symlinks over what is
+// there, and nothing else.
+func TestBeyond(t *testing.T) {
+	p := plan.New()
+	p.Ops = []plan.Op{
+		{Kind: plan.Bind, Src: "/usr", Dst: "/usr", RO: true}, {Kind: plan.Bind, Src: "/usr", Dst: "/w", Create: true},
+		{Kind: plan.Tmpfs, Dst: "/usr/none/x"}, {Kind: plan.Tmpfs, Dst: "/usr/lib"}, {Kind: plan.Write, Dst: "/usr/lib/new"},
+		{Kind: plan.Write, Dst: "/usr/new", Data: "x"},
+		{Kind: plan.Symlink, Dst: "/own/link", Target: "a"}, {Kind: plan.Mkdir, Dst: "/own"}, {Kind: plan.Symlink, Dst: "/w/bin/sh", Target: "a"},
+	}
+	l := layout.Build(p, compiletest.Host(), nil)
+	if l.Diags.HasErrors() {
+		t.Fatal(l.Diags)
+	}
+	got := ""
+	for _, x := range l.Beyond() {
+		got += string(x.Op.Kind) + " " + x.At
+		if x.In != nil {
+			got += " in " + string(x.In.Dst)
+		}
+		got += "; "
+	}
+	if want := "write /usr/new in /usr; tmpfs /usr/none/x in /usr; symlink /w/bin/sh; "; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

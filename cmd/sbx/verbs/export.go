@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"sbx/engine/argv/bwrap"
@@ -107,16 +108,34 @@ func links(p *plan.Plan, optional bool) {
 
 // settle returns a plan whose operations are where the symlinks of the sandbox
 // lead on this host, as the other program orders them by their destinations or
-// does them one by one; and which binds are of what is neither a directory nor a
-// regular file, to where nothing is.
-func settle(p *plan.Plan) (settled *plan.Plan, special func(*plan.Op) bool) {
+// does them one by one; which binds are of what is neither a directory nor a
+// regular file, to where nothing is; and what it leaves out, since the program
+// cannot do it here: one that puts symlinks over what is there has covers set.
+func settle(p *plan.Plan, covers bool) (settled *plan.Plan, special func(*plan.Op) bool, lost plan.Diagnostics) {
 	f, err := hostFacts(p)
 	if err != nil {
-		return p, nil
+		return p, nil, nil
 	}
 	l, _ := validate.Check(p, f) // what is wrong with it is for others to say
 	specials := l.Specials()
-	return l.Settled(p), func(o *plan.Op) bool { return specials[path.Clean(string(o.Dst))] }
+	settled = l.Settled(p)
+	if p.Order == plan.OrderTree {
+		for _, x := range l.Beyond() {
+			d := plan.Diagnostic{At: x.Op.At, Op: string(x.Op.Kind)}
+			switch {
+			case x.In != nil:
+				d.Msg = fmt.Sprintf("destination %q does not exist in the read-only %s at %q, and nothing can be added to that", x.Op.Dst, x.In.Kind, x.In.Dst)
+				d.Hint = "make it there first"
+			case covers:
+				continue
+			default:
+				d.Msg = fmt.Sprintf("destination %q exists, and a symlink is not put over it", x.Op.Dst)
+			}
+			lost = append(lost, d)
+			settled.Ops = slices.DeleteFunc(settled.Ops, func(o plan.Op) bool { return o.Kind == x.Op.Kind && path.Clean(string(o.Dst)) == x.At })
+		}
+	}
+	return settled, func(o *plan.Op) bool { return specials[path.Clean(string(o.Dst))] }, lost
 }
 
 // print prints a command line where no more is lost than may be.

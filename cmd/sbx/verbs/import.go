@@ -105,9 +105,9 @@ func wordLines(words []string) []byte {
 // toBwrap returns the command line of a plan for bubblewrap.
 func toBwrap(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, false)
-	p, _ = settle(p)
+	p, _, beyond := settle(p, false)
 	argv, inputs, lost := bwrap.Print(p)
-	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, lost
+	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, append(beyond, lost...)
 }
 
 // importMkosi is the grammar of import mkosi-sandbox.
@@ -156,13 +156,13 @@ func fromMkosi(p *plan.Plan) {
 // fromMkosi adds without being told.
 func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, true)
-	p, special := settle(p)
+	p, special, beyond := settle(p, true)
 	q := *p
 	if p.SuppressChown || p.SuppressSync {
 		q.NoNewPrivs = false
 	}
 	argv, lost := mkosi.PrintOn(&q, special)
-	return foreignLine{argv: append([]string{"mkosi-sandbox"}, argv...)}, lost
+	return foreignLine{argv: append([]string{"mkosi-sandbox"}, argv...)}, append(beyond, lost...)
 }
 
 // print prints the script of a plan; base is that of the program without options.
