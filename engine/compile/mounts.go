@@ -459,9 +459,7 @@ func (c *compiler) proc(s *layout.Step) {
 	old := c.attach(s, fd)
 	ask := c.given() && (c.facts.UID == 0 || c.facts.Caps != 0) // as bubblewrap does
 	if ask || (c.privileged() || c.facts.UID == 0) && c.facts.InitialUserNS {
-		// Root may write here without any capability, by owning the files, and in
-		// a user namespace of its own, too.
-		for _, name := range []string{"sys", "sysrq-trigger", "irq", "bus"} {
+		for _, name := range host.ProcOfRoot {
 			if ask {
 				in := c.add(program.Faccessat2, fd.Arg(), c.str(name), program.Imm(2), program.Imm(0x200)) // W_OK, AT_EACCESS
 				in.Flags, in.Skip = program.FlagAnyErr, 4

@@ -222,6 +222,16 @@ func (f *Facts) AboveLimit(r *plan.Rlimit) bool {
 // LimitHint says what to do about that.
 const LimitHint = "ask for no more than that, or have root raise it for you: limits.conf(5)"
 
+// ProcOfRoot are the parts of a /proc that root of the machine may write to without
+// any capability, by owning the files.
+var ProcOfRoot = [...]string{"sys", "sysrq-trigger", "irq", "bus"}
+
+// OwnsProc reports whether a sandbox of this plan has such a root, in a user namespace
+// of its own, too.
+func (f *Facts) OwnsProc(p *plan.Plan) bool {
+	return f.InitialUserNS && (f.UID == 0 || f.Privileged(p))
+}
+
 // Privileged reports whether a sandbox of this plan is made without a user
 // namespace of its own: the caller may do all of it as it is, and is who the
 // command shall be.

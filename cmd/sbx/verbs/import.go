@@ -6,11 +6,14 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
+	"slices"
 	"strings"
 	"syscall"
 
 	"sbx/engine/argv/bwrap"
 	"sbx/engine/argv/mkosi"
+	"sbx/engine/host"
 	"sbx/engine/plan"
 	"sbx/starlark/script"
 )
@@ -106,8 +109,27 @@ func wordLines(words []string) []byte {
 func toBwrap(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, false)
 	p, _, beyond := settle(p, false)
+	guardProc(p, "sys") // access(2) says that it is not writable, and bubblewrap believes it
 	argv, inputs, lost := bwrap.Print(p)
 	return foreignLine{append([]string{"bwrap"}, argv...), inputs}, append(beyond, lost...)
+}
+
+// guardProc has parts of each /proc made read-only by the other program, where root of
+// the machine could write to them, and sbx does not let it.
+func guardProc(p *plan.Plan, names ...string) {
+	f, err := hostFacts(p)
+	if err != nil || p.Order != plan.OrderTree || !f.OwnsProc(p) {
+		return
+	}
+	for _, o := range p.Ops {
+		for _, name := range names {
+			dst := path.Join(string(o.Dst), name)
+			taken := func(x plan.Op) bool { return path.Clean(string(x.Dst)) == dst }
+			if o.Kind == plan.Proc && !slices.ContainsFunc(p.Ops, taken) {
+				p.Ops = append(p.Ops, plan.Op{Kind: plan.Bind, Src: plan.Str("/proc/" + name), Dst: plan.Str(dst), RO: true, Optional: true, At: o.At})
+			}
+		}
+	}
 }
 
 // importMkosi is the grammar of import mkosi-sandbox.
@@ -158,6 +180,7 @@ func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 	links(p, true)
 	p, special, beyond := settle(p, true)
 	q := *p
+	guardProc(&q, host.ProcOfRoot[:]...)
 	if p.SuppressChown || p.SuppressSync {
 		q.NoNewPrivs = false
 	}

@@ -157,6 +157,11 @@ func (c *converter) step(s *layout.Step) {
 	case plan.Mqueue:
 		c.mount(s, Mount{Type: "mqueue", Source: "mqueue", Options: options("nosuid", "nodev", "noexec")})
 	case plan.Proc:
+		if c.facts.OwnsProc(c.plan) {
+			for _, name := range host.ProcOfRoot {
+				c.bundle.Spec.Linux.ReadonlyPaths = append(c.bundle.Spec.Linux.ReadonlyPaths, below(dst, name))
+			}
+		}
 		if c.plan.Unshare.PID {
 			c.mount(s, Mount{Type: "proc", Source: "proc", Options: options("nosuid", "nodev", "noexec")})
 		} else {

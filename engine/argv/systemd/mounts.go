@@ -124,6 +124,11 @@ func (c *converter) step(s *layout.Step, l *layout.Layout) {
 		if !c.plan.Unshare.PID { // else there is one with the namespace
 			c.set("BindPaths", "/proc:/proc")
 		}
+		if c.facts.OwnsProc(c.plan) {
+			for _, name := range host.ProcOfRoot {
+				c.set("ReadOnlyPaths", "-/proc/"+name)
+			}
+		}
 	case plan.Mqueue:
 		if s.Target.Path != "/dev/mqueue" {
 			c.cannot(op.At, "mqueue", "", "services have message queues only at /dev/mqueue")
