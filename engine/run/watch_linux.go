@@ -117,33 +117,55 @@ func (w *watch) waitWord() {
 
 // waitChild waits for the end of the child, following it when it stops.
 func (w *watch) waitChild() unix.WaitStatus {
-	stopped := false
+	asleep := false // as the child was
 	for {
-		var st unix.WaitStatus
-		options := unix.WUNTRACED | unix.WCONTINUED
-		if w.prog.Pty {
-			options = 0
-		}
-		if stopped {
-			options |= unix.WNOHANG
-		}
-		pid, err := unix.Wait4(w.pid, &st, options, nil)
+		var news int32
 		switch {
-		case err == unix.EINTR:
-		case err == nil && (pid == 0 || stopped && st.Stopped()):
-			// sbx was woken, and the child was not, by whoever did that. It may have
-			// stopped twice before sbx did.
-			unix.Kill(w.pid, unix.SIGCONT)
-			stopped = false
-		case err == nil && st.Stopped():
-			if !w.continued() {
-				w.stop()
-				stopped = true
-			}
-		case err == nil && st.Continued():
-			stopped = false
+		case w.prog.Pty:
+		case asleep:
+			news = w.news(unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED | unix.WNOHANG)
 		default:
-			return st
+			news = w.news(unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED)
+		}
+		switch {
+		case asleep && (news == 0 || news == cldStopped):
+			// sbx was woken, and the child was not, by whoever did that.
+			unix.Kill(w.pid, unix.SIGCONT)
+			asleep = false
+		case news == cldStopped:
+			// Whoever stopped all of the job may be waking all of it.
+			time.Sleep(10 * time.Millisecond)
+			if w.news(unix.WSTOPPED|unix.WNOHANG) == cldStopped {
+				w.stop()
+				asleep = true
+			}
+		case news == cldContinued:
+			unix.Wait4(w.pid, nil, unix.WCONTINUED|unix.WNOHANG, nil)
+			asleep = false
+		default:
+			var st unix.WaitStatus
+			for {
+				if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
+					return st
+				}
+			}
+		}
+	}
+}
+
+// Of siginfo_t's si_code, waitid(2).
+const (
+	cldStopped   = 5
+	cldContinued = 6
+)
+
+// news returns what has become of the child, an si_code, or 0. It leaves that to be
+// waited for; so a stop is told of for as long as the child is stopped.
+func (w *watch) news(options int) int32 {
+	var info unix.Siginfo
+	for {
+		if err := unix.Waitid(unix.P_PID, w.pid, &info, options|unix.WNOWAIT, nil); err != unix.EINTR {
+			return info.Code
 		}
 	}
 }
@@ -183,20 +205,6 @@ func (w *watch) stillStopped() bool {
 		}
 	}
 	return true
-}
-
-// continued reports whether the child, of whose stop the kernel has told, goes on by
-// now, or has ended: whoever stopped all of the job may have woken all of it.
-func (w *watch) continued() bool {
-	time.Sleep(10 * time.Millisecond)
-	return w.has(unix.WEXITED | unix.WCONTINUED)
-}
-
-// has reports whether there is news of the child, and leaves it to be waited for.
-func (w *watch) has(news uintptr) bool {
-	var info [128]byte // siginfo_t, whose si_signo is 0 where there is none
-	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, uintptr(w.pid), uintptr(unsafe.Pointer(&info)), news|unix.WNOHANG|unix.WNOWAIT, 0, 0)
-	return errno == 0 && info[0] != 0
 }
 
 // started is called once the child runs. What the command inherits it has, and
