@@ -335,8 +335,8 @@ func (c *converter) overlay(s *layout.Step) {
 	default:
 		m.Options = append(m.Options, "lowerdir="+strings.Join(lower, ":"), "upperdir="+string(op.Upper), "workdir="+string(op.Work))
 	}
-	if m.Type == "overlay" && !c.facts.Privileged(c.plan) {
-		m.Options = append(m.Options, "userxattr")
+	if m.Type == "overlay" { // as package compile has it, for root as well: what is in a layer means the same
+		m.Options = append(m.Options, "userxattr", "index=off", "metacopy=off", "xino=off")
 	}
 	c.mount(s, m)
 }

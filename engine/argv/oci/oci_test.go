@@ -77,8 +77,8 @@ mount /dev/mqueue mqueue mqueue nosuid,nodev,noexec
 mount /proc bind /proc rbind,rnosuid,rnodev,rnoexec`},
 		{"overlays", []plan.Op{{Kind: plan.Overlay, Dst: "/r", Lower: []plan.Str{"/l1", "/l2"}}, {Kind: plan.Overlay, Dst: "/one", Lower: []plan.Str{"/l1"}}, {Kind: plan.Overlay, Dst: "/w", Lower: []plan.Str{"/l1"}, Upper: "/up", Work: "/wk"}}, `
 mount /one bind /l1 bind,ro,nosuid,nodev
-mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr
-mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,userxattr`},
+mount /r overlay overlay nosuid,nodev,ro,lowerdir=/l2:/l1,userxattr,index=off,metacopy=off,xino=off
+mount /w overlay overlay nosuid,nodev,lowerdir=/l1,upperdir=/up,workdir=/wk,userxattr,index=off,metacopy=off,xino=off`},
 		{"masks and read-only parts", []plan.Op{bind("/usr", "/usr"), {Kind: plan.Bind, Src: "/l1", Dst: "/d/e"}, op(plan.Tmpfs, "/d/t"), op(plan.Mask, "/usr/lib"), op(plan.RemountRO, "/d"), op(plan.RemountRO, "/usr")}, `
 entry rootfs/d 0755
 mount /d/e bind /l1 rbind,rnosuid,rnodev
