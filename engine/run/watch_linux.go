@@ -140,7 +140,7 @@ func (w *watch) waitChild() unix.WaitStatus {
 				asleep = true
 			}
 		case news == cldContinued:
-			unix.Wait4(w.pid, nil, unix.WCONTINUED|unix.WNOHANG, nil)
+			unix.Waitid(unix.P_PID, w.pid, nil, unix.WCONTINUED|unix.WNOHANG, nil) // and not its end, as wait4(2) would
 			asleep = false
 		default:
 			var st unix.WaitStatus
