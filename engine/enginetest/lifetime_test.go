@@ -230,6 +230,42 @@ func TestContinueLate(t *testing.T) {
 	})
 }
 
+// Where there is nobody between, who was woken and stopped again before sbx could
+// see it, as by fg and a key right after it, stays stopped.
+func TestStoppedAgain(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		r := start(t, w.command(t, base()+modes["direct"], "sh", "-c", "echo ready; while read x; do echo $x; done; exit 6"))
+		sbx := r.cmd.Process.Pid
+		if list := children(sbx); len(list) == 1 { // else sbx has become the command
+			command := list[0]
+			send := func(pid int, sigs ...syscall.Signal) {
+				for _, sig := range sigs {
+					box.Must(t, syscall.Kill(pid, sig))
+				}
+				box.Eventually(t, "both to stop", func() bool { return state(sbx) == "T" && state(command) == "T" })
+			}
+			send(command, syscall.SIGSTOP)
+			send(command, syscall.SIGCONT, syscall.SIGSTOP)
+			time.Sleep(10 * time.Millisecond)
+			r.kill(t, syscall.SIGCONT)
+			time.Sleep(50 * time.Millisecond)
+			if state(command) != "T" {
+				t.Error("it runs")
+			}
+			send(command)
+			r.kill(t, syscall.SIGCONT)
+		}
+		fmt.Fprintln(r.stdin, "line")
+		if got := r.line(t); got != "line" {
+			t.Errorf("got %q", got)
+		}
+		r.stdin.Close()
+		if res := r.wait(t); res.Code != 6 {
+			t.Error(res)
+		}
+	})
+}
+
 const family = `/probe probe:daemon sleep 1000 & (setsid sh -c 'trap "" HUP TERM; sleep 1000; sleep 1000' &) & sleep 1000 & `
 
 // kill -9 at any moment.

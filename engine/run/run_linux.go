@@ -136,7 +136,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if gated {
 		unix.Close(c.gate)
 		// Of a sandbox that has come to its end already, all else that fails is a sequel.
-		if err := w.letThrough(); err != nil && w.news(unix.WEXITED|unix.WNOHANG) == 0 {
+		if err := w.letThrough(); err != nil && w.news(unix.WEXITED|unix.WNOHANG|unix.WNOWAIT) == 0 {
 			return 0, err
 		}
 	}

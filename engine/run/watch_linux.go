@@ -118,37 +118,40 @@ func (w *watch) waitWord() {
 // waitChild waits for the end of the child, following it when it stops.
 func (w *watch) waitChild() unix.WaitStatus {
 	asleep := false // as the child was
-	for {
-		var news int32
-		switch {
-		case w.prog.Pty:
-		case asleep:
-			news = w.news(unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED | unix.WNOHANG)
-		default:
-			news = w.news(unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED)
+	for !w.prog.Pty {
+		options := unix.WEXITED | unix.WSTOPPED | unix.WCONTINUED | unix.WNOWAIT
+		if asleep {
+			options |= unix.WNOHANG
+		}
+		news := w.news(options)
+		if news == cldStopped {
+			// Whoever stopped all of the job may be waking all of it. The news is taken
+			// right before sbx stops: what is there when it wakes is another stop.
+			time.Sleep(10 * time.Millisecond)
+			if asleep = w.news(unix.WSTOPPED|unix.WNOHANG) == cldStopped; asleep {
+				w.stop()
+			}
+			continue
 		}
 		switch {
-		case asleep && (news == 0 || news == cldStopped):
+		case news == cldContinued:
+			w.news(unix.WCONTINUED | unix.WNOHANG) // and not its end, as wait4(2) would
+		case news == 0 && asleep:
 			// sbx was woken, and the child was not, by whoever did that.
 			unix.Kill(w.pid, unix.SIGCONT)
-			asleep = false
-		case news == cldStopped:
-			// Whoever stopped all of the job may be waking all of it.
-			time.Sleep(10 * time.Millisecond)
-			if w.news(unix.WSTOPPED|unix.WNOHANG) == cldStopped {
-				w.stop()
-				asleep = true
-			}
-		case news == cldContinued:
-			unix.Waitid(unix.P_PID, w.pid, nil, unix.WCONTINUED|unix.WNOHANG, nil) // and not its end, as wait4(2) would
-			asleep = false
 		default:
-			var st unix.WaitStatus
-			for {
-				if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
-					return st
-				}
-			}
+			return w.reap()
+		}
+		asleep = false
+	}
+	return w.reap()
+}
+
+// reap waits for the end of the child.
+func (w *watch) reap() (st unix.WaitStatus) {
+	for {
+		if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
+			return st
 		}
 	}
 }
@@ -159,12 +162,12 @@ const (
 	cldContinued = 6
 )
 
-// news returns what has become of the child, an si_code, or 0. It leaves that to be
-// waited for; so a stop is told of for as long as the child is stopped.
+// news waits for the child as waitid(2) does, and returns the si_code or, where there
+// is no news, 0.
 func (w *watch) news(options int) int32 {
 	var info unix.Siginfo
 	for {
-		if err := unix.Waitid(unix.P_PID, w.pid, &info, options|unix.WNOWAIT, nil); err != unix.EINTR {
+		if err := unix.Waitid(unix.P_PID, w.pid, &info, options, nil); err != unix.EINTR {
 			return info.Code
 		}
 	}
