@@ -46,6 +46,9 @@ func (b *builder) placeMask(s *Step, dst string) {
 // last step that what they hide is of, or the way to it, which they are to follow.
 // In the last round that is a fault.
 func (b *builder) found(steps []*Step, last bool) map[*Step][]*Step {
+	if len(b.missed) == 0 {
+		return nil
+	}
 	after := map[*Step][]*Step{}
 	for _, m := range b.missed {
 		f, links := b.walkHeld(clean(string(m.Op.Dst)))

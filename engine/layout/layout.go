@@ -195,10 +195,10 @@ func Build(p *plan.Plan, f *host.Facts, skip func(int) bool) *Layout {
 	steps := b.order(p, skip)
 	for round := 0; ; round++ {
 		at := b.placeAll(steps, round == maxRounds)
-		after := map[*Step][]*Step{} // what is to come after which step
+		var after map[*Step][]*Step // what is to come after which step
 		if at >= 0 {
 			// What a mount would hide, since a symlink led there, comes after it.
-			after[steps[at]] = b.hidden
+			after = map[*Step][]*Step{steps[at]: b.hidden}
 		} else if after = b.found(steps, round == maxRounds); len(after) == 0 {
 			return b.out
 		}
