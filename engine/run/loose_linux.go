@@ -33,11 +33,7 @@ func (w *watch) waitLoose() (unix.WaitStatus, error) {
 	}
 	var st unix.WaitStatus
 	if rep.Kind == reportNone {
-		for {
-			if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
-				break
-			}
-		}
+		st = waitFor(w.pid)
 	}
 	switch rep.Kind {
 	case reportExited:

@@ -105,13 +105,7 @@ func output(path string, args []string) (string, error) {
 		}
 		text = append(text, buf[:max(n, 0)]...)
 	}
-	var status unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			break
-		}
-	}
-	if !status.Exited() || status.ExitStatus() != 0 {
+	if status := waitFor(pid); !status.Exited() || status.ExitStatus() != 0 {
 		return string(text), fmt.Errorf("exit status %d", status.ExitStatus())
 	}
 	return string(text), nil

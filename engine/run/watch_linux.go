@@ -140,17 +140,17 @@ func (w *watch) waitChild() unix.WaitStatus {
 			// sbx was woken, and the child was not, by whoever did that.
 			unix.Kill(w.pid, unix.SIGCONT)
 		default:
-			return w.reap()
+			return waitFor(w.pid)
 		}
 		asleep = false
 	}
-	return w.reap()
+	return waitFor(w.pid)
 }
 
-// reap waits for the end of the child.
-func (w *watch) reap() (st unix.WaitStatus) {
+// waitFor waits for the end of a child and returns its status.
+func waitFor(pid int) (st unix.WaitStatus) {
 	for {
-		if _, err := unix.Wait4(w.pid, &st, 0, nil); err != unix.EINTR {
+		if _, err := unix.Wait4(pid, &st, 0, nil); err != unix.EINTR {
 			return st
 		}
 	}
@@ -322,11 +322,7 @@ func (w *watch) endOrphans() {
 			unix.Kill(pid, unix.SIGKILL)
 		}
 		for pid := range left {
-			for {
-				if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
-					break
-				}
-			}
+			waitFor(pid)
 		}
 	}
 }

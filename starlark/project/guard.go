@@ -36,11 +36,10 @@ func (r *run) faults(l *eval.Layers, unknown bool) plan.Diagnostics {
 	r.protect(p)
 	ds = append(ds, r.guard(p, !unknown && !ds.HasErrors())...)
 	if names, ok := l.Lacks(); ok && r.o.Eval.Check != nil && (unknown || ds.HasErrors()) {
-		if names != nil {
-			names = append(names, lacks...)
-		}
 		if unknown {
 			names = nil
+		} else if names != nil {
+			names = append(names, lacks...)
 		}
 		ds = append(ds, r.o.Eval.Check(p, names)...)
 	}
