@@ -99,6 +99,7 @@ func (r *Result) Inputs() []plan.Input { return r.Plan.Inputs[r.looked:] }
 // Places are the directories that sbx run depends on.
 type Places struct {
 	Home   string // "": there is none
+	Passwd string // the home by passwd(5), where HOME is another
 	Config string // sbx's own, in $XDG_CONFIG_HOME
 	State  string // sbx's own, in $XDG_STATE_HOME
 	// Sessions are where the sockets of sessions are, or may be.
@@ -110,12 +111,14 @@ type Places struct {
 func FindPlaces(sessions []string) Places {
 	p := Places{Home: os.Getenv("HOME"), Sessions: sessions}
 	usable := func(dir string) bool { return filepath.IsAbs(dir) && filepath.Clean(dir) != "/" }
-	if usable(p.Home) {
+	if p.Passwd = passwdHome(os.Getuid()); !usable(p.Passwd) {
+		p.Passwd = ""
+	}
+	if !usable(p.Home) {
+		p.Home = p.Passwd
+	}
+	if p.Home != "" {
 		p.Home = filepath.Clean(p.Home)
-	} else {
-		if p.Home = passwdHome(os.Getuid()); !usable(p.Home) {
-			p.Home = ""
-		}
 	}
 	xdg := func(name, below string) string {
 		// XDG Base Directory Specification: a relative path is to be ignored.
@@ -200,7 +203,10 @@ func (r *run) find() error {
 			return fault("", "project %q is in %s, which is private in the sandbox", dir, special)
 		}
 	}
-	if home := r.realHome(); home != "" && plan.Within(home, dir) {
+	for _, home := range []string{realDir(r.Home), realDir(r.Passwd)} {
+		if home == "" || !plan.Within(home, dir) {
+			continue
+		}
 		what := "is the home directory"
 		if home != dir {
 			what = "holds the home directory"
@@ -211,15 +217,15 @@ func (r *run) find() error {
 	return nil
 }
 
-// realHome returns the canonical home directory, or "".
-func (r *run) realHome() string {
-	if r.Home == "" {
+// realDir returns the canonical path of a directory that may not be there; "" of "".
+func realDir(dir string) string {
+	if dir == "" {
 		return ""
 	}
-	if real, err := filepath.EvalSymlinks(r.Home); err == nil {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		return real
 	}
-	return filepath.Clean(r.Home)
+	return filepath.Clean(dir)
 }
 
 // evaluate evaluates the layers in their order.

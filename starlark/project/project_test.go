@@ -255,10 +255,13 @@ func TestExcluded(t *testing.T) {
 }
 
 func TestProjects(t *testing.T) {
-	w := newWorld(t, "data/x: ", "link: -> data", "with space\nand newline/x: ", "file: ")
+	w := newWorld(t, "data/x: ", "link: -> data", "with space\nand newline/x: ", "file: ", "account/ann/x: ")
+	w.places.Passwd = w.home + "/account/ann"
 	for _, tt := range []struct{ dir, want string }{
 		{w.home, "is the home directory"},
 		{filepath.Dir(w.home), "holds the home directory"},
+		{w.home + "/account/ann", "is the home directory"}, // HOME is set elsewhere
+		{w.home + "/account", "holds the home directory"},
 		{"/", "the root directory"},
 		{"/proc/self", "is in /proc"},
 		{"/dev", "is in /dev"},
