@@ -189,14 +189,9 @@ func (ev *evaluator) evalError(e *starlark.EvalError) plan.Diagnostics {
 			at.Stack = append(at.Stack, f)
 		}
 	}
-	var ds plan.Diagnostics
-	if errors.As(e.Unwrap(), &ds) { // a module does not compile
-		var out plan.Diagnostics
-		for _, d := range ds {
-			d.At.Stack = append([]plan.Frame{{Pos: at.Pos}}, at.Stack...)
-			out = append(out, d)
-		}
-		return out
+	var l located
+	if errors.As(e.Unwrap(), &l) {
+		return plan.Diagnostics(l)
 	}
 	d := plan.Diagnostic{At: at}
 	var f *callFault
@@ -204,6 +199,7 @@ func (ev *evaluator) evalError(e *starlark.EvalError) plan.Diagnostics {
 		d.Op, d.Msg, d.Hint = f.Op, f.Msg, f.Hint
 	} else if reason, ok := strings.CutPrefix(e.Msg, "Starlark computation cancelled: "); ok {
 		d.Msg, d.Hint = ev.opt.stopped(reason)
+		ev.stopped = true
 	} else {
 		d.Msg, d.Hint = runtimeText(e.Msg)
 	}

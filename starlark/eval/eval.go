@@ -11,7 +11,6 @@ package eval
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.starlark.net/starlark"
@@ -87,6 +86,7 @@ type module struct {
 	prog    *starlark.Program
 	predef  starlark.StringDict
 	globals starlark.StringDict // once evaluated
+	faulty  bool                // and told
 	parent  *module             // that loads it, while it is evaluated
 }
 
@@ -102,7 +102,8 @@ type evaluator struct {
 
 	defaults defaults
 
-	loading int // modules being evaluated
+	loading int  // modules being evaluated
+	stopped bool // a limit was reached, and told
 	modules map[string]*module
 	values  map[string]starlark.Value // built-ins in use
 
@@ -261,113 +262,6 @@ func (ev *evaluator) predeclare(m *module, name string) bool {
 	}
 	m.predef[name] = v
 	return true
-}
-
-// load implements the load statement.
-func (ev *evaluator) load(_ *starlark.Thread, name string) (starlark.StringDict, error) {
-	globals, err := ev.module(name)
-	if err == nil && ev.layers != nil && !ev.cur.lib {
-		globals = ev.layers.watched(name, globals)
-	}
-	return globals, err
-}
-
-// module returns what the module of that name defines.
-func (ev *evaluator) module(name string) (starlark.StringDict, error) {
-	m, err := ev.locate(name)
-	if err != nil {
-		return nil, err
-	}
-	if old := ev.modules[m.key]; old != nil {
-		if old.globals != nil {
-			return old.globals, nil
-		}
-		return nil, ev.cycle(old)
-	}
-	if m.key == ev.entry.key && !m.lib {
-		return nil, ev.cycle(ev.entry)
-	}
-	if ev.loading >= 100 {
-		return nil, &callFault{Op: "load", Msg: "modules are loaded from one another too deeply"}
-	}
-	if m.lib {
-		if ev.opt.Lib == nil {
-			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
-		}
-		m.text, err = ev.opt.Lib(strings.TrimPrefix(name, libPrefix))
-		if err != nil {
-			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
-		}
-	} else {
-		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
-			return nil, &callFault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err), Hint: "modules are looked for beside the file that loads them"}
-		}
-		ev.record("file", m.key, digest(m.text))
-	}
-	if ev.modules == nil {
-		ev.modules = map[string]*module{}
-	}
-	ev.modules[m.key] = m
-	if ds := ev.compile(m); ds != nil {
-		return nil, ds
-	}
-	m.parent, ev.cur = ev.cur, m
-	ev.loading++
-	globals, err := m.prog.Init(ev.thread, m.predef)
-	ev.loading--
-	ev.cur = m.parent
-	if err != nil {
-		return nil, err
-	}
-	globals.Freeze()
-	m.globals = globals
-	return globals, nil
-}
-
-const libPrefix = "@sbx//"
-
-// locate finds out which file a load statement of the current module means.
-func (ev *evaluator) locate(name string) (*module, error) {
-	bad := func(why, hint string) (*module, error) {
-		return nil, &callFault{Op: "load", Msg: "module name " + quote(name) + " " + why, Hint: hint}
-	}
-	switch {
-	case name == "":
-		return bad("is empty", "")
-	case strings.IndexByte(name, 0) >= 0:
-		return bad("holds a NUL byte", "")
-	case strings.HasPrefix(name, libPrefix):
-		if rest := name[len(libPrefix):]; rest == "" || rest != filepath.Clean(rest) || strings.HasPrefix(rest, "..") {
-			return bad("is not clean", "")
-		}
-		return &module{name: name, key: name, lib: true}, nil
-	case name[0] == '@':
-		return bad("has an unknown root", `the standard library is "@sbx//NAME.star"`)
-	case strings.HasPrefix(name, "//"), name[0] == ':':
-		return bad("is not a path", "modules are named relative to the file that loads them")
-	case strings.HasPrefix(name, "~"):
-		return bad("is not a path", "a ~ is not expanded")
-	case ev.cur.lib:
-		return bad("is relative", `standard modules load each other as "@sbx//NAME.star"`)
-	}
-	key := filepath.Clean(name)
-	if !filepath.IsAbs(key) {
-		key = filepath.Join(filepath.Dir(ev.cur.key), key)
-	}
-	return &module{name: key, key: key}, nil
-}
-
-// cycle returns the fault of loading again what is being loaded.
-func (ev *evaluator) cycle(m *module) error {
-	names := []string{quote(m.name)}
-	for c := ev.cur; c != nil && c != m; c = c.parent {
-		names = append(names, quote(c.name))
-	}
-	names = append(names, quote(m.name))
-	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
-		names[i], names[j] = names[j], names[i]
-	}
-	return &callFault{Op: "load", Msg: "modules load each other in a circle: " + strings.Join(names, " loads "), Hint: "move what both need into a third file"}
 }
 
 // absolute returns the absolute path of a module's file.

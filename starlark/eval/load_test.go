@@ -50,7 +50,7 @@ func TestLoad(t *testing.T) {
 			`^e.star:2:1: error: load: cannot read module "no.star": no such file or directory\n .*\n .*\n  hint: modules are looked for beside`},
 		{"directory", map[string]string{"e.star": "load('d', 'f')", "d/": ""}, `cannot read module "d": it is a directory`},
 		{"no name", map[string]string{"e.star": "load('a.star', 'tolchain')", "a.star": "toolchain = 1"},
-			`^e.star:1:1: error: load: module "a.star" defines no "tolchain"\n.*\n.*\n  hint: did you mean "toolchain"\?`},
+			`^e.star:1:17: error: load: module "a.star" defines no "tolchain"\n.*\n.*\n  hint: did you mean "toolchain"\?`},
 		{"self", map[string]string{"e.star": "load('e.star', 'f')"}, `e.star:1:1: error: load: modules load each other in a circle: "e.star" loads "e.star"`},
 		{"cycle", map[string]string{
 			"e.star": "load('a.star', 'f')", "a.star": "\nload('b.star', 'f')", "b.star": "x = 1; load('./a.star', 'f')"},
@@ -92,6 +92,51 @@ func TestLoad(t *testing.T) {
 				t.Errorf("%s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// What is wrong with any load statement is told at once, with who led there, and
+// once for each module.
+func TestLoadFaults(t *testing.T) {
+	_, err := evalFiles(map[string]string{
+		"e.star": "load('no.star', 'f')\nload('a.star', 'f', 'g', 'x')\nload('bad.star', 'f')\nload('run.star', 'f')\n" +
+			"load('b.star', 'f')\nload('fine.star', 'y')\nload('', 'z')\nbind(f)",
+		"a.star":    "f = 1",
+		"bad.star":  "f = (1",
+		"run.star":  "def g(): return 1 + ''\nf = g()",
+		"b.star":    "load('c.star', 'f')\nload('bad.star', 'g')\nload('nope.star', 'h')",
+		"c.star":    "\nload('e.star', 'f')\nload('./b.star', f2 = 'f')",
+		"fine.star": "y = 1",
+	})
+	got := ""
+	for _, d := range diagnostics(t, err) {
+		got += d.At.Pos.String() + " " + d.Msg
+		for _, f := range d.At.Stack {
+			got += " < " + f.Pos.String()
+		}
+		got += "\n"
+	}
+	if want := `b.star:3:1 cannot read module "nope.star": no such file or directory < e.star:5:1
+bad.star:1:7 syntax: got end of file, want ')' < e.star:3:1
+c.star:2:1 modules load each other in a circle: "e.star" loads "b.star" loads "c.star" loads "e.star" < b.star:1:1 < e.star:5:1
+c.star:3:1 modules load each other in a circle: "b.star" loads "c.star" loads "b.star" < b.star:1:1 < e.star:5:1
+e.star:1:1 cannot read module "no.star": no such file or directory
+e.star:2:22 module "a.star" defines no "g"
+e.star:2:27 module "a.star" defines no "x"
+e.star:7:1 module name "" is empty
+run.star:1:19 unknown binary op: int + string < run.star:2:5 < e.star:4:1
+`; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// A limit ends all, and is told once.
+func TestLoadLimit(t *testing.T) {
+	long := "l = [i for i in range(100000)]"
+	_, err := evalFiles(map[string]string{"e.star": "load('a.star', 'l')\nload('b.star', m = 'l')", "a.star": long, "b.star": long},
+		func(o *Options) { o.MaxSteps = 1000 })
+	if ds := diagnostics(t, err); len(ds) != 1 || !strings.Contains(ds[0].Msg, "steps") {
+		t.Errorf("%v", ds)
 	}
 }
 
