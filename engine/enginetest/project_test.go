@@ -71,7 +71,7 @@ func TestScopeSockets(t *testing.T) {
 		if landlockVersion() < 6 {
 			t.Skip("this kernel's Landlock has no scopes")
 		}
-		for _, more := range []string{"", "no_new_privs(False)\n", "become_root()\n", "unshare(pid = True)\n"} {
+		for _, more := range []string{"", "no_new_privs(False)\n", "become_root()\n", "unshare(pid = True)\n", "terminal_input()\n"} {
 			w.want(t, base()+"scope_sockets()\n"+more, "/probe probe:connect "+name+"; /probe probe:abstract "+name+"-own", "reached "+name+"-own")
 		}
 		w.want(t, base()+"scope_sockets()\nscope_sockets(False)", "/probe probe:connect "+name, "reached "+name)

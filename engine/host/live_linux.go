@@ -58,10 +58,10 @@ func Live(p *plan.Plan) *Facts {
 		ids := ProcFile("/proc/self/uid_map")
 		f.InitialUserNS = ids == "" || slices.Equal(strings.Fields(ids), []string{"0", "0", "4294967295"})
 	}
+	if p.ScopeSockets {
+		f.Landlock = landlock()
+	}
 	if !p.TerminalInput {
-		if p.ScopeSockets {
-			f.Landlock = landlock()
-		}
 		f.Terminal = controllingTTY() || IsTerminal(0) || IsTerminal(1) || IsTerminal(2)
 	}
 	for i := range p.Rlimits {
