@@ -52,13 +52,11 @@ func (c *checkCmd) run(t target) int {
 	return 0
 }
 
-// unmakeable tells where the host does not let the sandbox's user namespace be made.
+// unmakeable tells where the host lacks what every sandbox needs, or lets the
+// sandbox's user namespace not be made.
 func unmakeable(p *plan.Plan, f *host.Facts) plan.Diagnostics {
-	if f.Privileged(p) || p.Join.User != nil {
-		return nil
-	}
-	r, _ := probe.Run("user-namespaces")
-	if r.Status != probe.Missing {
+	r, lacks := probe.Lacks(!f.Privileged(p) && p.Join.User == nil)
+	if !lacks {
 		return nil
 	}
 	return plan.Diagnostics{{Msg: "this host does not let the sandbox be made: " + r.Detail, Hint: "sbx doctor tells what this host lacks, and how to mend it"}}

@@ -153,9 +153,13 @@ func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 	var cause, mend string
 	switch errno {
 	case syscall.ENOSYS:
-		cause = "the kernel or a seccomp filter on this process lacks the call"
+		cause, mend = "this kernel lacks the call", "# a newer kernel"
 		if f.seccompFilter {
-			mend = containerMend(f, "seccomp=unconfined")
+			cause, mend = "the kernel or a seccomp filter on this process lacks the call", containerMend(f, "seccomp=unconfined")
+		}
+	case syscall.EINVAL:
+		if strings.HasSuffix(stage, "lowerdir+") { // said in one way or another
+			cause = "this kernel's overlay file system does not know it"
 		}
 	case syscall.ENODEV:
 		cause = "the kernel has no such file system"
@@ -178,6 +182,8 @@ func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 			cause, mend = "a seccomp filter on this process", containerMend(f, "seccomp=unconfined")
 		case f.selinuxEnforce == 1:
 			cause, mend = "SELinux is enforcing", "sudo ausearch -m avc -ts recent # shows the rule that denied it"
+		case stage == "fsconfig overlay create":
+			cause = "this kernel lets no user namespace mount it"
 		}
 	case syscall.ENOSPC:
 		cause, mend = "too many mounts", "sudo sysctl -w fs.mount-max=100000"

@@ -112,14 +112,18 @@ func TestExplainMount(t *testing.T) {
 		facts            facts
 		detail, mend     string
 	}{
-		{"old kernel", "fsopen tmpfs", "", syscall.ENOSYS, none, "fsopen tmpfs: the kernel or a seccomp filter on this process lacks the call: function not implemented", ""},
+		{"old kernel", "fsopen tmpfs", "", syscall.ENOSYS, none, "fsopen tmpfs: this kernel lacks the call: function not implemented", "# a newer kernel"},
 		{"docker's filter", "fsopen tmpfs", "", syscall.ENOSYS, docker, "fsopen tmpfs: the kernel or a seccomp filter on this process lacks the call: function not implemented",
 			"docker run --security-opt seccomp=unconfined …"},
 		{"no overlay", "fsopen overlay", "", syscall.ENODEV, none,
 			"fsopen overlay: the kernel has no overlay file system, or its module is not loaded: no such device", "sudo modprobe overlay"},
 		{"no mqueue", "fsopen mqueue", "", syscall.ENODEV, none, "fsopen mqueue: the kernel has no such file system: no such device", ""},
 		{"before 6.5", "fsconfig overlay lowerdir+", "overlay: Unknown parameter 'lowerdir+'", syscall.EINVAL, none,
-			"fsconfig overlay lowerdir+: overlay: Unknown parameter 'lowerdir+': invalid argument", ""},
+			"fsconfig overlay lowerdir+: this kernel's overlay file system does not know it: invalid argument", ""},
+		{"6.1", "fsconfig overlay lowerdir+", "VFS: Legacy: Option 'lowerdir+' contained comma", syscall.EINVAL, none,
+			"fsconfig overlay lowerdir+: this kernel's overlay file system does not know it: invalid argument", ""},
+		{"5.10", "fsconfig overlay create", "", syscall.EPERM, none,
+			"fsconfig overlay create: this kernel lets no user namespace mount it: operation not permitted", ""},
 		{"proc in docker", "fsmount proc", "", syscall.EPERM, docker,
 			"fsmount proc: parts of /proc are mounted over here: /proc/kcore, /proc/keys, /proc/timer_list and 2 more: operation not permitted",
 			"docker run --security-opt systempaths=unconfined …"},

@@ -77,7 +77,7 @@ var features = []feature{
 	{"lowerdir+", optional, "without it overlay() takes only as many layers as one page of options holds (6.5)"},
 	{"tmpfs-xattr", optional, `without it overlay(upper = "tmpfs") cannot replace a directory of a layer (6.6)`},
 	{"seccomp", forAll, "keeps commands from typing into the terminal; suppress_chown() and suppress_sync()"},
-	{"landlock", optional, "file rules that a sandbox can set for itself, landlock(7)"},
+	{"landlock", optional, "scope_sockets() needs version 6 of landlock(7), and has no effect without it (6.12)"},
 	{"pid-namespace", optional, "unshare(pid = True)"},
 	{"proc-mount", optional, "proc() in a pid namespace of its own"},
 	{"net-namespace", optional, "unshare(net = True), with a loopback interface"},
@@ -106,6 +106,20 @@ func Run(name string) (Result, bool) {
 	for i := range features {
 		if features[i].name == name {
 			return newHost().result(&features[i]), true
+		}
+	}
+	return Result{}, false
+}
+
+// Lacks returns the first feature without which no sandbox can be made and that is
+// missing; with inUserNS, also of those that a sandbox in a user namespace needs.
+func Lacks(inUserNS bool) (Result, bool) {
+	h := newHost()
+	for i := range features {
+		if f := &features[i]; f.need == forAll || f.need == forUsers && inUserNS {
+			if r := h.result(f); r.Status == Missing {
+				return r, true
+			}
 		}
 	}
 	return Result{}, false

@@ -279,12 +279,19 @@ func (h *host) call(action, good string) finding {
 	return unknown(selfStart, err)
 }
 
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
 func landlockABI() finding {
 	version, err := ask(0, callers, actLandlock)
 	var f fault
 	switch {
+	case err == nil && atoi(version) < scopes:
+		return finding{Missing, "version " + version + ", which has no scopes", ""}
 	case err == nil:
-		return finding{OK, "ABI version " + version + ", and a rule was obeyed", ""}
+		return finding{OK, "version " + version + ", and a scope was obeyed", ""}
 	case errors.As(err, &f) && f.stage == actLandlock && f.log == "":
 		return explainLandlock(f.errno)
 	case errors.As(err, &f):

@@ -23,7 +23,7 @@ import (
 var since = map[string]int{
 	"user-namespaces": 3008, "id-maps": 3008, "max-user-namespaces": 4009, "capabilities": 0,
 	"mount-api": 5012, "mount-max": 4009, "openat2": 5006, "overlay": 5011, "lowerdir+": 6005, "tmpfs-xattr": 6006,
-	"seccomp": 3017, "landlock": 5013, "pid-namespace": 3008, "proc-mount": 5002, "net-namespace": 3008,
+	"seccomp": 3017, "landlock": 6012, "pid-namespace": 3008, "proc-mount": 5002, "net-namespace": 3008,
 	"ipc-namespace": 5002, "uts-namespace": 3008, "cgroup-namespace": 4006, "time-namespace": 5006,
 	"pidfd": 5004, "close_range": 5011, "proc-children": 4002,
 }
