@@ -34,7 +34,7 @@ func rooms(t testing.TB, w who) map[string]string {
 		"over":      base() + "symlink(\"x\", \"/usr/bin/env\")\n",
 		"host root": "bind(\"/\", ro = True)\nwrite(\"/sbx-new\", \"x\")\ntmpfs(\"/tmp\")\n",
 		"tmpfs /":   base() + "tmpfs(\"/\")\n",
-		"overlay /": strings.ReplaceAll(base(), "symlink", "#") + fmt.Sprintf("overlay(\"/\", %q, upper = \"tmpfs\")\nbind(\"/usr/bin\", \"/bin\")\nbind(\"/usr/lib\", \"/lib\")\nbind(\"/usr/lib64\", \"/lib64\")\n", d+"/rootfs"),
+		"overlay /": strings.ReplaceAll(base(), "symlink", "#") + fmt.Sprintf("overlay(\"/\", %q, upper = \"tmpfs\")\nbind(\"/usr/bin\", \"/bin\")\nbind(\"/usr/lib\", \"/lib\")\nbind(\"/usr/lib64\", \"/lib64\", optional = True)\n", d+"/rootfs"),
 		"root":      base() + "become_root()\nmask(\"/usr/bin/env\")\n",
 		"not dying": base() + "die_with_parent(False)\nmask(\"/usr/bin/env\")\n",
 	}
