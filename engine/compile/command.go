@@ -53,7 +53,7 @@ func (c *compiler) command() error {
 	}
 	if (p.NewSession || c.opts.Pty != nil) && !c.prog.Loose {
 		c.key("new_session", "setsid", "")
-		c.add(program.Setsid).Errs = [2]uint8{ePERM} // a session leader already
+		c.add(program.Setsid)
 	}
 	c.takePty()
 	for i := range p.Rlimits {
@@ -67,7 +67,7 @@ func (c *compiler) command() error {
 	} else {
 		c.add(program.Umask, c.oldMask.Arg())
 	}
-	if p.DieWithParent && (c.prog.Guard || c.prog.Init || c.prog.Loose) {
+	if p.DieWithParent {
 		c.key("die_with_parent", "prctl", "")
 		c.add(program.Prctl, program.Imm(prSetPdeathsig), program.Imm(sigKill))
 	}

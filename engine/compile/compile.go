@@ -115,9 +115,10 @@ func (c *compiler) becomes() bool {
 	return c.opts.Become && c.alone()
 }
 
-// alone reports whether the plan needs no process but the command's.
+// alone reports whether the plan needs no process but the command's. This one may be
+// the leader of its process group, and such cannot begin a session.
 func (c *compiler) alone() bool {
-	return !c.plan.DieWithParent && !c.plan.Unshare.PID && !c.prog.Init && !c.prog.Copy && c.plan.Join.PID == nil
+	return !c.plan.DieWithParent && !c.plan.NewSession && !c.plan.Unshare.PID && !c.prog.Init && !c.prog.Copy && c.plan.Join.PID == nil
 }
 
 func (c *compiler) privileged() bool {

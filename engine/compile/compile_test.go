@@ -44,7 +44,11 @@ func text(t testing.TB, prog *program.Program) string {
 	for _, l := range prog.Locks {
 		fmt.Fprintf(&b, "lock %s\n", l.Path)
 	}
-	fmt.Fprintf(&b, "cleanup %q close %v\n", prog.Cleanup, prog.CloseFDs)
+	var cleanup []string
+	for _, l := range prog.Cleanup {
+		cleanup = append(cleanup, l.Path)
+	}
+	fmt.Fprintf(&b, "cleanup %q close %v\n", cleanup, prog.CloseFDs)
 	if err := prog.Print(&b); err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 			outer := c.host(string(work))
 			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(string(work)), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
 			c.ref = outer
-			c.prog.Cleanup = append(c.prog.Cleanup, string(work))
+			c.prog.Cleanup = append(c.prog.Cleanup, program.Lock{Path: string(work), Ref: c.ref, Work: true})
 		}
 		if !c.becomes() && !c.prog.Loose { // else nobody would hold it
 			c.prog.Locks = append(c.prog.Locks, program.Lock{Path: string(op.Upper), Ref: c.ref})

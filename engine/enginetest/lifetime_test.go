@@ -311,6 +311,33 @@ func TestKill9(t *testing.T) {
 	})
 }
 
+// kill -9 once the command has ended, before sbx does anything about it.
+func TestKill9AtEnd(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := w.disk(t)
+		script += fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", w.Mkdir(t, d+"/low"), w.Mkdir(t, d+"/up"))
+		m := mark(t)
+		cmd := w.command(t, script, "sh", "-c", "echo ready; read x", m)
+		cmd.Env = append(os.Environ(), m)
+		r := start(t, cmd)
+		between := children(cmd.Process.Pid)
+		if len(between) != 1 {
+			r.stdin.Close()
+			r.wait(t)
+			return // nobody who could clean up
+		}
+		r.kill(t, syscall.SIGSTOP)
+		r.stdin.Close()
+		box.Eventually(t, "the guard or init to end", func() bool { return state(between[0]) == "Z" })
+		r.kill(t, syscall.SIGKILL)
+		r.wait(t)
+		gone(t, m)
+		if list, err := os.ReadDir(d); err != nil || len(list) != 2 {
+			t.Errorf("left beside upper: %v, %v", list, err)
+		}
+	})
+}
+
 // kill -9 of the process between sbx and the command.
 func TestKill9Guard(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {
@@ -426,6 +453,12 @@ func TestNewSession(t *testing.T) {
 		}
 		if session, pid := lines(w.sh(t, script+"new_session()\n", sh)); session != pid {
 			t.Errorf("session %s of process %s", session, pid)
+		}
+		// Also where sbx leads its process group, as what is typed in a shell does.
+		cmd := w.command(t, script+"new_session()\n", "sh", "-c", sh)
+		cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
+		if session, pid := lines(box.Finish(t, cmd)); session != pid {
+			t.Errorf("started by a shell: session %s of process %s", session, pid)
 		}
 		if session, pid := lines(w.sh(t, script, sh)); session == pid {
 			t.Errorf("session %s of process %s", session, pid)

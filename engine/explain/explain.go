@@ -37,7 +37,11 @@ func Failure(p *program.Program, f *host.Facts, err error) (plan.Diagnostic, int
 		return ds[0], ExitSetup
 	}
 	if !errors.As(err, &fail) {
-		return plan.Diagnostic{Msg: err.Error()}, ExitSetup
+		d := plan.Diagnostic{Msg: err.Error()}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			d.Hint = openFilesHint
+		}
+		return d, ExitSetup
 	}
 	switch {
 	case fail.Lock != nil:
@@ -83,8 +87,13 @@ func lock(p *program.Program, fail *run.Failure) plan.Diagnostic {
 	if fail.Errno == syscall.EWOULDBLOCK {
 		d.Msg = fmt.Sprintf("%s %q is in use by another sandbox", what, fail.Lock.Path)
 		d.Hint = overlayBusyHint
-	} else {
-		d.Msg = fmt.Sprintf("locking %s %q: %v", what, fail.Lock.Path, fail.Errno)
+		return d
+	}
+	d.Msg = fmt.Sprintf("locking %s %q: %v", what, fail.Lock.Path, fail.Errno)
+	for i := range p.Cleanup {
+		if fail.Lock == &p.Cleanup[i] {
+			d.Msg = fmt.Sprintf("work directory %q: %v", fail.Lock.Path, fail.Errno)
+		}
 	}
 	return d
 }

@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,7 +141,7 @@ func TestInstruction(t *testing.T) {
 func TestBefore(t *testing.T) {
 	p := plan.New()
 	p.Ops = []plan.Op{{Kind: plan.Overlay, Upper: "/u", At: pos(3)}}
-	prog := &program.Program{Plan: p, Refs: []program.Ref{{Op: 0}}}
+	prog := &program.Program{Plan: p, Refs: []program.Ref{{Op: 0}}, Cleanup: []program.Lock{{Path: "/u.work", Work: true}}}
 	l := &program.Lock{Path: "/u"}
 	const making = "making the namespaces of the sandbox: "
 	for _, tt := range []struct {
@@ -151,6 +152,8 @@ func TestBefore(t *testing.T) {
 		{errors.New("pipe: too many"), "pipe: too many", 0},
 		{&run.Failure{Inst: -1, Lock: l, Errno: syscall.EWOULDBLOCK}, `overlay: upper "/u" is in use by another sandbox | ` + overlayBusyHint, 3},
 		{&run.Failure{Inst: -1, Lock: l, Errno: syscall.EACCES}, `overlay: locking upper "/u": permission denied`, 3},
+		{&run.Failure{Inst: -1, Lock: &prog.Cleanup[0], Errno: syscall.EACCES}, `overlay: work directory "/u.work": permission denied`, 3},
+		{fmt.Errorf("pipe: %w", syscall.EMFILE), "pipe: too many open files | " + openFilesHint, 0},
 		{&run.Failure{Inst: -1, Errno: syscall.EPERM}, making + "operation not permitted | " + doctorHint, 0},
 		{&run.Failure{Inst: -1, Errno: syscall.EAGAIN}, making + "resource temporarily unavailable | the limit of processes is reached: ulimit -u", 0},
 		{&run.Failure{Inst: -1, Errno: syscall.ENOMEM}, making + "cannot allocate memory", 0},

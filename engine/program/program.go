@@ -141,7 +141,7 @@ type Inst struct {
 // MaxLocks is the greatest number of uppers that are locked.
 const MaxLocks = 8
 
-// Lock is a directory to be locked, and what for.
+// Lock is a directory that is to be locked, or removed, and what for.
 type Lock struct {
 	Path string
 	Ref  int32
@@ -205,7 +205,7 @@ type Program struct {
 	CloseFDs []int
 	// Cleanup are directories that sbx made for the kernel's use (an overlay's
 	// work directory), removed when the sandbox is gone.
-	Cleanup []string
+	Cleanup []Lock
 }
 
 // Arg is an argument of an instruction under construction.

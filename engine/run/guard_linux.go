@@ -209,7 +209,8 @@ func attend(c *child) {
 					wake(c)
 				}
 				last := c.die || childless()
-				if last && (c.guard || c.join) {
+				// An init, too, cleans up by itself: sbx may be killed before it comes to that.
+				if last && (c.guard || c.join) || c.init && !c.loose && c.nclean > 0 {
 					endAll(c)
 					cleanUp(c)
 				}

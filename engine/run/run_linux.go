@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sbx/engine/plan"
 	"sbx/engine/program"
 )
 
@@ -52,11 +53,12 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.keep[c.nkeep] = fd
 		c.nkeep++
 	}
-	for _, path := range p.Cleanup {
+	for k := range p.Cleanup {
+		path := p.Cleanup[k].Path
 		i := strings.LastIndexByte(path, '/')
 		fd, err := unix.Open(path[:i+1], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return 0, fmt.Errorf("opening %q: %w", path[:i+1], err)
+			return 0, &Failure{Inst: -1, Lock: &p.Cleanup[k], Errno: errnoOf(err)}
 		}
 		defer unix.Close(fd)
 		c.keep[c.nkeep] = fd
@@ -110,7 +112,10 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	}
 	if p.Guard || p.Join {
 		// If the guard is killed, what it guarded comes here to be ended.
-		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+		// The guard asks the same for itself; where that is refused, it is here as well.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return 0, plan.Diagnostics{{At: p.Plan.Where["die_with_parent"], Op: "die_with_parent", Msg: fmt.Sprintf("prctl: %v", err)}}
+		}
 		if !childless() {
 			c.before = children()
 		}
