@@ -19,10 +19,6 @@ type layer string
 // maxString is the longest value fsconfig(2) takes, without its NUL.
 const maxString = 255
 
-// maxOptions is the longest option string mount(2) takes; beyond it the kernel
-// cuts without a word.
-const maxOptions = 4095
-
 // overlayOptions make layers safe to stack again in another order or elsewhere:
 // nothing in an upper directory may depend on which layers lay below it.
 // userxattr keeps the marks in attributes that an ordinary user can write too.
@@ -78,8 +74,7 @@ func (c *compiler) overlay(s *layout.Step) program.Slot {
 }
 
 // overlayMount makes an overlay of layers, top first. If bottom is a slot, the
-// last of them is open there. With exact no symlink is followed on the way to
-// any, where the kernel takes layers one by one.
+// last of them is open there. With exact no symlink is followed on the way to any.
 func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work layer, attrs uint64, exact bool) program.Slot {
 	c.add(program.Fchdir, c.scratch.Arg())
 	fs, fd := c.slot(), c.slot()
@@ -106,21 +101,18 @@ func (c *compiler) overlayMount(layers []layer, bottom program.Slot, upper, work
 	c.add(program.Fsmount, fs.Arg(), program.Imm(fsmountCloexec), program.Imm(attrs)).Out = int16(fd)
 	c.add(program.Close, fs.Arg())
 
-	// Kernels before lowerdir+ say EINVAL to it, the oldest not before the end;
-	// there one string holds all layers.
-	if options, ok := overlayString(layers, upper, work); ok {
-		skip := c.add(program.Getpid)
-		skip.Flags = program.FlagSkipOK
-		from := len(c.prog.Insts)
-		for i := first; i < from; i++ {
-			if in := &c.prog.Insts[i]; in.Call == program.Fsconfig {
-				in.Errs[0] = eINVAL
-				in.Skip = int16(from - i - 1)
-			}
+	// Kernels before lowerdir+ (6.7) say EINVAL to it, those before 6.5 not before the end.
+	skip := c.add(program.Getpid)
+	skip.Flags = program.FlagSkipOK
+	from := len(c.prog.Insts)
+	for i := first; i < from; i++ {
+		if in := &c.prog.Insts[i]; in.Call == program.Fsconfig {
+			in.Errs[0] = eINVAL
+			in.Skip = int16(from - i - 1)
 		}
-		c.oldOverlay(fs, fd, options, attrs)
-		c.prog.Insts[from-1].Skip = int16(len(c.prog.Insts) - from)
 	}
+	c.oldOverlay(fs, fd, layers, bottom, upper, work, attrs, exact)
+	c.prog.Insts[from-1].Skip = int16(len(c.prog.Insts) - from)
 	c.free = append(c.free, fs)
 	return fd
 }
@@ -147,17 +139,43 @@ func (c *compiler) layer(fs program.Slot, key string, l layer, exact bool) {
 
 // layerFD gives the overlay a directory that is open.
 func (c *compiler) layerFD(fs program.Slot, key string, fd program.Slot) {
+	path := c.fdPath(fd)
+	c.add(program.Fsconfig, fs.Arg(), program.Imm(setString), c.str(key), path, program.Imm(0))
+}
+
+// fdPath writes the path of what a slot has open.
+func (c *compiler) fdPath(fd program.Slot) program.Arg {
 	const dir = "/proc/self/fd/"
 	off := len(c.prog.Arena)
 	path := c.prog.Bytes(dir + strings.Repeat("\x00", 21))
 	c.add(program.Decimal, fd.Arg(), program.Imm(off+len(dir)))
-	c.add(program.Fsconfig, fs.Arg(), program.Imm(setString), c.str(key), path, program.Imm(0))
+	return path
 }
 
-// overlayString is the overlay as options of mount(2); not ok if the kernel
-// would cut it.
-func overlayString(layers []layer, upper, work layer) (string, bool) {
-	esc := strings.NewReplacer(`\`, `\\`, ":", `\:`, ",", `\,`)
+// oldOverlay mounts with mount(2) on a directory in scratch, and takes the mount
+// from there as a detached one. All its layers have to be in one string, which the
+// kernel cuts without a word where it is longer than a page, and they may have any
+// bytes in their names: what goes there are the names of symlinks to them, in scratch.
+// Their numbers leave room for as many layers as the kernel takes.
+func (c *compiler) oldOverlay(fs, fd program.Slot, layers []layer, bottom program.Slot, upper, work layer, attrs uint64, exact bool) {
+	c.add(program.Close, fs.Arg())
+	var open []program.Slot
+	link := func(l layer, at program.Slot) string {
+		if at < 0 && l[0] != '/' {
+			return string(l)
+		}
+		name := c.aside()
+		target := c.str(string(l))
+		if at < 0 && exact {
+			at = c.exact(target, oPath|oDirectory(c.facts.Arch))
+			open = append(open, at)
+		}
+		if at >= 0 {
+			target = c.fdPath(at)
+		}
+		c.add(program.Symlinkat, target, c.scratch.Arg(), c.str(name))
+		return name
+	}
 	var b strings.Builder
 	for _, o := range overlayOptions {
 		b.WriteString(o[0])
@@ -167,32 +185,29 @@ func overlayString(layers []layer, upper, work layer) (string, bool) {
 		b.WriteByte(',')
 	}
 	if upper != "" {
-		b.WriteString("upperdir=" + esc.Replace(string(upper)) + ",workdir=" + esc.Replace(string(work)) + ",")
+		b.WriteString("upperdir=" + link(upper, -1) + ",workdir=" + link(work, -1) + ",")
 	}
 	b.WriteString("lowerdir=")
 	for i, l := range layers {
+		at := program.Slot(-1)
 		if i > 0 {
 			b.WriteByte(':')
 		}
-		b.WriteString(esc.Replace(string(l)))
-		if b.Len() > maxOptions {
-			return "", false
+		if i == len(layers)-1 {
+			at = bottom
 		}
+		b.WriteString(link(l, at))
 	}
-	return b.String(), true
-}
-
-// oldOverlay mounts with mount(2) on a directory in scratch, and takes the mount
-// from there as a detached one.
-func (c *compiler) oldOverlay(fs, fd program.Slot, options string, attrs uint64) {
-	c.add(program.Close, fs.Arg())
 	name := c.str(c.aside())
 	flags := uint64(msNosuid | msNodev)
 	if attrs&attrRdonly != 0 {
 		flags |= msRdonly
 	}
 	c.add(program.Mkdirat, program.Imm(atFDCWD), name, program.Imm(0o755))
-	c.add(program.Mount, c.str("overlay"), name, c.str("overlay"), program.Imm(flags), c.prog.Str(options))
+	c.add(program.Mount, c.str("overlay"), name, c.str("overlay"), program.Imm(flags), c.prog.Str(b.String()))
+	for _, at := range open {
+		c.close(at)
+	}
 	c.add(program.OpenTree, program.Imm(atFDCWD), name, program.Imm(openTreeClone|oCloexec)).Out = int16(fd)
 	c.add(program.Umount2, name, program.Imm(mntDetach))
 	c.add(program.Unlinkat, program.Imm(atFDCWD), name, program.Imm(0x200)) // AT_REMOVEDIR
