@@ -148,16 +148,24 @@ func (c *compiler) namespaces() {
 	c.prog.Loose = p.Lifetime == plan.LifetimeCommand
 	c.prog.Guard = !p.Unshare.PID && p.DieWithParent && !c.prog.Loose
 	c.prog.PIDNS = p.Unshare.PID || p.Join.PID != nil
-	c.prog.Copy = gated(p) || p.Join.PID != nil || p.Hooks.Block != nil
+	// What shares its memory with others cannot enter a time namespace.
+	c.prog.Copy = gated(p) || p.Join.PID != nil || p.Hooks.Block != nil || p.Unshare.Time
 	c.join(flags)
 	if gated(p) {
 		c.key("hooks", "gate", "")
 		c.add(program.Gate)
 	}
 	if p.Unshare.Time {
-		// clone(2) has no room for this flag. The command enters at its exec.
+		// clone(2) has no room for this flag. Before Linux 6.3 an exec does not enter the
+		// namespace either, and whose children are to be in another cannot vfork.
 		c.key("unshare.time", "unshare", "")
 		c.add(program.Unshare, program.Imm(newTime))
+		const children = "/proc/self/ns/time_for_children"
+		unshare, fd := c.host(children), c.slot()
+		c.add(program.Openat, program.Imm(atFDCWD), c.str(children), program.Imm(oCloexec)).Out = int16(fd)
+		c.add(program.Setns, fd.Arg(), program.Imm(newTime))
+		c.ref = unshare
+		c.close(fd)
 	}
 }
 

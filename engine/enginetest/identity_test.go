@@ -184,7 +184,12 @@ func TestHostname(t *testing.T) {
 
 func TestTimeNamespace(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		w.want(t, base()+"unshare(time = True)", `test "$(readlink /proc/self/ns/time)" = "$(readlink /proc/self/ns/time_for_children)" && echo same`, "same")
+		host, err := os.Readlink("/proc/self/ns/time")
+		box.Must(t, err)
+		for _, more := range []string{"", "unshare(pid = True)\n", "unshare(pid = True)\ninit(False)\n", "die_with_parent(False)\n"} {
+			w.want(t, base()+more+"unshare(time = True)", `now=$(readlink /proc/self/ns/time)
+				test "$now" != '`+host+`' && test "$now" = "$(readlink /proc/self/ns/time_for_children)" && echo same`, "same")
+		}
 	})
 }
 
