@@ -357,6 +357,32 @@ func TestSessionFailures(t *testing.T) {
 	})
 }
 
+// A session that fails for want of file descriptors takes none to go off the record.
+func TestSessionFewFiles(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := newDesk(t, w)
+		failed := 0
+		for n := 5; n < 18; n++ {
+			cmd := d.sbx("run", "--pty", "--project-path", w.Dir(t), "--", "true")
+			cmd.Args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -S -n %d && exec "$@"`, n), "sh", cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+			cmd.Env = append(cmd.Env, "HOME="+w.Dir(t))
+			if r := box.Finish(t, cmd); r.Code == 125 && strings.Contains(r.Err, "too many open files") {
+				failed++
+			} else if r.Code != 0 {
+				t.Errorf("ulimit -S -n %d: %s", n, r)
+			}
+			gone(t, d.mark)
+			if names, err := os.ReadDir(d.runtime + "/sbx"); err != nil || len(names) != 0 { // sbx ps would clear it
+				t.Fatalf("ulimit -S -n %d: left: %v, %v", n, names, err)
+			}
+		}
+		if failed == 0 {
+			t.Error("none of the limits was too low")
+		}
+	})
+}
+
 // Without a terminal: what goes in and comes out is whole, and the end of the
 // input is one.
 func TestSessionPipes(t *testing.T) {

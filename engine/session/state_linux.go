@@ -107,6 +107,7 @@ const (
 	stateFile  = "state.json" // Info
 	socketFile = "socket"
 	outputFile = "output" // of one that has ended: what was printed last
+	freshFile  = stateFile + ".new"
 )
 
 // unrecorded is why a session cannot be put on record.
@@ -264,8 +265,7 @@ func (e *entry) end(info *Info, output []byte) {
 	if err != nil {
 		return
 	}
-	const fresh = stateFile + ".new"
-	for name, data := range map[string][]byte{outputFile: output, fresh: b} {
+	for name, data := range map[string][]byte{outputFile: output, freshFile: b} {
 		fd, err := e.create(name, data)
 		if err != nil {
 			return
@@ -273,7 +273,7 @@ func (e *entry) end(info *Info, output []byte) {
 		unix.Close(fd)
 	}
 	unix.Unlinkat(e.lock, socketFile, 0)
-	if unix.Renameat(e.lock, fresh, e.lock, stateFile) == nil {
+	if unix.Renameat(e.lock, freshFile, e.lock, stateFile) == nil {
 		e.close()
 		prune(filepath.Dir(e.dir))
 	}
@@ -285,7 +285,9 @@ func (e *entry) remove() {
 		return
 	}
 	if !e.lost() {
-		unix.Unlinkat(e.lock, stateFile, 0)
+		for _, name := range [...]string{stateFile, socketFile, outputFile, freshFile} { // which takes no file descriptor
+			unix.Unlinkat(e.lock, name, 0)
+		}
 		if unix.Rmdir(e.dir) != nil {
 			os.RemoveAll(e.dir)
 		}

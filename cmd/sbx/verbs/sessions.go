@@ -102,6 +102,10 @@ type sandboxRow struct {
 }
 
 func (c *psCmd) run() int {
+	if err := enoughFiles(); err != nil {
+		complain(err)
+		return exitSetup
+	}
 	list, err := sandboxes()
 	if err != nil {
 		complain(err)

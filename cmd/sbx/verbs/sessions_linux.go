@@ -287,9 +287,19 @@ func sessionFailed(sources map[string][]byte, err error) int {
 	return exitSetup
 }
 
-func (c *attachCmd) run() int { return attachSession(c.ID, c.DetachKey) }
+func (c *attachCmd) run() int {
+	if err := enoughFiles(); err != nil {
+		complain(err)
+		return exitSetup
+	}
+	return attachSession(c.ID, c.DetachKey)
+}
 
 func (c *enterCmd) run() int {
+	if err := enoughFiles(); err != nil {
+		complain(err)
+		return exitSetup
+	}
 	o, err := session.Enter(c.ID, c.Command, session.Interactive())
 	switch {
 	case err != nil:
@@ -302,6 +312,10 @@ func (c *enterCmd) run() int {
 }
 
 func (c *killCmd) run() int {
+	if err := enoughFiles(); err != nil {
+		complain(err)
+		return exitSetup
+	}
 	var sig unix.Signal
 	if c.Signal != "" {
 		var err error
