@@ -143,10 +143,17 @@ func makeEntry(root, id string) (*entry, error) {
 		return nil, nil // taken for a stale one
 	}
 	if err != nil {
+		unix.Rmdir(dir)
 		return nil, unrecorded("open", dir, err)
 	}
+	err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil && err != unix.EWOULDBLOCK { // by who takes it for a stale one
+		unix.Close(fd)
+		unix.Rmdir(dir)
+		return nil, unrecorded("lock", dir, err)
+	}
 	var st unix.Stat_t
-	if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
+	if err != nil || unix.Fstat(fd, &st) != nil || st.Nlink == 0 {
 		unix.Close(fd)
 		return nil, nil
 	}

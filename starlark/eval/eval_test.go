@@ -50,6 +50,9 @@ func (h *fakeHost) Stat(path string) (fs.FileMode, error) {
 	if _, ok := h.files[path+"/"]; ok {
 		return fs.ModeDir | 0o755, nil
 	}
+	if errno, ok := map[string]syscall.Errno{"/shut": syscall.EACCES, "/loop": syscall.ELOOP, "/failing": syscall.EIO}[path]; ok {
+		return 0, &fs.PathError{Op: "stat", Path: path, Err: errno}
+	}
 	if _, ok := h.files[path]; !ok {
 		return 0, &fs.PathError{Op: "stat", Path: path, Err: syscall.ENOENT}
 	}

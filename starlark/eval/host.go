@@ -135,7 +135,7 @@ func ignoringEINTR(f func() (int, error)) (int, error) {
 }
 
 // Glob implements Host.
-func (OS) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern) }
+func (OS) Glob(pattern string) ([]string, error) { return Glob(pattern) }
 
 // Realpath implements Host.
 func (OS) Realpath(path string) (string, error) { return filepath.EvalSymlinks(path) }

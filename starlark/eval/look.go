@@ -36,11 +36,16 @@ func (c *call) hostPath() (string, error) {
 	return p, nil
 }
 
-// look records what a path is and returns its mode.
-func (c *call) look(path string) (fs.FileMode, error) {
-	mode, err := c.ev.opt.Host.Stat(path)
+// look records what a path is, and returns its mode and whether it is there. Where
+// that cannot be told, no answer would be safe: what a script does not see it does not
+// hide.
+func (c *call) look(path string) (mode fs.FileMode, there bool, err error) {
+	mode, err = c.ev.opt.Host.Stat(path)
 	what := "file"
+	var errno syscall.Errno
 	switch {
+	case errors.As(err, &errno) && !Unseen(err):
+		return 0, false, wrong("cannot look at "+quote(path)+": "+errText(err), "")
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		what = "missing"
 	case err != nil:
@@ -51,7 +56,7 @@ func (c *call) look(path string) (fs.FileMode, error) {
 		what = "other"
 	}
 	c.ev.record("path", path, what)
-	return mode, err
+	return mode, err == nil, nil
 }
 
 func fnExists(c *call) (starlark.Value, error) {
@@ -59,8 +64,8 @@ func fnExists(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.look(path)
-	return starlark.Bool(err == nil), nil
+	_, there, err := c.look(path)
+	return starlark.Bool(there), err
 }
 
 func fnIsDir(c *call) (starlark.Value, error) {
@@ -68,8 +73,8 @@ func fnIsDir(c *call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode, err := c.look(path)
-	return starlark.Bool(err == nil && mode.IsDir()), nil
+	mode, there, err := c.look(path)
+	return starlark.Bool(there && mode.IsDir()), err
 }
 
 func fnGlob(c *call) (starlark.Value, error) {
@@ -81,6 +86,10 @@ func fnGlob(c *call) (starlark.Value, error) {
 		return nil, wrong("pattern "+quote(pattern)+" holds \"**\"", "a * matches within one directory; write one for each level")
 	}
 	paths, err := c.ev.opt.Host.Glob(pattern)
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return nil, wrong("cannot look at "+quote(at.Path)+": "+errText(err), "")
+	}
 	if err != nil {
 		return nil, wrong("pattern "+quote(pattern)+" is malformed", "a [ needs its ]")
 	}

@@ -247,7 +247,7 @@ var Builtins = []Builtin{
 	{Name: "host", Group: groupHost, value: valHost,
 		Doc: "What sbx runs on: `env` (read like a dict), `cwd`, `project` (the directory that `sbx run` is for, else None), `home`, `user`, `uid`, `gid`, `arch` and `kernel` as uname(1) tells them, `os_release` (a dict)."},
 	{Name: "exists", Group: groupHost, fn: fnExists,
-		Doc:  "Reports whether a path of the host exists, following symlinks.",
+		Doc:  "Reports whether a path of the host exists, following symlinks. What the caller may not look at does not; where nobody can tell, that is an error.",
 		spec: spec{pos: 1, args: []arg{{"path", kPath, ""}}}},
 	{Name: "is_dir", Group: groupHost, fn: fnIsDir,
 		Doc:  "Reports whether a path of the host is a directory, following symlinks.",

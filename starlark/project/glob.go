@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"sbx/starlark/eval"
 )
 
 // maxWalk bounds how many files a pattern with ** goes through.
@@ -22,6 +24,8 @@ var errWhole = errors.New("it goes through all the host's files")
 func expand(path, pattern string) ([]string, error) {
 	if _, err := os.Lstat(path); err == nil {
 		return []string{path}, nil
+	} else if !eval.Unseen(err) {
+		return nil, err
 	}
 	if !strings.ContainsAny(pattern, `*?[`) {
 		return nil, nil
@@ -29,7 +33,7 @@ func expand(path, pattern string) ([]string, error) {
 	i := strings.Index(pattern+"/", "/**/")
 	switch {
 	case i < 0:
-		return filepath.Glob(pattern)
+		return eval.Glob(pattern)
 	case i == 0:
 		return nil, errWhole
 	}
@@ -37,7 +41,7 @@ func expand(path, pattern string) ([]string, error) {
 	if _, err := filepath.Match(rest, ""); err != nil {
 		return nil, err
 	}
-	roots, err := filepath.Glob(pattern[:i])
+	roots, err := eval.Glob(pattern[:i])
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +53,10 @@ func expand(path, pattern string) ([]string, error) {
 			if n++; n > maxWalk {
 				return errors.New("there are more than " + strconv.Itoa(maxWalk) + " files to go through")
 			}
-			if err != nil { // what cannot be read cannot be told of either
+			if err != nil && !eval.Unseen(err) {
+				return err
+			}
+			if err != nil { // what may not be read cannot be told of either
 				if d != nil && d.IsDir() {
 					return fs.SkipDir
 				}

@@ -150,7 +150,9 @@ func (r *run) mark(markers []Value) error {
 		path, _, err := r.path(v)
 		if err != nil {
 			ds = append(ds, err.(plan.Diagnostics)...)
-		} else if _, err := os.Lstat(path); err == nil {
+		} else if _, err := os.Lstat(path); err != nil && !eval.Unseen(err) {
+			ds = append(ds, plan.Diagnostic{At: v.At, Msg: fmt.Sprintf("whether project %q holds %q cannot be told: %v", r.Dir, v.Text, err)})
+		} else if err == nil {
 			ds = append(ds, plan.Diagnostic{At: v.At, Msg: fmt.Sprintf("project %q holds %q, which marks a directory that is not to be sandboxed as a project", r.Dir, v.Text),
 				Hint: `--refuse-if-exists "" does without the check`})
 		}
@@ -163,7 +165,7 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 	var ds plan.Diagnostics
 	var shows []show
 	if len(excluded) > 0 {
-		shows = showing(p)
+		shows, ds = showing(p)
 	}
 	seen := map[string]bool{}
 	for _, v := range excluded {
@@ -220,8 +222,7 @@ func (r *run) listed(v Value) bool {
 // show is a bind: the canonical path of what it shows, and where.
 type show struct{ src, dst string }
 
-func showing(p *plan.Plan) []show {
-	var list []show
+func showing(p *plan.Plan) (list []show, ds plan.Diagnostics) {
 	for i := range p.Ops {
 		op := &p.Ops[i]
 		if op.Kind != plan.Bind || op.Inside {
@@ -229,9 +230,11 @@ func showing(p *plan.Plan) []show {
 		}
 		if real, err := filepath.EvalSymlinks(string(op.Src)); err == nil {
 			list = append(list, show{real, filepath.Clean(string(op.Dst))})
+		} else if !eval.Unseen(err) {
+			ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind), Msg: fmt.Sprintf("source %q: %v", op.Src, err)})
 		}
 	}
-	return list
+	return list, ds
 }
 
 // places returns where in the sandbox a file of the host is shown: at its own
