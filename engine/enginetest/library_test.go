@@ -34,7 +34,7 @@ var changes = map[string]func(p *program.Program){
 			os.RemoveAll(string(op.Src))
 		}
 	},
-	// Linux 6.5 to 6.6: the new mount API, but no lowerdir+.
+	// Linux 6.5 and 6.6: overlayfs has the new mount API, but no lowerdir+.
 	"no-lowerdir+": func(p *program.Program) {
 		p.Arena = bytes.ReplaceAll(p.Arena, []byte("lowerdir+\x00"), []byte("lowerdir_\x00"))
 	},

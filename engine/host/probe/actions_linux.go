@@ -21,7 +21,6 @@ const (
 	actTmpfs      = "tmpfs"
 	actMountAPI   = "mount-api"
 	actOverlay    = "overlay"
-	actLowerdir   = "lowerdir+"
 	actXattr      = "tmpfs-xattr"
 	actPID        = "pid"
 	actProc       = "proc"
@@ -48,8 +47,6 @@ func act(action string) (detail string, err error) {
 		return "", mountAPI()
 	case actOverlay:
 		return "", overlay()
-	case actLowerdir:
-		return "", lowerdirPlus()
 	case actXattr:
 		return "", tmpfsXattr()
 	case actPID:

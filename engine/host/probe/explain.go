@@ -157,10 +157,6 @@ func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 		if f.seccompFilter {
 			cause, mend = "the kernel or a seccomp filter on this process lacks the call", containerMend(f, "seccomp=unconfined")
 		}
-	case syscall.EINVAL:
-		if strings.HasSuffix(stage, "lowerdir+") { // said in one way or another
-			cause = "this kernel's overlay file system does not know it"
-		}
 	case syscall.ENODEV:
 		cause = "the kernel has no such file system"
 		if strings.Contains(stage, "overlay") {
