@@ -189,6 +189,8 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 	fills := in.Call == program.WriteCall || in.Call == program.Sendfile || in.Call == program.Mkdirat || in.Call == program.Openat
 	early := op == nil && r.Key == "" || r.What == "user namespace"
 	switch {
+	case early && e == syscall.EINVAL && r.Path == "/" && (in.Call == program.MountSetattr || in.Call == program.PivotRoot):
+		return "the root directory must be a mount that can be left, which it is not in a chroot(8) or an initramfs; " + doctorHint
 	case e == syscall.ENOSYS:
 		return "this kernel is older than Linux 5.12, or a filter forbids the call; " + doctorHint
 	case e == syscall.EMFILE || e == syscall.ENFILE:

@@ -41,6 +41,7 @@ func check(t *testing.T, d plan.Diagnostic, code int, want string, line int32, w
 func TestInstruction(t *testing.T) {
 	const (
 		old     = "this kernel is older than Linux 5.12, or a filter forbids the call; " + doctorHint
+		root    = "the root directory must be a mount that can be left, which it is not in a chroot(8) or an initramfs; " + doctorHint
 		changed = "it was there when the plan was checked: something changes it meanwhile"
 		mounts  = "the limit of mounts is reached: sysctl fs.mount-max"
 		full    = "tmpfs(…, size = …) says how much goes into one"
@@ -102,6 +103,8 @@ func TestInstruction(t *testing.T) {
 		{plan.Op{}, setting("", "user namespace", ""), program.Openat, syscall.EACCES, `user namespace: openat: permission denied | ` + denied},
 		{plan.Op{}, setting("become_root", "user namespace", ""), program.WriteCall, syscall.EPERM, `become_root: user namespace: write: operation not permitted | ` + denied},
 		{plan.Op{}, setting("", "tmpfs", "/"), program.Fsopen, syscall.EPERM, `tmpfs "/": fsopen: operation not permitted | ` + denied},
+		{plan.Op{}, setting("", "tmpfs", "/"), program.PivotRoot, syscall.EINVAL, `tmpfs "/": pivot_root: invalid argument | ` + root},
+		{plan.Op{}, setting("", "mount", "/"), program.MountSetattr, syscall.EINVAL, `mount "/": mount_setattr: invalid argument | ` + root},
 		{plan.Op{}, setting("", "tmpfs", "/"), program.Fsopen, syscall.ENOSYS, `tmpfs "/": fsopen: function not implemented | ` + old},
 		{plan.Op{}, setting("unshare.net", "loopback interface", "lo"), program.Ioctl, syscall.EPERM, `unshare: loopback interface "lo": ioctl: operation not permitted`},
 		{plan.Op{}, setting("hostname", "hostname", "box"), program.Sethostname, syscall.EPERM, `hostname: "box": sethostname: operation not permitted`},

@@ -80,7 +80,7 @@ func userNSCause(stage string, errno syscall.Errno, f *facts) (cause, mend strin
 	case stage == stageClone && f.unprivClone == 0 && !f.sysAdmin:
 		return "kernel.unprivileged_userns_clone is 0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"
 	case stage == stageClone && f.chroot:
-		return "not allowed in a chroot, user_namespaces(7)", "# enter the tree with pivot_root(8) or systemd-nspawn(1) instead of chroot(8)"
+		return "not allowed in a chroot, user_namespaces(7)", chrootMend
 	case stage == stageClone && !f.idsMapped:
 		return "the caller's own ids are not mapped here", ""
 	case stage == stageMap && !f.dumpable:
@@ -98,6 +98,8 @@ func userNSCause(stage string, errno syscall.Errno, f *facts) (cause, mend strin
 	}
 	return "", ""
 }
+
+const chrootMend = "# enter the tree with pivot_root(8) or systemd-nspawn(1) instead of chroot(8)"
 
 // confined reports whether an AppArmor profile is enforced on the caller.
 func (f *facts) confined() bool {
@@ -148,6 +150,12 @@ func quoteSh(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// Steps of making a mount that the root directory decides.
+const (
+	stagePrivate = "make mounts private"
+	stagePivot   = "pivot_root"
+)
+
 // explainMount says why a step of making a mount failed, where user namespaces work.
 func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 	var cause, mend string
@@ -156,6 +164,13 @@ func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 		cause, mend = "this kernel lacks the call", "# a newer kernel"
 		if f.seccompFilter {
 			cause, mend = "the kernel or a seccomp filter on this process lacks the call", containerMend(f, "seccomp=unconfined")
+		}
+	case syscall.EINVAL:
+		switch stage {
+		case stagePrivate:
+			cause, mend = "the root directory is no mount, as in a chroot", chrootMend
+		case stagePivot:
+			cause, mend = "the root directory is the initramfs, which cannot be left", "# enter another file system with switch_root(8)"
 		}
 	case syscall.ENODEV:
 		cause = "the kernel has no such file system"

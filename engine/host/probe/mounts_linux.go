@@ -18,7 +18,7 @@ import (
 func scratch() error {
 	// Where the caller needed no user namespace, mounts would reach its own.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return at("make mounts private", err)
+		return at(stagePrivate, err)
 	}
 	var before, after unix.Stat_t
 	if err := unix.Stat("/", &before); err != nil {
@@ -100,7 +100,8 @@ func attach(fd int, dir string) error {
 	return nil
 }
 
-// mountAPI makes a tmpfs, a copy of the whole tree, read-only, and puts one in the other.
+// mountAPI makes a tmpfs, a copy of the whole tree, read-only, puts one in the other,
+// and leaves the root directory.
 func mountAPI() error {
 	if err := scratch(); err != nil {
 		return err
@@ -129,6 +130,12 @@ func mountAPI() error {
 	}
 	if st.Flags&unix.ST_RDONLY == 0 || st.Flags&unix.ST_NOSUID == 0 {
 		return wrong("mount_setattr", "the mount is not read-only")
+	}
+	if err := os.Mkdir("old", 0o755); err != nil {
+		return at("mkdir", err)
+	}
+	if err := unix.PivotRoot(".", "old"); err != nil {
+		return at(stagePivot, err)
 	}
 	return nil
 }

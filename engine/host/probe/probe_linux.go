@@ -43,7 +43,7 @@ func (h *host) run(name string) finding {
 	case "subordinate-ids":
 		return h.subordinateIDs()
 	case "mount-api":
-		return h.mount(0, actMountAPI, "open_tree, fsopen, fsmount, move_mount and mount_setattr work")
+		return h.mount(0, actMountAPI, "open_tree, fsopen, fsmount, move_mount, mount_setattr and pivot_root work")
 	case "mount-max":
 		return mountMax()
 	case "openat2":

@@ -57,6 +57,7 @@ func init() {
 			"mount in a user namespace: a seccomp filter", inContainer},
 		"no landlock": {"landlock", func(string) error { return deny(unix.SYS_LANDLOCK_CREATE_RULESET, unix.EOPNOTSUPP, 0) }, Missing,
 			"off since boot", "lsm="},
+		"no pivot_root": {"mount-api", func(string) error { return deny(unix.SYS_PIVOT_ROOT, unix.EINVAL, 0) }, Missing, "initramfs", "switch_root"},
 		"no time namespaces": {"time-namespace", func(string) error { return deny(unix.SYS_UNSHARE, unix.EINVAL, 0) }, Missing,
 			"CONFIG_TIME_NS", ""},
 		"no pidfd": {"pidfd", func(string) error { return deny(unix.SYS_PIDFD_OPEN, unix.ENOSYS, 0) }, Missing, "pidfd_open", ""},
