@@ -178,7 +178,7 @@ func runScripts(t *testing.T, dir string) {
 func nothingLeft(t testing.TB, work string) {
 	t.Helper()
 	mark := []byte("SBX_TEST_WORK=" + work + "\x00")
-	deadline := time.Now().Add(3 * time.Second)
+	deadline := time.Now().Add(box.Patience / 20)
 	for {
 		var left []string
 		dirs, err := os.ReadDir("/proc")
@@ -281,14 +281,13 @@ func cmdPTY(ts *testscript.TestScript, neg bool, args []string) {
 // cmdWaitFor is "waitfor FILE…": the files appear within a few seconds.
 func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {
-		for i := 0; ; i++ {
+		for end := time.Now().Add(box.Patience / 12); ; time.Sleep(10 * time.Millisecond) {
 			if _, err := os.Stat(ts.MkAbs(name)); (err == nil) != neg {
 				break
 			}
-			if i == 500 {
+			if time.Now().After(end) {
 				ts.Fatalf("waited for %s in vain", name)
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }

@@ -27,7 +27,7 @@ import (
 )
 
 // patience bounds every run; nothing is expected to take that long.
-const patience = 15 * time.Second
+var patience = box.Patience / 4
 
 // line is a command line and the state that it is run in. In strings @T is the
 // fixture.

@@ -14,8 +14,16 @@ import (
 	"time"
 )
 
-// Patience bounds every wait; nothing is expected to take that long.
-const Patience = 60 * time.Second
+// Patience bounds every wait; nothing is expected to take that long, but on a slow
+// machine, an emulator perhaps, for which SBX_TEST_PATIENCE is another duration.
+var Patience = patience(os.Getenv("SBX_TEST_PATIENCE"))
+
+func patience(given string) time.Duration {
+	if d, err := time.ParseDuration(given); err == nil && d > 0 {
+		return d
+	}
+	return 60 * time.Second
+}
 
 // Work is a directory that everybody may enter, while Main lasts.
 var Work string
