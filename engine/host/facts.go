@@ -81,9 +81,12 @@ type Facts struct {
 	// NoUserNS says that the host allows no user namespaces at all; filled where a
 	// plan would like one.
 	NoUserNS bool
-	Landlock int    // version of landlock(7), 0: there is none; filled where a plan wants it
-	Arch     string // as GOARCH
-	PageSize int    // in bytes; 0: 4096
+	// NoTmpfsXattr says that tmpfs has no user attributes, as before Linux 6.6; filled
+	// where a plan has an overlay to write to.
+	NoTmpfsXattr bool
+	Landlock     int    // version of landlock(7), 0: there is none; filled where a plan wants it
+	Arch         string // as GOARCH
+	PageSize     int    // in bytes; 0: 4096
 	// Limits are the caller's hard limits by name, RLIMIT_NOFILE; filled for those
 	// that a plan sets.
 	Limits map[string]uint64
@@ -158,6 +161,15 @@ func (f *Facts) Source(op *plan.Op) string {
 		return f.FDPaths[*op.SrcFD]
 	}
 	return string(op.Src)
+}
+
+// TmpfsMagic is TMPFS_MAGIC, statfs(2).
+const TmpfsMagic = 0x01021994
+
+// KeepsDirs reports whether the command can neither remove nor rename directories of
+// an overlay's layers: for that the upper directory must have user attributes.
+func (f *Facts) KeepsDirs(op *plan.Op) bool {
+	return f.NoTmpfsXattr && op.Kind == plan.Overlay && (op.UpperTmpfs || op.Upper != "" && f.FS(string(op.Upper)).Magic == TmpfsMagic)
 }
 
 // FS returns what holds path, following symlinks.

@@ -30,6 +30,8 @@ func Live(p *plan.Plan) *Facts {
 	}
 	for i := range p.Ops {
 		switch op := &p.Ops[i]; {
+		case op.Kind == plan.Overlay:
+			f.NoTmpfsXattr = f.NoTmpfsXattr || (op.UpperTmpfs || op.Upper != "") && !tmpfsXattr()
 		case op.Kind == plan.Dev && op.Bare:
 			f.TTY = terminal(1, 1)
 		case op.Kind == plan.Dev:
@@ -131,6 +133,17 @@ func landlock() int {
 		return 0
 	}
 	return int(n)
+}
+
+// tmpfsXattr reports whether tmpfs has user attributes, by a file of the kernel's own.
+func tmpfsXattr() bool {
+	fd, err := unix.MemfdCreate("sbx", unix.MFD_CLOEXEC)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(fd)
+	_, err = unix.Fgetxattr(fd, "user.sbx", nil)
+	return err != unix.EOPNOTSUPP
 }
 
 // controllingTTY reports whether this process has a controlling terminal, tty(4).

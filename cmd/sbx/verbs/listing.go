@@ -86,6 +86,9 @@ func (s *list) operations(l *layout.Layout) {
 		if len(step.Extra) > 0 {
 			rows = append(rows, madeRow(step.Extra))
 		}
+		if s.facts.KeepsDirs(step.Op) {
+			rows = append(rows, row{cells: []cell{{}, {}, {"  ! directories of the layers cannot be removed or renamed: tmpfs has no user xattrs before Linux 6.6", "warning"}}})
+		}
 	}
 	s.table(rows)
 
