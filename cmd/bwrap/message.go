@@ -220,6 +220,12 @@ func (m *messages) failure(p *program.Program, err error) string {
 		return "setsid: " + e
 	case r.What == "user namespace":
 		return "setting up uid map: " + e
+	case r.Key == "unshare.net" && in.Call == program.Socket:
+		return "loopback: Failed to create NETLINK_ROUTE socket: " + e
+	case r.Key == "unshare.net":
+		return "loopback: Failed RTM_NEWADDR: " + e // where nothing may be mounted, the first that the original may not do
+	case r.Path == "/" && (in.Call == program.Fsopen || in.Call == program.MountSetattr):
+		return "Failed to make / slave: " + e // likewise
 	}
 	return strings.TrimPrefix(fmt.Sprintf("%s: %s: %s", r.What, in.Call, e), ": ")
 }

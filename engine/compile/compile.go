@@ -73,12 +73,13 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 	c.identity()
 	dev := opts.Pty != nil && hasDev(l)
 	c.early(dev)
+	c.network() // first: where a new user namespace gives no rights, this tells best
 	c.mountRoot(l)
 	for _, s := range l.Steps {
 		c.step(s)
 	}
 	c.openPty(dev)
-	c.network()
+	c.hostname()
 	c.enter()
 	if len(c.prog.Locks) > 0 && !c.prog.Init && !c.prog.Loose {
 		c.prog.Guard = true // somebody must hold the locks when sbx is killed
@@ -269,12 +270,16 @@ func (c *compiler) file(path, data string) {
 	c.ref = outer
 }
 
-// network brings the loopback interface of a new network namespace up.
-func (c *compiler) network() {
+// hostname sets the name of the host.
+func (c *compiler) hostname() {
 	if c.plan.Unshare.UTS && c.plan.Hostname != "" {
 		c.key("hostname", "hostname", c.plan.Hostname)
 		c.add(program.Sethostname, c.prog.Bytes(c.plan.Hostname), program.Imm(len(c.plan.Hostname)))
 	}
+}
+
+// network brings the loopback interface of a new network namespace up.
+func (c *compiler) network() {
 	if !c.plan.Unshare.Net {
 		return
 	}
