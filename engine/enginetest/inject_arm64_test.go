@@ -1,0 +1,6 @@
+package enginetest
+
+import "golang.org/x/sys/unix"
+
+// sysStat is the number of fstatat(2).
+const sysStat = unix.SYS_FSTATAT
