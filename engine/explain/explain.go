@@ -24,6 +24,7 @@ const (
 	ExitCannotRun   = 126 // the command was found, but cannot run
 	ExitNotFound    = 127 // the command was not found in the sandbox
 	doctorHint      = "sbx doctor tells what this host lacks, and how to mend it"
+	restrictedHint  = "user namespaces seem to be restricted here; " + doctorHint
 	openFilesHint   = "raise the limit of open files: ulimit -n"
 	procHint        = "/proc is not mounted here; in a sandbox of sbx, proc() does that"
 	overlayBusyHint = "wait for it to end, or give each sandbox an upper directory of its own"
@@ -105,6 +106,8 @@ func clone(p *program.Program, fail *run.Failure) plan.Diagnostic {
 		d.Hint = "the limit of processes is reached: ulimit -u"
 	case syscall.ENOMEM:
 		d.Hint = ""
+	case syscall.EPERM, syscall.EACCES:
+		d.Hint = restrictedHint
 	case syscall.ENOSPC:
 		d.Hint = "the limit of namespaces is reached: sysctl user.max_user_namespaces; " + doctorHint
 	}
@@ -204,7 +207,7 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 	case op != nil && e == syscall.ENOSPC && fills && !op.Create && op.Kind != plan.Overlay: // else the host's disk may be full
 		return "tmpfs(…, size = …) says how much goes into one"
 	case early && (e == syscall.EPERM || e == syscall.EACCES):
-		return "user namespaces seem to be restricted here; " + doctorHint
+		return restrictedHint
 	case op != nil && op.Kind == plan.Proc && e == syscall.EPERM:
 		return "a container hides parts of its /proc; leave unshare(pid = True) out to get the host's"
 	case op != nil && in.Call == program.Openat2 && (e == syscall.ENOENT || e == syscall.ENOTDIR || e == syscall.ELOOP),

@@ -157,7 +157,7 @@ func TestBefore(t *testing.T) {
 		{&run.Failure{Inst: -1, Lock: l, Errno: syscall.EACCES}, `overlay: locking upper "/u": permission denied`, 3},
 		{&run.Failure{Inst: -1, Lock: &prog.Cleanup[0], Errno: syscall.EACCES}, `overlay: work directory "/u.work": permission denied`, 3},
 		{fmt.Errorf("pipe: %w", syscall.EMFILE), "pipe: too many open files | " + openFilesHint, 0},
-		{&run.Failure{Inst: -1, Errno: syscall.EPERM}, making + "operation not permitted | " + doctorHint, 0},
+		{&run.Failure{Inst: -1, Errno: syscall.EPERM}, making + "operation not permitted | " + restrictedHint, 0},
 		{&run.Failure{Inst: -1, Errno: syscall.EAGAIN}, making + "resource temporarily unavailable | the limit of processes is reached: ulimit -u", 0},
 		{&run.Failure{Inst: -1, Errno: syscall.ENOMEM}, making + "cannot allocate memory", 0},
 		{&run.Failure{Inst: -1, Errno: syscall.ENOSPC}, making + "no space left on device | the limit of namespaces is reached: sysctl user.max_user_namespaces; " + doctorHint, 0},

@@ -51,7 +51,7 @@ func doctorTable(results []probe.Result, able bool) string {
 	for _, r := range results {
 		kind := r.Status.String()
 		label := r.Name + strings.Repeat(" ", name-len(r.Name))
-		if r.Status == probe.Missing {
+		if r.Status == probe.Missing && !r.Hardening {
 			missing = append(missing, r.Name)
 		}
 		p.add("  ", p.in(kind, kind)+strings.Repeat(" ", 8-len(kind)), p.in("strong", label), "  ", plan.Printable(r.Detail), "\n")

@@ -9,6 +9,7 @@ package verbs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -166,6 +167,14 @@ func runScripts(t *testing.T, dir string) {
 			e.Setenv("SBX_TEST_WORK", e.WorkDir)
 			e.Defer(func() { e.T().(testing.TB).Helper(); nothingLeft(e.T().(testing.TB), e.WorkDir) })
 			return os.WriteFile(filepath.Join(e.WorkDir, "base.star"), []byte(baseModule), 0o644)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "xattr" {
+				return false, fmt.Errorf("no such condition: %s", cond)
+			}
+			// Work directories have user attributes, as tmpfs has since Linux 6.6.
+			_, err := unix.Getxattr(os.TempDir(), "user.sbx", nil)
+			return err != unix.EOPNOTSUPP, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "oci": cmdOCI, "pty": cmdPTY, "waitfor": cmdWaitFor, "same": cmdSame,

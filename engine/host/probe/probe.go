@@ -37,6 +37,8 @@ type Result struct {
 	Why      string `json:"why"`            // why it matters
 	Mend     string `json:"mend,omitempty"` // shell commands or a setting; a line that starts with # separates alternatives
 	Required bool   `json:"required"`       // no sandbox can be made without it
+
+	Hardening bool `json:"-"` // no sandbox needs it; the host is safer with it
 }
 
 // A finding is the part of a Result that a probe decides.
@@ -134,6 +136,7 @@ func (h *host) result(f *feature) (r Result) {
 			}
 		}
 	}()
+	r.Hardening = f.need == hardening
 	r.Required = f.need == forAll || f.need == forUsers && !h.privileged()
 	found := h.run(f.name)
 	r.Status, r.Detail, r.Mend = found.status, found.detail, found.mend
