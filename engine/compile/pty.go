@@ -150,8 +150,8 @@ func (c *compiler) sendPty() {
 		c.add(program.Store, s.Arg(), program.Imm(at+4*i))
 	}
 	c.add(program.Sendmsg, program.Imm(c.opts.Pty.Sock), msg, program.Imm(msgNosignal))
-	// Nobody answers where sbx has died; then this process is on its way out too.
-	c.add(program.ReadCall, program.Imm(c.opts.Pty.Sock), c.prog.Words(0), program.Imm(1)).Flags = program.FlagAnyErr
+	// Without an answer the command does not start.
+	c.add(program.ReadCall, program.Imm(c.opts.Pty.Sock), c.prog.Words(0), program.Imm(1)).Flags = program.FlagAll
 }
 
 // failPty says that the command does not start.

@@ -138,7 +138,10 @@ func (s *server) run(req *request) error {
 	if err != nil {
 		return err
 	}
-	withFD(sock, func(fd int) { unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1) })
+	withFD(sock, func(fd int) { err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1) })
+	if err != nil {
+		return fmt.Errorf("setsockopt: %w", err)
+	}
 	prog, err := compile.Compile(p, l, f, compile.Options{Pty: &compile.Pty{
 		Sock: child, Rows: req.Rows, Cols: req.Cols, Modes: req.Modes, Namespaces: true,
 	}})
@@ -169,14 +172,17 @@ func (s *server) run(req *request) error {
 	run.ResetSignals()
 	run.RestoreFileLimit()
 	status, err := run.Run(prog)
+	s.mu.Lock()
+	failure := s.failure
+	s.mu.Unlock()
+	if failure != nil {
+		return failure
+	}
 	if err != nil {
 		d, code := explain.Failure(prog, f, err)
 		return &Failure{Diags: plan.Diagnostics{d}, Code: code}
 	}
 	<-s.started
-	if s.failure != nil {
-		return s.failure
-	}
 	s.finish(status)
 	return nil
 }
@@ -196,22 +202,41 @@ func CommandLine(p *plan.Plan, f *host.Facts) []plan.Str {
 func (s *server) start(sock *os.File) {
 	defer close(s.started)
 	defer sock.Close()
-	m, err := receive(sock)
-	if err != nil || len(m.fds) < 2 {
-		return // Run knows why
+	// Without an answer the command does not start.
+	fail := func(err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.failure = err
 	}
-	s.leader, _ = unix.PidfdOpen(m.pid, 0)
+	m, err := receive(sock)
+	switch {
+	case err == io.EOF || err == nil && m.data == '-': // Run knows why
+		return
+	case err == nil && len(m.fds) < 2:
+		err = unix.EMFILE
+		fallthrough
+	case err != nil:
+		fail(fmt.Errorf("terminal of the session: %w", err))
+		return
+	}
+	leader, err := unix.PidfdOpen(m.pid, 0)
+	if err != nil {
+		fail(fmt.Errorf("pidfd_open: %w", err))
+		return
+	}
+	s.leader = leader
 	s.mu.Lock()
 	s.info.Leader = m.pid
 	s.master, s.slave = newFile(m.fds[0], "ptmx"), os.NewFile(uintptr(m.fds[1]), "pts")
 	s.namespaces = m.fds[2:]
-	s.failure = s.record()
+	s.failure = s.record() // one that nobody could find shall not be
 	s.mu.Unlock()
-	if s.failure != nil { // one that nobody could find shall not be
-		unix.PidfdSendSignal(s.leader, unix.SIGKILL, nil, 0)
+	if s.failure != nil {
 		return
 	}
-	sock.Write([]byte{'+'})
+	if _, err := sock.Write([]byte{'+'}); err != nil {
+		return // it has died
+	}
 	go s.pump()
 	go s.keys()
 	if _, err := receive(sock); err == nil {
