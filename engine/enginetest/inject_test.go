@@ -251,10 +251,16 @@ chdir("/tmp")
 					if want.Out == "" || len(in.calls) < 50 {
 						t.Fatalf("%d calls, %s", len(in.calls), want)
 					}
+					step := 1
+					if kill {
+						step = 16
+					} else if name == "guard" { // most is as with an init
+						step = 4
+					}
 					told, harmless := map[string]bool{}, 0
 					for at := 1; at <= len(in.calls); at++ {
 						c := in.calls[at-1]
-						if at > 1 && c.same(in.calls[at-2]) || kill && at%16 != 0 && at > 8 {
+						if at > 1 && c.same(in.calls[at-2]) || at > 12 && at < len(in.calls)-6 && at%step != 0 {
 							continue
 						}
 						one := injector{at: at, kill: kill}
@@ -277,7 +283,7 @@ chdir("/tmp")
 							t.Fatalf("%s: left: %v, %v", what, list, err)
 						}
 					}
-					if kill {
+					if step > 1 {
 						return
 					}
 					if harmless > 12 {

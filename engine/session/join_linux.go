@@ -142,7 +142,8 @@ func (m *member) onPty() (Outcome, error) {
 	}()
 	msg, err := receive(sock)
 	if err != nil || len(msg.fds) < 2 {
-		return Outcome{}, <-failed // Run knows why
+		sock.Close() // without an answer the command does not start
+		return Outcome{}, <-failed
 	}
 	unix.Close(msg.fds[1])
 	far := &ptyFar{master: newFile(msg.fds[0], "ptmx"), ended: ended}
