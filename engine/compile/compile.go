@@ -70,10 +70,10 @@ type mountAttr struct {
 func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*program.Program, error) {
 	c := newCompiler(p, f, opts, len(l.Steps))
 	c.namespaces()
+	c.network() // first: where a new user namespace gives no rights, this tells best
 	c.identity()
 	dev := opts.Pty != nil && hasDev(l)
 	c.early(dev)
-	c.network() // first: where a new user namespace gives no rights, this tells best
 	c.mountRoot(l)
 	for _, s := range l.Steps {
 		c.step(s)
