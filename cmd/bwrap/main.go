@@ -65,7 +65,8 @@
 //     shell without job control has started in the background.
 //   - Some faults have other words: a destination at or below a symlink that leads
 //     nowhere is one of its parents, an overlay that cannot be mounted is told without
-//     its options, a filter that is not valid by its size.
+//     its options, a filter that is not valid by its size; the advice where there are
+//     no user namespaces is our own.
 //   - --exec-label and --file-label are refused.
 //   - It is never set-user-ID.
 package main
