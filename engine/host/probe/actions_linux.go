@@ -21,6 +21,7 @@ const (
 	actTmpfs      = "tmpfs"
 	actMountAPI   = "mount-api"
 	actOverlay    = "overlay"
+	actLowerdir   = "lowerdir+"
 	actXattr      = "tmpfs-xattr"
 	actPID        = "pid"
 	actProc       = "proc"
@@ -47,6 +48,8 @@ func act(action string) (detail string, err error) {
 		return "", mountAPI()
 	case actOverlay:
 		return "", overlay()
+	case actLowerdir:
+		return "", lowerdirPlus()
 	case actXattr:
 		return "", tmpfsXattr()
 	case actPID:

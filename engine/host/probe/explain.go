@@ -171,6 +171,8 @@ func explainMount(stage, log string, errno syscall.Errno, f *facts) finding {
 			cause, mend = "the root directory is no mount, as in a chroot", chrootMend
 		case stagePivot:
 			cause, mend = "the root directory is the initramfs, which cannot be left", "# enter another file system with switch_root(8)"
+		case "fsconfig overlay lowerdir+": // said in one way or another
+			cause = "this kernel's overlay file system does not know it"
 		}
 	case syscall.ENODEV:
 		cause = "the kernel has no such file system"

@@ -195,6 +195,30 @@ func overlay() error {
 	return nil
 }
 
+// lowerdirPlus mounts two layers given one by one, with a name that cannot be part
+// of an option string.
+func lowerdirPlus() error {
+	if err := scratch(); err != nil {
+		return err
+	}
+	if err := files("top:a,b/one", "bottom/two"); err != nil {
+		return err
+	}
+	fd, err := makeFS("overlay", option{"lowerdir+", "top:a,b"}, option{"lowerdir+", "bottom"}, option{"userxattr", ""})
+	if err != nil {
+		return err
+	}
+	if err := attach(fd, "merged"); err != nil {
+		return err
+	}
+	for _, name := range []string{"merged/one", "merged/two"} {
+		if _, err := os.Stat(name); err != nil {
+			return at("overlay lowerdir+", err)
+		}
+	}
+	return nil
+}
+
 func tmpfsXattr() error {
 	if err := scratch(); err != nil {
 		return err

@@ -76,6 +76,7 @@ var features = []feature{
 	{"mount-max", optional, "the limit on mounts in a sandbox, proc_sys_fs(5)"},
 	{"openat2", forAll, "paths of the sandbox are resolved inside it, so that no symlink leads to the host (5.6)"},
 	{"overlay", optional, "overlay() needs one that a user namespace may mount (5.11)"},
+	{"lowerdir+", optional, "layers are given to overlay() one by one; without it by links, in one page of options (6.7)"},
 	{"tmpfs-xattr", optional, `without it the command cannot remove or rename directories of a layer where upper is "tmpfs" or on one (6.6)`},
 	{"seccomp", forAll, "keeps commands from typing into the terminal; suppress_chown() and suppress_sync()"},
 	{"landlock", optional, "scope_sockets() needs version 6 of landlock(7), and has no effect without it (6.12)"},

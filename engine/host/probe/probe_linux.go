@@ -50,6 +50,8 @@ func (h *host) run(name string) finding {
 		return openat2()
 	case "overlay":
 		return h.mount(0, actOverlay, "mounted on a tmpfs and written to")
+	case "lowerdir+":
+		return h.mount(0, actLowerdir, "two layers, one with a colon and a comma in its name")
 	case "tmpfs-xattr":
 		return h.mount(0, actXattr, "user attributes on tmpfs")
 	case "proc-mount":
