@@ -16,7 +16,7 @@ import (
 func plainSignals() {
 	for _, sig := range [...]unix.Signal{
 		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE, unix.SIGALRM,
-		unix.SIGTERM, unix.SIGSTKFLT, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR, unix.SIGSYS,
+		unix.SIGTERM, unix.SIGCHLD, unix.SIGSTKFLT, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGVTALRM, unix.SIGIO, unix.SIGPWR, unix.SIGSYS,
 	} {
 		if sig > unix.SIGINT || !ignored(uintptr(sig)) { // of the others the runtime does not tell
 			setAction(uintptr(sig), &sigaction{})

@@ -58,6 +58,9 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
+	if !w.prog.Guard {
+		giveBack(w.child)
+	}
 	if w.prog.Loose {
 		return w.waitLoose()
 	}
@@ -247,6 +250,7 @@ func passSignals(c *child) {
 	sigWoken = &c.rep.Woken
 	forward, fault, _ := handlers()
 	act := handledBy(forward, saRestart)
+	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		act.handler = forward
 		switch unix.Signal(sig) {
