@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
-
 	"strings"
 	"sync"
 	"syscall"

@@ -59,6 +59,7 @@ type Prober interface {
 	FS(path string) FS
 	ReadDir(path string) ([]Entry, error)
 	Mounts() ([]string, error)
+	TmpfsXattr() bool
 }
 
 // Facts is what is known of the host.
@@ -81,8 +82,8 @@ type Facts struct {
 	// NoUserNS says that the host allows no user namespaces at all; filled where a
 	// plan would like one.
 	NoUserNS bool
-	// NoTmpfsXattr says that tmpfs has no user attributes, as before Linux 6.6; filled
-	// where a plan has an overlay to write to.
+	// NoTmpfsXattr says that tmpfs has no user attributes, as before Linux 6.6; the
+	// Prober is asked where that matters.
 	NoTmpfsXattr bool
 	Landlock     int    // version of landlock(7), 0: there is none; filled where a plan wants it
 	Arch         string // as GOARCH
@@ -169,7 +170,10 @@ const TmpfsMagic = 0x01021994
 // KeepsDirs reports whether the command can neither remove nor rename directories of
 // an overlay's layers: for that the upper directory must have user attributes.
 func (f *Facts) KeepsDirs(op *plan.Op) bool {
-	return f.NoTmpfsXattr && op.Kind == plan.Overlay && (op.UpperTmpfs || op.Upper != "" && f.FS(string(op.Upper)).Magic == TmpfsMagic)
+	if op.Kind != plan.Overlay || !op.UpperTmpfs && (op.Upper == "" || f.FS(string(op.Upper)).Magic != TmpfsMagic) {
+		return false
+	}
+	return f.NoTmpfsXattr || f.Prober != nil && !f.Prober.TmpfsXattr()
 }
 
 // FS returns what holds path, following symlinks.

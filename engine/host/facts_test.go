@@ -54,6 +54,7 @@ func (o *once) ReadDir(string) ([]host.Entry, error) {
 	return []host.Entry{{Name: "x"}}, o.err
 }
 func (o *once) Mounts() ([]string, error) { o.calls++; return []string{"/"}, o.err }
+func (o *once) TmpfsXattr() bool          { o.calls++; return true }
 
 func TestProbedOnce(t *testing.T) {
 	o := &once{err: errors.New("no")}

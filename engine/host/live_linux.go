@@ -30,8 +30,6 @@ func Live(p *plan.Plan) *Facts {
 	}
 	for i := range p.Ops {
 		switch op := &p.Ops[i]; {
-		case op.Kind == plan.Overlay:
-			f.NoTmpfsXattr = f.NoTmpfsXattr || (op.UpperTmpfs || op.Upper != "") && !tmpfsXattr()
 		case op.Kind == plan.Dev && op.Bare:
 			f.TTY = terminal(1, 1)
 		case op.Kind == plan.Dev:
@@ -135,8 +133,8 @@ func landlock() int {
 	return int(n)
 }
 
-// tmpfsXattr reports whether tmpfs has user attributes, by a file of the kernel's own.
-func tmpfsXattr() bool {
+// TmpfsXattr reports whether tmpfs has user attributes, by a file of the kernel's own.
+func (live) TmpfsXattr() bool {
 	fd, err := unix.MemfdCreate("sbx", unix.MFD_CLOEXEC)
 	if err != nil {
 		return true

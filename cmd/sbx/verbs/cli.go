@@ -265,6 +265,9 @@ func aim(verb string, f targetFlags, w targetWords) (target, error) {
 
 // perform does what the command line asks for.
 func (c *commandLine) perform() int {
+	if !ready() {
+		return exitSetup
+	}
 	switch c.verb {
 	case "exec":
 		return c.flags.Exec.run(c.target)

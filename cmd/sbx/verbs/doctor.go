@@ -20,10 +20,6 @@ func (*doctorCmd) Help() string {
 }
 
 func (c *doctorCmd) run() int {
-	if err := enoughFiles(); err != nil {
-		complain(err)
-		return exitSetup
-	}
 	results := probe.All()
 	able := 0
 	for _, r := range results {

@@ -102,10 +102,6 @@ type sandboxRow struct {
 }
 
 func (c *psCmd) run() int {
-	if err := enoughFiles(); err != nil {
-		complain(err)
-		return exitSetup
-	}
 	list, err := sandboxes()
 	if err != nil {
 		complain(err)

@@ -288,18 +288,10 @@ func sessionFailed(sources map[string][]byte, err error) int {
 }
 
 func (c *attachCmd) run() int {
-	if err := enoughFiles(); err != nil {
-		complain(err)
-		return exitSetup
-	}
 	return attachSession(c.ID, c.DetachKey)
 }
 
 func (c *enterCmd) run() int {
-	if err := enoughFiles(); err != nil {
-		complain(err)
-		return exitSetup
-	}
 	o, err := session.Enter(c.ID, c.Command, session.Interactive())
 	switch {
 	case err != nil:
@@ -312,10 +304,6 @@ func (c *enterCmd) run() int {
 }
 
 func (c *killCmd) run() int {
-	if err := enoughFiles(); err != nil {
-		complain(err)
-		return exitSetup
-	}
 	var sig unix.Signal
 	if c.Signal != "" {
 		var err error

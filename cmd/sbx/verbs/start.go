@@ -21,19 +21,35 @@ func init() {
 // plain performs the command lines that need no Reader, and reports whether this
 // was one.
 func plain(args []string) (code int, ok bool) {
+	var verb func() int
 	switch args[0] {
 	case "exec":
 		growStack()
 		if o, ok := parseExec(args[1:]); ok {
-			return execVerb(o), true
+			verb = func() int { return execVerb(o) }
 		}
 	case "run":
 		growStack()
 		if o, ok := parseRun(args); ok {
-			return runVerb(o), true
+			verb = func() int { return runVerb(o) }
 		}
 	}
-	return 0, false
+	if verb == nil {
+		return 0, false
+	}
+	if !ready() {
+		return exitSetup, true
+	}
+	return verb(), true
+}
+
+// ready reports whether there is what any verb needs, or says what is missing.
+func ready() bool {
+	err := enoughFiles()
+	if err != nil {
+		complain(err)
+	}
+	return err == nil
 }
 
 // growStack makes room on the stack once. Growing by and by, as parsing and
