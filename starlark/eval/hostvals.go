@@ -4,7 +4,6 @@ package eval
 // as an input.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 )
 
 // record notes an input once.

@@ -3,7 +3,6 @@ package eval
 // The functions that look at the files of the host.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 
 	"go.starlark.net/starlark"
+
+	"sbx/engine/sha256"
 )
 
 // maxRead is the largest file that read() takes.

@@ -6,7 +6,6 @@ package project
 // given by what runs in the sandbox.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 	"sbx/starlark/eval"
 )
 

@@ -4,7 +4,6 @@ package project
 // digested is what is evaluated.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 	"sbx/starlark/eval"
 )
 

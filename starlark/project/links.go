@@ -4,7 +4,6 @@ package project
 // of them may have made leads no other sandbox, of another project, elsewhere.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 )
 
 // maxLinks bounds how many symlinks one path leads over, as the kernel's 40 does.

@@ -4,7 +4,6 @@ package project
 // that could write the configuration which the next one trusts.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 	"sbx/starlark/eval"
 )
 

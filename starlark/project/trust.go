@@ -3,7 +3,6 @@ package project
 // Trust: which projects' files may count, by the digest of what they are made of.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 	"sbx/starlark/eval"
 )
 

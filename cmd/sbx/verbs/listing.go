@@ -4,7 +4,6 @@ package verbs
 // which line of the script asked for it.
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"sbx/engine/host"
 	"sbx/engine/layout"
 	"sbx/engine/plan"
+	"sbx/engine/sha256"
 	"sbx/starlark/eval"
 	"sbx/starlark/project"
 )
