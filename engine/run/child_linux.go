@@ -59,7 +59,7 @@ type child struct {
 	told         [2]int       // descriptors that sbx tells of the sandbox through, to be closed, or -1
 	keep         [128]int     // fds that the guard or init needs while the command runs
 	nkeep        int
-	program      [3]pages
+	program      [2]pages
 	clean        [program.MaxLocks]cleanDir
 	nclean       int
 	closed       [3]bool // of the standard fds, those to be closed as the command starts

@@ -3,6 +3,7 @@ package run
 // The pages of sbx's own program while the command runs.
 
 import (
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,7 @@ const (
 // its code and constants: what becomes of these pages is no loss, they are read
 // again when they are touched. Relocated data is not among them, as it is in
 // segments that are writable (elf(5), PT_GNU_RELRO).
-func programPages() (found [3]pages) {
+func programPages() (found [2]pages) {
 	auxv, err := unix.Auxv()
 	if err != nil {
 		return found
@@ -57,13 +58,15 @@ func programPages() (found [3]pages) {
 			base = at - uintptr(h.Vaddr) // 0 but in a position-independent executable
 		}
 	}
-	n := 0
+	n, page := 0, uintptr(os.Getpagesize())
 	for i := range headers {
 		h := &headers[i]
-		if h.Type != ptLoad || h.Flags&pfW != 0 || n == len(found) {
-			continue
-		}
-		if p := (pages{base + uintptr(h.Vaddr), uintptr(h.MemSize)}); ofFile(p) {
+		p := pages{base + uintptr(h.Vaddr), (uintptr(h.MemSize) + page - 1) &^ (page - 1)}
+		switch {
+		case h.Type != ptLoad || h.Flags&pfW != 0 || !ofFile(p):
+		case n > 0 && found[n-1].start+found[n-1].size == p.start:
+			found[n-1].size += p.size // one call, and one flush of what the processors remember
+		case n < len(found):
 			found[n] = p
 			n++
 		}
