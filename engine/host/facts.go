@@ -84,10 +84,11 @@ type Facts struct {
 	NoUserNS bool
 	// NoTmpfsXattr says that tmpfs has no user attributes, as before Linux 6.6; the
 	// Prober is asked where that matters.
-	NoTmpfsXattr bool
-	Landlock     int    // version of landlock(7), 0: there is none; filled where a plan wants it
-	Arch         string // as GOARCH
-	PageSize     int    // in bytes; 0: 4096
+	NoTmpfsXattr    bool
+	tmpfsXattrAsked bool
+	Landlock        int    // version of landlock(7), 0: there is none; filled where a plan wants it
+	Arch            string // as GOARCH
+	PageSize        int    // in bytes; 0: 4096
 	// Limits are the caller's hard limits by name, RLIMIT_NOFILE; filled for those
 	// that a plan sets.
 	Limits map[string]uint64
@@ -173,7 +174,10 @@ func (f *Facts) KeepsDirs(op *plan.Op) bool {
 	if op.Kind != plan.Overlay || !op.UpperTmpfs && (op.Upper == "" || f.FS(string(op.Upper)).Magic != TmpfsMagic) {
 		return false
 	}
-	return f.NoTmpfsXattr || f.Prober != nil && !f.Prober.TmpfsXattr()
+	if !f.tmpfsXattrAsked && f.Prober != nil {
+		f.NoTmpfsXattr, f.tmpfsXattrAsked = !f.Prober.TmpfsXattr(), true
+	}
+	return f.NoTmpfsXattr
 }
 
 // FS returns what holds path, following symlinks.

@@ -34,7 +34,7 @@ const (
 // programPages returns where the program's file is mapped and cannot be written,
 // its code and constants: what becomes of these pages is no loss, they are read
 // again when they are touched. Relocated data is not among them, as it is in
-// segments that are writable (elf(5), PT_GNU_RELRO).
+// segments that are writable (elf(5), PT_GNU_RELRO). Breakpoints are lost.
 func programPages() (found [2]pages) {
 	auxv, err := unix.Auxv()
 	if err != nil {
@@ -63,7 +63,7 @@ func programPages() (found [2]pages) {
 		h := &headers[i]
 		p := pages{base + uintptr(h.Vaddr), (uintptr(h.MemSize) + page - 1) &^ (page - 1)}
 		switch {
-		case h.Type != ptLoad || h.Flags&pfW != 0 || !ofFile(p):
+		case h.Type != ptLoad || h.Flags&pfW != 0 || h.FileSize != h.MemSize || p.start%page != 0 || !ofFile(p):
 		case n > 0 && found[n-1].start+found[n-1].size == p.start:
 			found[n-1].size += p.size // one call, and one flush of what the processors remember
 		case n < len(found):
@@ -74,8 +74,8 @@ func programPages() (found [2]pages) {
 	return found
 }
 
-// ofFile reports whether a range is mapped from a file. What a packer (upx(1)) has
-// unpacked is not, and would be lost. Only memory of no file can be wiped in a forked
+// ofFile reports whether a range, of whole pages and mapped at once, is from a file.
+// What a packer has unpacked need not be, and would be lost. Only memory of no file can be wiped in a forked
 // child (madvise(2), Linux 4.14), and it is not to be.
 func ofFile(p pages) bool {
 	_, _, errno := unix.RawSyscall(unix.SYS_MADVISE, p.start, p.size, unix.MADV_WIPEONFORK)

@@ -130,6 +130,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	} else {
 		passSignals(c)
 	}
+	c.program = programPages()
 	r := startChild(c)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)
@@ -208,16 +209,15 @@ func prepare(p *program.Program) (*child, error) {
 		numbers: &callNumbers[0],
 		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, told: [2]int{-1, -1}, childrenFD: -1,
 		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
-		apart:   p.Plan.NewSession || p.Pty,
-		pidNS:   p.PIDNS,
-		loose:   p.Loose,
-		all:     ^uint64(0),
-		wake:    1 << (unix.SIGCONT - 1),
-		keys:    1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGHUP-1),
-		ppid:    uintptr(os.Getpid()),
-		rep:     &report{},
-		program: programPages(),
-		flags:   uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
+		apart: p.Plan.NewSession || p.Pty,
+		pidNS: p.PIDNS,
+		loose: p.Loose,
+		all:   ^uint64(0),
+		wake:  1 << (unix.SIGCONT - 1),
+		keys:  1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGHUP-1),
+		ppid:  uintptr(os.Getpid()),
+		rep:   &report{},
+		flags: uintptr(p.Unshare) | uintptr(unix.SIGCHLD),
 	}
 	copy(c.path[:], "/proc/thread-self/children")
 	copy(c.self[:], "/proc/self")

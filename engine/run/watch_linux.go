@@ -58,7 +58,7 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
-	if !w.prog.Guard {
+	if !w.prog.Guard { // which does it, once the command has left this memory
 		giveBack(w.child)
 	}
 	if w.prog.Loose {
@@ -248,9 +248,9 @@ func passSignals(c *child) {
 		sigStarted = &c.rep.Started
 	}
 	sigWoken = &c.rep.Woken
+	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
 	forward, fault, _ := handlers()
 	act := handledBy(forward, saRestart)
-	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		act.handler = forward
 		switch unix.Signal(sig) {

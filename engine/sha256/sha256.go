@@ -1,7 +1,7 @@
 // Package sha256 computes SHA-256 digests (FIPS 180-4), with the names of
 // crypto/sha256.
 //
-// That one is several times as fast, and what sbx digests is small. But it brings the
+// That one is several times as fast, and what sbx digests is mostly small. But it brings the
 // fourteen packages of Go's FIPS 140 module, and each start of sbx would wait for
 // their initialisers: some hundredths of the time of a small sandbox.
 package sha256

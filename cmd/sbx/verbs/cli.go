@@ -265,8 +265,12 @@ func aim(verb string, f targetFlags, w targetWords) (target, error) {
 
 // perform does what the command line asks for.
 func (c *commandLine) perform() int {
-	if !ready() {
-		return exitSetup
+	switch c.verb {
+	case "ps", "attach", "enter", "kill", "doctor": // the others' first look is at a script
+		if err := enoughFiles(); err != nil {
+			complain(err)
+			return exitSetup
+		}
 	}
 	switch c.verb {
 	case "exec":

@@ -221,6 +221,10 @@ func findPlaces() project.Places { return project.FindPlaces(sessionPlaces()) }
 // has been told why.
 func evaluateProject(o *project.Options, args []string) (*project.Result, map[string][]byte, bool) {
 	sources := map[string][]byte{}
+	if err := enoughFiles(); err != nil {
+		complain(err)
+		return nil, nil, false
+	}
 	o.Eval = eval.Options{
 		Lib: lib.Read, LibNear: nearTemplate, Sources: sources, Print: scriptPrint, Check: checkPart,
 		Abort: func(d plan.Diagnostic) {

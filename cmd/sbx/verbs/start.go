@@ -21,35 +21,19 @@ func init() {
 // plain performs the command lines that need no Reader, and reports whether this
 // was one.
 func plain(args []string) (code int, ok bool) {
-	var verb func() int
 	switch args[0] {
 	case "exec":
 		growStack()
 		if o, ok := parseExec(args[1:]); ok {
-			verb = func() int { return execVerb(o) }
+			return execVerb(o), true
 		}
 	case "run":
 		growStack()
 		if o, ok := parseRun(args); ok {
-			verb = func() int { return runVerb(o) }
+			return runVerb(o), true
 		}
 	}
-	if verb == nil {
-		return 0, false
-	}
-	if !ready() {
-		return exitSetup, true
-	}
-	return verb(), true
-}
-
-// ready reports whether there is what any verb needs, or says what is missing.
-func ready() bool {
-	err := enoughFiles()
-	if err != nil {
-		complain(err)
-	}
-	return err == nil
+	return 0, false
 }
 
 // growStack makes room on the stack once. Growing by and by, as parsing and

@@ -89,6 +89,9 @@ func (t *target) evaluate() (*plan.Plan, bool) {
 }
 
 func (t *target) read() (*plan.Plan, error) {
+	if err := enoughFiles(); err != nil {
+		return nil, err
+	}
 	t.sources = map[string][]byte{}
 	if t.plan != "" {
 		b, err := readPlan(t.plan)
