@@ -75,8 +75,8 @@ func programPages() (found [2]pages) {
 }
 
 // ofFile reports whether a range, of whole pages and mapped at once, is from a file.
-// What a packer has unpacked need not be, and would be lost. Only memory of no file can be wiped in a forked
-// child (madvise(2), Linux 4.14), and it is not to be.
+// What a packer has unpacked need not be, and would be lost. Only memory of no file can
+// be wiped in a forked child (madvise(2), Linux 4.14), and it is not to be.
 func ofFile(p pages) bool {
 	_, _, errno := unix.RawSyscall(unix.SYS_MADVISE, p.start, p.size, unix.MADV_WIPEONFORK)
 	if errno == 0 {
