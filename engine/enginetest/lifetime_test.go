@@ -311,6 +311,31 @@ func TestKill9(t *testing.T) {
 	})
 }
 
+// kill -9 once the command has started, before the guard is awake again.
+func TestKill9AtStart(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		script := base() + "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(5000)]\n"
+		m := mark(t)
+		cmd := w.command(t, script, "sh", "-c", family+"echo ready; wait", m)
+		cmd.Env = append(os.Environ(), m)
+		r := begin(t, cmd)
+		var guard []int
+		box.Eventually(t, "a child of the guard", func() bool {
+			guard = children(cmd.Process.Pid)
+			return len(guard) > 0 && len(children(guard[0])) > 0
+		})
+		box.Must(t, syscall.Kill(guard[0], syscall.SIGSTOP))
+		if got := r.line(t); got != "ready" {
+			t.Fatal(got)
+		}
+		r.kill(t, syscall.SIGKILL)
+		box.Eventually(t, "the end of sbx", func() bool { return state(cmd.Process.Pid) == "Z" })
+		syscall.Kill(guard[0], syscall.SIGCONT)
+		gone(t, m)
+		r.wait(t)
+	})
+}
+
 // kill -9 once the command has ended, before sbx does anything about it.
 func TestKill9AtEnd(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {

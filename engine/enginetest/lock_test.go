@@ -27,6 +27,16 @@ type running struct {
 // start runs a command and waits for the line "ready" from it.
 func start(t testing.TB, cmd *exec.Cmd) *running {
 	t.Helper()
+	r := begin(t, cmd)
+	if line := r.line(t); line != "ready" {
+		t.Fatalf("want ready, got %q", line)
+	}
+	return r
+}
+
+// begin runs a command.
+func begin(t testing.TB, cmd *exec.Cmd) *running {
+	t.Helper()
 	stdin, err := cmd.StdinPipe()
 	box.Must(t, err)
 	stdout, err := cmd.StdoutPipe()
@@ -35,11 +45,7 @@ func start(t testing.TB, cmd *exec.Cmd) *running {
 		cmd.Stderr = os.Stderr
 	}
 	box.Must(t, cmd.Start())
-	r := &running{cmd, stdin, bufio.NewReader(stdout)}
-	if line := r.line(t); line != "ready" {
-		t.Fatalf("want ready, got %q", line)
-	}
-	return r
+	return &running{cmd, stdin, bufio.NewReader(stdout)}
 }
 
 func (r *running) line(t testing.TB) string {

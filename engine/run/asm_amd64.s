@@ -112,20 +112,26 @@ fault:
 	MOVQ	·sigRuntime(SB), AX
 	JMP	AX
 
+// sigNothing is the handler of what has only to arrive.
+TEXT ·sigNothing(SB),NOSPLIT|NOFRAME,$0
+	RET
+
 // sigReturn is the restorer that rt_sigaction wants on this architecture.
 TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$15, AX // rt_sigreturn
 	SYSCALL
 	INT	$3
 
-// func handlers() (forward, fault, restorer uintptr)
-TEXT ·handlers(SB),NOSPLIT,$0-24
+// func handlers() (forward, fault, nothing, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-32
 	LEAQ	·sigForward(SB), AX
 	MOVQ	AX, forward+0(FP)
 	LEAQ	·sigFault(SB), AX
 	MOVQ	AX, fault+8(FP)
+	LEAQ	·sigNothing(SB), AX
+	MOVQ	AX, nothing+16(FP)
 	LEAQ	·sigReturn(SB), AX
-	MOVQ	AX, restorer+16(FP)
+	MOVQ	AX, restorer+24(FP)
 	RET
 
 // threadEndHandler is a signal handler, DX is the ucontext, that ends the thread it

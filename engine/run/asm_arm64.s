@@ -128,14 +128,20 @@ fault:
 	MOVD	·sigRuntime(SB), R3
 	JMP	(R3)
 
-// func handlers() (forward, fault, restorer uintptr)
+// sigNothing is the handler of what has only to arrive.
+TEXT ·sigNothing(SB),NOSPLIT|NOFRAME,$0
+	RET
+
+// func handlers() (forward, fault, nothing, restorer uintptr)
 // The kernel's own restorer, in the vdso, serves on this architecture.
-TEXT ·handlers(SB),NOSPLIT,$0-24
+TEXT ·handlers(SB),NOSPLIT,$0-32
 	MOVD	$·sigForward(SB), R0
 	MOVD	R0, forward+0(FP)
 	MOVD	$·sigFault(SB), R0
 	MOVD	R0, fault+8(FP)
-	MOVD	ZR, restorer+16(FP)
+	MOVD	$·sigNothing(SB), R0
+	MOVD	R0, nothing+16(FP)
+	MOVD	ZR, restorer+24(FP)
 	RET
 
 // threadEndHandler is a signal handler, R2 is the ucontext, that ends the thread it

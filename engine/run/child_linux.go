@@ -79,6 +79,7 @@ type child struct {
 	awake        bool    // the command goes on, and perhaps sbx does not
 	haltedBefore bool    // it has been stopped at least once
 	wake         uint64  // SIGCONT alone
+	death        uint64  // deathSignal alone
 	keys         uint64  // what the terminal sends
 	early        uint64  // of that, what came before there was a command to get it
 
@@ -93,6 +94,7 @@ type child struct {
 	time       [2]int64
 	action     [4]uint64 // kernel_sigaction
 	deflt      [4]uint64 // kernel_sigaction of SIG_DFL
+	nothing    sigaction // whose handler does nothing
 }
 
 // cleanDir is a work directory of an overlay that goes with the sandbox.
@@ -325,6 +327,9 @@ func perform(c *child, i uintptr) (next uintptr) {
 		if in.Call == program.Execve && *slot(c, uintptr(in.Out)) == 0 { // the first try
 			c.rep.Started = 1
 			unblock(c)
+			if c.guard && c.flags&unix.CLONE_VFORK != 0 {
+				steady(c)
+			}
 		}
 		r, errno := sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])
 		if in.Flags&program.FlagLoop != 0 {

@@ -99,12 +99,15 @@ func guardMain(c *child) {
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
-	// While the sandbox is made, there is nothing to look after but what cleanUp does.
-	sig := uintptr(unix.SIGKILL)
-	if c.nclean > 0 {
-		sig = deathSignal
+	// In a vfork this process sleeps till the command has started, and nothing wakes it
+	// but what is its end. That is as well while the sandbox is made, with nothing to
+	// look after but what cleanUp does. Before it starts the command sees to it that the
+	// signal waits for attend (see steady): it may have children before this is awake.
+	if c.nclean == 0 && c.flags&unix.CLONE_VFORK != 0 {
+		sys(unix.SYS_RT_SIGACTION, deathSignal, uintptr(unsafe.Pointer(&c.deflt)), 0, 8, 0, 0)
+		sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&c.death)), 0, 8, 0, 0)
 	}
-	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, sig, 0, 0, 0, 0)
+	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
 	if orphaned(c) { // before the signal was asked for
 		exit(1)
 	}
@@ -112,6 +115,16 @@ func guardMain(c *child) {
 	takeEarly(c)
 	c.command = cloneChild(c)
 	attend(c)
+}
+
+// steady is called by the command right before it starts: the guard, whose signal
+// actions it shares till then, does not end by deathSignal any more.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func steady(c *child) {
+	sys(unix.SYS_RT_SIGACTION, deathSignal, uintptr(unsafe.Pointer(&c.nothing)), 0, 8, 0, 0)
 }
 
 // knowChildren opens the list of this process's children, for killChildren.
@@ -150,6 +163,9 @@ func takeEarly(c *child) {
 //go:norace
 //go:nocheckptr
 func attend(c *child) {
+	if c.guard {
+		sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), 0, 8, 0, 0)
+	}
 	if c.command > ^uintptr(4095) {
 		c.rep.Kind = reportFailed
 		c.rep.Errno = -int32(c.command)
@@ -164,7 +180,6 @@ func attend(c *child) {
 		exit(125)
 	}
 	if c.guard {
-		sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, deathSignal, 0, 0, 0, 0)
 		if orphaned(c) {
 			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
 		}

@@ -214,6 +214,7 @@ func prepare(p *program.Program) (*child, error) {
 		loose: p.Loose,
 		all:   ^uint64(0),
 		wake:  1 << (unix.SIGCONT - 1),
+		death: 1 << (deathSignal - 1),
 		keys:  1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGHUP-1),
 		ppid:  uintptr(os.Getpid()),
 		rep:   &report{},
@@ -225,6 +226,11 @@ func prepare(p *program.Program) (*child, error) {
 		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
 	}
 	if p.Guard {
+		if c.flags&unix.CLONE_VFORK != 0 {
+			c.flags |= unix.CLONE_SIGHAND
+		}
+		_, _, nothing, _ := handlers()
+		c.nothing = handledBy(nothing, 0)
 		c.stack = guardStack[:]
 		if len(staying) > 0 {
 			c.stack = make([]byte, len(guardStack))

@@ -47,7 +47,7 @@ var (
 // sigAbort are the signals that ask for an end.
 const sigAbort = 1<<unix.SIGHUP | 1<<unix.SIGINT | 1<<unix.SIGQUIT | 1<<unix.SIGTERM
 
-func handlers() (forward, fault, restorer uintptr)
+func handlers() (forward, fault, nothing, restorer uintptr)
 
 // wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
@@ -249,7 +249,7 @@ func passSignals(c *child) {
 	}
 	sigWoken = &c.rep.Woken
 	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
-	forward, fault, _ := handlers()
+	forward, fault, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		act.handler = forward
@@ -381,7 +381,7 @@ const (
 // handledBy is the action of a handler, which runs with all signals blocked.
 func handledBy(handler uintptr, flags uint64) sigaction {
 	act := sigaction{handler: handler, flags: flags | saSiginfo | saOnStack, mask: ^uint64(0)}
-	if _, _, restorer := handlers(); restorer != 0 {
+	if _, _, _, restorer := handlers(); restorer != 0 {
 		act.flags |= saRestorer
 		act.restorer = restorer
 	}
