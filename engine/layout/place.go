@@ -123,7 +123,7 @@ const fewNodes = 100
 // forget drops what the plan put below a path that a mount now covers.
 func (b *builder) forget(s *Step, n *node) {
 	path := s.Target.Path
-	if n.mount == nil || n.step != s || plan.ComparePaths(path, b.last) > 0 {
+	if n.mount == nil || n.step != s || s.Target.Exists == host.Missing || plan.ComparePaths(path, b.last) > 0 {
 		return // nothing was placed below it
 	}
 	if b.index == nil {
