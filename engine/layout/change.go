@@ -146,8 +146,7 @@ func (b *builder) dirMode(path string) (mode *plan.Mode, made bool) {
 	var p host.Path
 	switch {
 	case n == nil:
-		dir, name := split(path)
-		p, _ = b.lookup(b.regionOf(dir), dir, name)
+		p, _ = b.entry(path)
 	case n.mount != nil && len(n.mount.layers) > 0:
 		p = b.facts.Stat(n.mount.layers[0])
 	case n.step != nil && (n.step.Op.Kind == plan.Tmpfs || n.step.Op.Kind == plan.Mkdir):

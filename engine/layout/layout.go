@@ -7,6 +7,7 @@
 package layout
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"syscall"
@@ -51,8 +52,7 @@ func (l *Layout) Mode(path string) (mode uint32, known bool) {
 	}
 	var p host.Path
 	if n := b.node(f.path); n == nil {
-		dir, name := split(f.path)
-		p, _ = b.lookup(b.regionOf(dir), dir, name)
+		p, _ = b.entry(f.path)
 	} else if n.step != nil && n.step.Op.Kind == plan.Bind && !n.step.Op.Inside {
 		p = b.source(n.step.Op)
 	}
@@ -166,12 +166,30 @@ type node struct {
 	under  *node // of a mask: what the plan has put there before
 }
 
+// room is what a step needs of the tree.
+type room struct {
+	region region
+	node   node
+	layer  [1]string // of a bind
+}
+
+// room returns an empty one; they are made all at once.
+func (b *builder) room() *room {
+	if len(b.rooms) == 0 {
+		b.rooms = make([]room, max(8, cap(b.out.Steps)-len(b.out.Steps)))
+	}
+	r := &b.rooms[0]
+	b.rooms = b.rooms[1:]
+	return r
+}
+
 type builder struct {
 	facts *host.Facts
 	given bool // plan.OrderGiven
 	out   *Layout
 	nodes map[string]*node
 	root  *region
+	rooms []room // those left
 
 	last   string  // the last of the targets so far in the order of comparePaths
 	hidden []*Step // earlier steps, in order, that the one just placed hides
@@ -233,7 +251,7 @@ const maxRounds = 50
 
 func newBuilder(p *plan.Plan, f *host.Facts) *builder {
 	b := &builder{facts: f, given: p.Order == plan.OrderGiven, nodes: make(map[string]*node, len(p.Ops)+8)}
-	b.out = &Layout{tree: b}
+	b.out = &Layout{tree: b, Steps: make([]*Step, 0, len(p.Ops))}
 	b.root = &region{path: "/"}
 	b.nodes["/"] = &node{kind: host.Dir, mount: b.root}
 	return b
@@ -303,7 +321,7 @@ func (b *builder) order(p *plan.Plan, skip func(int) bool) []*Step {
 		return plan.ComparePaths(keys[x.Index], keys[y.Index])
 	}
 	if !slices.IsSortedFunc(steps, compare) { // most scripts are written in order
-		slices.SortStableFunc(steps, compare)
+		slices.SortFunc(steps, func(x, y *Step) int { return cmp.Or(compare(x, y), x.Index-y.Index) })
 	}
 	kept := steps[:0]
 	for i, s := range steps {
@@ -387,13 +405,20 @@ func (b *builder) source(op *plan.Op) host.Path {
 	return p
 }
 
+// isClean reports whether clean would leave p as it is; of some that it would it says no.
+func isClean(p string) bool {
+	for i := 1; i < len(p); i++ {
+		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.') {
+			return false
+		}
+	}
+	return len(p) <= 1 || p[len(p)-1] != '/'
+}
+
 // clean returns an absolute path without empty and "." components. Paths with
 // ".." never come here.
 func clean(p string) string {
-	if !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
-		if len(p) > 1 {
-			p = strings.TrimSuffix(p, "/")
-		}
+	if isClean(p) {
 		return p
 	}
 	var b strings.Builder

@@ -42,10 +42,12 @@ func (b *builder) place(s *Step) {
 		b.placeMask(s, dst)
 		return
 	}
-	r := &region{step: s}
+	in := b.room()
+	r := &in.region
+	r.step = s
 	switch op.Kind {
 	case plan.Bind:
-		if !b.bindSource(s, r) {
+		if !b.bindSource(s, in) {
 			return
 		}
 	case plan.Tmpfs, plan.Mkdir, plan.Dev:
@@ -83,7 +85,8 @@ func (b *builder) place(s *Step) {
 	if protects(op) && s.Target.Exists != host.Missing {
 		b.hold(s, s.Target.Path, nil)
 	}
-	n := &node{kind: host.File, step: s}
+	n := &in.node
+	n.kind, n.step = host.File, s
 	switch op.Kind {
 	case plan.Symlink:
 		n.kind, n.target = host.Symlink, string(op.Target)
@@ -205,8 +208,8 @@ func (b *builder) placeRoot(s *Step, r *region) {
 }
 
 // bindSource finds out what a bind binds.
-func (b *builder) bindSource(s *Step, r *region) bool {
-	op := s.Op
+func (b *builder) bindSource(s *Step, in *room) bool {
+	op, r := s.Op, &in.region
 	r.place = Writable
 	if op.RO {
 		r.place = ReadOnly
@@ -237,7 +240,8 @@ func (b *builder) bindSource(s *Step, r *region) bool {
 		return false
 	}
 	s.Dir = p.Type == host.Dir
-	r.layers = []string{clean(b.facts.Source(op))}
+	in.layer[0] = clean(b.facts.Source(op))
+	r.layers = in.layer[:]
 	return true
 }
 
@@ -252,8 +256,7 @@ func (b *builder) boundLink(s *Step) (target string, ok bool) {
 		p := b.source(op)
 		return p.Target, p.Type == host.Symlink
 	}
-	dir, name := split(s.Source)
-	p, target := b.lookup(b.regionOf(dir), dir, name)
+	p, target := b.entry(s.Source)
 	return target, p.Type == host.Symlink
 }
 
@@ -352,16 +355,15 @@ func (b *builder) target(s *Step, dst string) bool {
 		}
 	}
 	t.Place = r.place
-	t.Path = f.path
 	if b.given && f.dangling && !op.Chase && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
 		b.faultOf(plan.WhatParents, syscall.ENOENT, op, "", "destination %q: a symlink on the way leads nowhere: %v", dst, syscall.ENOENT)
 		return false
 	}
-	for _, c := range f.rest[:len(f.rest)-1] {
-		t.Path = join(t.Path, c)
+	t.Path = f.next
+	for _, c := range f.rest[1:] {
 		t.Make = append(t.Make, t.Path)
+		t.Path = join(t.Path, c)
 	}
-	t.Path = join(t.Path, f.rest[len(f.rest)-1])
 	switch {
 	case b.given && op.Create:
 		// Whether it can be made is for the kernel to say.
@@ -467,8 +469,7 @@ func (b *builder) displaces(path string) bool {
 }
 
 func (b *builder) linkTarget(path string) string {
-	dir, name := split(path)
-	_, target := b.lookup(b.regionOf(dir), dir, name)
+	_, target := b.entry(path)
 	return target
 }
 

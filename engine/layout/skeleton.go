@@ -89,8 +89,7 @@ func (b *builder) keepDirs(r *region, dir string) {
 		if b.nodes[dir[:i]] != nil { // a part of the layer itself
 			continue
 		}
-		parent, name := split(dir[:i])
-		if p, _ := b.lookup(r, parent, name); p.Type == host.Dir {
+		if p, _ := b.lookup(r, dir[:i]); p.Type == host.Dir {
 			r.step.Extra = append(r.step.Extra, &Entry{Rel: below(dir[:i], r.path), Kind: host.Dir, Mode: p.Mode})
 		}
 	}

@@ -14,6 +14,7 @@ type found struct {
 	path  string        // canonical path of the deepest thing that exists
 	kind  host.FileType // what it is
 	rest  []string      // components that do not exist
+	next  string        // path of the first of them
 	errno syscall.Errno // why the walk could not go on
 	bad   string        // the path where that happened
 
@@ -30,6 +31,7 @@ const maxLinks = 40 // as the kernel, path_resolution(7)
 func (b *builder) walk(path string, follow bool) found {
 	cur, kind := "/", host.Dir
 	todo := components(path)
+	at := 0 // where in path cur ends; -1 once a symlink or ".." has led elsewhere
 	r := b.regionOf(cur)
 	links := 0
 	fromLink := 0 // how many of todo come from a symlink
@@ -43,13 +45,19 @@ func (b *builder) walk(path string, follow bool) found {
 				cur, _ = split(cur)
 				r = b.regionOf(cur)
 			}
+			at = -1
 			continue
 		}
-		p, target := b.lookup(r, cur, name)
-		next := join(cur, name)
+		next := ""
+		if end := at + 1 + len(name); at >= 0 && end <= len(path) && path[at] == '/' && path[at+1:end] == name {
+			next, at = path[:end], end // needs no memory of its own
+		} else {
+			next, at = join(cur, name), -1
+		}
+		p, target := b.lookup(r, next)
 		switch p.Type {
 		case host.Missing:
-			return found{path: cur, kind: kind, rest: todo[i:], dangling: i < fromLink}
+			return found{path: cur, kind: kind, rest: todo[i:], next: next, dangling: i < fromLink}
 		case host.Unknown:
 			return found{path: cur, kind: kind, errno: p.Err, bad: next}
 		case host.Symlink:
@@ -68,7 +76,7 @@ func (b *builder) walk(path string, follow bool) found {
 			part := components(target)
 			fromLink = len(part) + max(0, fromLink-i-1)
 			todo = append(part, todo[i+1:]...)
-			i, kind = -1, host.Dir
+			i, kind, at = -1, host.Dir, -1
 			continue
 		}
 		cur, kind = next, p.Type
@@ -100,17 +108,16 @@ func components(p string) []string {
 	return list
 }
 
-// lookup returns what name is in the canonical directory dir, which lies in r.
-func (b *builder) lookup(r *region, dir, name string) (host.Path, string) {
-	full := join(dir, name)
-	if n := b.nodes[full]; n != nil {
+// lookup returns what is at path, in a canonical directory that lies in r.
+func (b *builder) lookup(r *region, path string) (host.Path, string) {
+	if n := b.nodes[path]; n != nil {
 		return host.Path{Type: n.kind}, n.target
 	}
 	if r.alias != "" {
-		dir, name = split(rebase(full, r.path, r.alias))
-		return b.lookup(b.regionOf(dir), dir, name)
+		return b.entry(rebase(path, r.path, r.alias))
 	}
 	if r.isOverlay() {
+		dir, name := split(path)
 		for _, d := range b.merged(r, dir) {
 			if p := b.facts.Lstat(join(d, name)); p.Type == host.Whiteout {
 				break
@@ -119,10 +126,16 @@ func (b *builder) lookup(r *region, dir, name string) (host.Path, string) {
 			}
 		}
 	} else if len(r.layers) > 0 {
-		p := b.facts.Lstat(join(r.layers[0], below(full, r.path)))
+		p := b.facts.Lstat(join(r.layers[0], below(path, r.path)))
 		return p, p.Target
 	}
 	return host.Path{}, ""
+}
+
+// entry returns what is at path, in a canonical directory.
+func (b *builder) entry(path string) (host.Path, string) {
+	dir, _ := split(path)
+	return b.lookup(b.regionOf(dir), path)
 }
 
 func (r *region) isOverlay() bool { return r.step != nil && r.step.Op.Kind == plan.Overlay }
@@ -157,14 +170,12 @@ func (b *builder) merged(r *region, dir string) []string {
 
 // regionOf returns the mount that the canonical directory dir lies in.
 func (b *builder) regionOf(dir string) *region {
-	for at := dir; ; at, _ = split(at) {
+	for at := dir; at != "/"; at, _ = split(at) {
 		if n := b.nodes[at]; n != nil && n.mount != nil {
 			return b.through(n.mount, dir)
 		}
-		if at == "/" {
-			return b.root
-		}
 	}
+	return b.root
 }
 
 // through returns the mount that dir, in a bind of a part of the sandbox, lies
