@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -395,6 +396,32 @@ func TestKill9Guard(t *testing.T) {
 			}
 			gone(t, m)
 		}
+	})
+}
+
+// A signal to all processes of the name sbx, as killall(1) sends it, is for sbx alone.
+func TestKillall(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "direct" || mode == "alone" {
+			return // sbx is gone, or nobody looks after the command's children
+		}
+		m := mark(t)
+		cmd := w.command(t, script, "sh", "-c", family+"echo ready; wait", m)
+		cmd.Env = append(os.Environ(), m)
+		r := start(t, cmd)
+		var named []int
+		box.Eventually(t, "the guard's name", func() bool {
+			named = slices.DeleteFunc(marked(m), func(pid int) bool {
+				b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+				return string(b) != "sbx\n"
+			})
+			return len(named) == 1
+		})
+		box.Must(t, syscall.Kill(named[0], syscall.SIGKILL))
+		if res := r.wait(t); res.Signal != syscall.SIGKILL {
+			t.Error(res)
+		}
+		gone(t, m)
 	})
 }
 

@@ -81,7 +81,7 @@ func TestOrphans(t *testing.T) {
 func TestPids(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		r := w.sh(t, base()+"unshare(pid = True)\n", "echo $$; cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l")
-		if r.Code != 0 || strings.HasPrefix(r.Out, "1\n") || !strings.HasPrefix(r.Out, "2\nsbx\n") {
+		if r.Code != 0 || strings.HasPrefix(r.Out, "1\n") || !strings.HasPrefix(r.Out, "2\nsandbox-init\n") {
 			t.Error(r)
 		}
 		w.want(t, base()+"unshare(pid = True)\ninit(False)", "echo $$; cat /proc/1/comm", "1\nsh")

@@ -85,6 +85,7 @@ type child struct {
 
 	path       [32]byte  // "/proc/thread-self/children"
 	self       [16]byte  // "/proc/self"
+	name       [16]byte  // of the guard or init
 	childrenFD int       // that file of the guard, or negative
 	buf        [512]byte // part of the list of children
 	info       [128]byte // siginfo_t

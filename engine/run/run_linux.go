@@ -222,6 +222,11 @@ func prepare(p *program.Program) (*child, error) {
 	}
 	copy(c.path[:], "/proc/thread-self/children")
 	copy(c.self[:], "/proc/self")
+	// By sbx's own name whoever means sbx would kill it at the same time.
+	copy(c.name[:], "sandbox-guard")
+	if c.init && !c.join {
+		copy(c.name[:], "sandbox-init\x00")
+	}
 	if !p.Init && !p.Copy {
 		c.flags |= unix.CLONE_VM | unix.CLONE_VFORK
 	}
