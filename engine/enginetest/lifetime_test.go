@@ -337,6 +337,46 @@ func TestKill9AtStart(t *testing.T) {
 	})
 }
 
+// kill -9 right before the command starts: then it does not. A guard that was to end
+// with sbx may be on its way still, and would leave behind what the command starts.
+func TestKill9BeforeStart(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		up := w.disk(t) // with that to clean up the guard does not end at once
+		script := base() + "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(5000)]\n"
+		script += fmt.Sprintf("overlay(\"/ov\", %q, upper = %q)\n", w.Mkdir(t, up+"/low"), w.Mkdir(t, up+"/up"))
+		m := mark(t)
+		cmd := w.command(t, script, "sh", "-c", "echo started; "+family+"wait", m)
+		cmd.Env = append(os.Environ(), m)
+		r := begin(t, cmd)
+		var guard, command []int
+		box.Eventually(t, "a child of the guard", func() bool {
+			if guard = children(cmd.Process.Pid); len(guard) > 0 {
+				command = children(guard[0])
+			}
+			return len(command) > 0
+		})
+		box.Must(t, syscall.Kill(command[0], syscall.SIGSTOP))
+		box.Eventually(t, "the stop", func() bool { return state(command[0]) == "T" })
+		box.Must(t, syscall.Kill(guard[0], syscall.SIGSTOP)) // once the command has let go of it
+		r.kill(t, syscall.SIGKILL)
+		box.Eventually(t, "the end of sbx", func() bool { return state(cmd.Process.Pid) == "Z" })
+		box.Must(t, syscall.Kill(command[0], syscall.SIGCONT))
+		box.Eventually(t, "the command or its end", func() bool {
+			st := state(command[0])
+			return st == "" || st == "Z" || len(children(command[0])) > 0
+		})
+		syscall.Kill(guard[0], syscall.SIGCONT)
+		if got := r.line(t); got != "" {
+			t.Error("the command has started")
+		}
+		gone(t, m)
+		r.wait(t)
+		if _, err := os.Stat(up + "/up.work"); err == nil {
+			t.Error("up.work is left")
+		}
+	})
+}
+
 // kill -9 once the command has ended, before sbx does anything about it.
 func TestKill9AtEnd(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {

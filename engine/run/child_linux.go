@@ -38,6 +38,10 @@ const atFDCWD = ^uintptr(99) // AT_FDCWD, -100
 // deathSignal tells a guard, or an init that has to clean up, that sbx has died.
 const deathSignal = 64
 
+// alive is 1 until the thread ends that has started the guard. At that the kernel
+// clears it, set_tid_address(2), and then sends deathSignal.
+var alive int32
+
 // child is all that the child reads and writes.
 type child struct {
 	insts   *program.Inst
@@ -126,6 +130,10 @@ func rawGuard(stack uintptr, c *child) (pid uintptr)
 func startChild(c *child) (pid uintptr) {
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
 	if c.guard {
+		if c.flags&unix.CLONE_VFORK != 0 {
+			alive = 1
+			sys(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&alive)), 0, 0, 0, 0, 0)
+		}
 		pid = rawGuard(uintptr(unsafe.Pointer(unsafe.SliceData(c.stack)))+uintptr(len(c.stack)), c)
 	} else {
 		pid = cloneChild(c)
@@ -328,8 +336,8 @@ func perform(c *child, i uintptr) (next uintptr) {
 		if in.Call == program.Execve && *slot(c, uintptr(in.Out)) == 0 { // the first try
 			c.rep.Started = 1
 			unblock(c)
-			if c.guard && c.flags&unix.CLONE_VFORK != 0 {
-				steady(c)
+			if c.guard && c.flags&unix.CLONE_VFORK != 0 && !steady(c) {
+				return 0
 			}
 		}
 		r, errno := sys(nr, a[0], a[1], a[2], a[3], a[4], a[5])

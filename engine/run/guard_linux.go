@@ -118,13 +118,16 @@ func guardMain(c *child) {
 }
 
 // steady is called by the command right before it starts: the guard, whose signal
-// actions it shares till then, does not end by deathSignal any more.
+// actions it shares till then, does not end by deathSignal any more. It reports false
+// where that may have been sent before: then the guard is about to end, and nobody
+// would look after what the command starts.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func steady(c *child) {
+func steady(c *child) bool {
 	sys(unix.SYS_RT_SIGACTION, deathSignal, uintptr(unsafe.Pointer(&c.nothing)), 0, 8, 0, 0)
+	return alive != 0
 }
 
 // knowChildren opens the list of this process's children, for killChildren.
