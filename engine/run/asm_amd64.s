@@ -56,6 +56,8 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	BTQ	DI, AX
 	JCC	begun
 	LOCK
+	ORQ	$1, ·sigPending(SB) // "early"
+	LOCK
 	BTSQ	DI, ·sigPending(SB)
 	MOVL	·sigTarget(SB), AX
 	CMPL	AX, $0

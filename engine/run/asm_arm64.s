@@ -52,6 +52,7 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	TBZ	$0, R2, begun
 	MOVD	$1, R4
 	LSL	R0, R4, R4
+	ORR	$1, R4, R4 // "early"
 	MOVD	$·sigPending(SB), R5
 note:
 	LDAXR	(R5), R6

@@ -72,6 +72,7 @@ type child struct {
 	join         bool // the init is none, and outside
 	pty          bool // stops are not followed
 	pidNS        bool
+	pid1         bool // the command itself is pid 1, there is no init
 	loose        bool // plan.LifetimeCommand
 	over         bool // the command has ended, and the guard or init stays
 	die          bool

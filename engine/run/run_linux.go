@@ -211,6 +211,7 @@ func prepare(p *program.Program) (*child, error) {
 		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
 		apart: p.Plan.NewSession || p.Pty,
 		pidNS: p.PIDNS,
+		pid1:  p.PIDNS && !p.Init && !p.Guard && p.Plan.Join.PID == nil && p.Plan.Join.User == nil,
 		loose: p.Loose,
 		all:   ^uint64(0),
 		wake:  1 << (unix.SIGCONT - 1),

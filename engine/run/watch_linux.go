@@ -25,7 +25,8 @@ type watch struct {
 }
 
 // What sigForward, the signal handler, works with: the process to send to, or 0;
-// the signals (bit N: signal N) that wait for one; whether to send what comes from
+// the signals (bit N: signal N) that wait for one, and bit 0 where the sandbox was still
+// being made as one of sigAbort came; whether to send what comes from
 // the terminal, too; and whether the guard has stopped sbx, and nobody has woken it.
 var (
 	sigTarget  int32
@@ -75,6 +76,9 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		st = w.waitChild()
 	}
 	atomic.StoreInt32(&sigTarget, 0)
+	if w.child.pid1 && st.Signaled() && st.Signal() == unix.SIGKILL {
+		st = endUnsaid(st, atomic.LoadUint64(&sigPending))
+	}
 	if !between && !w.prog.Copy {
 		return st, nil
 	}
@@ -93,9 +97,9 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	return endUnsaid(st, atomic.LoadUint64(&sigPending)), nil
 }
 
-// endUnsaid is how a command ended whose guard or init ended so without a word. A
-// signal of sigAbort that still waits is what sbx has killed the guard for; whether
-// the command had just started then tells nothing.
+// endUnsaid is how a command ended whose guard or init ended so without a word, or
+// that was pid 1 and killed. A signal of sigAbort that still waits is what sbx has killed
+// them for; whether the command had just started then tells nothing.
 func endUnsaid(st unix.WaitStatus, pending uint64) unix.WaitStatus {
 	if abort := pending & sigAbort; abort != 0 {
 		return unix.WaitStatus(bits.TrailingZeros64(abort))
@@ -214,7 +218,9 @@ func (w *watch) stillStopped() bool {
 }
 
 // started is called once the child runs. What the command inherits it has, and
-// the guard until then.
+// the guard until then. A signal that came while the sandbox was being made ends a command
+// that is pid 1 by SIGKILL: it has had no time to prepare, and the kernel drops what
+// a pid 1 is not prepared for.
 func (w *watch) started() {
 	for _, fd := range w.prog.CloseFDs {
 		unix.Close(fd)
@@ -228,7 +234,7 @@ func (w *watch) started() {
 	for sig := unix.Signal(1); early>>sig != 0; sig++ {
 		switch {
 		case early&(1<<sig) == 0:
-		case sigAbort&(1<<sig) != 0 && sigStarted != nil && atomic.LoadInt32(sigStarted) == 0:
+		case sigAbort&(1<<sig) != 0 && sigStarted != nil && (w.child.pid1 && early&1 != 0 || atomic.LoadInt32(sigStarted) == 0):
 			atomic.OrUint64(&sigPending, 1<<sig)
 			unix.Kill(w.pid, unix.SIGKILL)
 		default:
@@ -244,7 +250,7 @@ func passSignals(c *child) {
 		sigKeys = 1
 	}
 	sigStarted = nil
-	if c.guard || c.init {
+	if c.guard || c.init || c.pid1 {
 		sigStarted = &c.rep.Started
 	}
 	sigWoken = &c.rep.Woken
