@@ -439,6 +439,27 @@ func TestKill9Guard(t *testing.T) {
 	})
 }
 
+// SIGQUIT ends sbx as it does other programs, also while it reads the script.
+func TestQuitEarly(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		cmd := w.exec(t, "-", "--", "true")
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		r := begin(t, cmd)
+		box.Eventually(t, "SIGQUIT to be as it was", func() bool {
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			_, caught, _ := strings.Cut(string(b), "SigCgt:\t")
+			caught, _, _ = strings.Cut(caught, "\n")
+			set, err := strconv.ParseUint(caught, 16, 64)
+			return err == nil && set&(1<<(syscall.SIGTERM-1)) != 0 && set&(1<<(syscall.SIGQUIT-1)) == 0
+		})
+		r.kill(t, syscall.SIGQUIT)
+		if res := r.wait(t); res.Signal != syscall.SIGQUIT || errs.Len() > 0 {
+			t.Error(res, errs.String())
+		}
+	})
+}
+
 // A signal to all processes of the name sbx, as killall(1) sends it, is for sbx alone.
 func TestKillall(t *testing.T) {
 	eachMode(t, func(t *testing.T, w who, mode, script string) {

@@ -50,6 +50,8 @@ func performAnd(prog *program.Program, f *host.Facts, sources map[string][]byte,
 	return exitCode(status)
 }
 
+func quitPlainly() { run.QuitPlainly() }
+
 // exitCode returns the exit code for how a command ended, or ends sbx by the
 // signal that ended it.
 func exitCode(status unix.WaitStatus) int {

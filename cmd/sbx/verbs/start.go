@@ -23,11 +23,13 @@ func init() {
 func plain(args []string) (code int, ok bool) {
 	switch args[0] {
 	case "exec":
+		quitPlainly()
 		growStack()
 		if o, ok := parseExec(args[1:]); ok {
 			return execVerb(o), true
 		}
 	case "run":
+		quitPlainly()
 		growStack()
 		if o, ok := parseRun(args); ok {
 			return runVerb(o), true
