@@ -320,18 +320,14 @@ func TestKill9AtStart(t *testing.T) {
 		cmd := w.command(t, script, "sh", "-c", family+"echo ready; wait", m)
 		cmd.Env = append(os.Environ(), m)
 		r := begin(t, cmd)
-		var guard []int
-		box.Eventually(t, "a child of the guard", func() bool {
-			guard = children(cmd.Process.Pid)
-			return len(guard) > 0 && len(children(guard[0])) > 0
-		})
-		box.Must(t, syscall.Kill(guard[0], syscall.SIGSTOP))
+		guard, _ := r.making(t)
+		box.Must(t, syscall.Kill(guard, syscall.SIGSTOP))
 		if got := r.line(t); got != "ready" {
 			t.Fatal(got)
 		}
 		r.kill(t, syscall.SIGKILL)
 		box.Eventually(t, "the end of sbx", func() bool { return state(cmd.Process.Pid) == "Z" })
-		syscall.Kill(guard[0], syscall.SIGCONT)
+		syscall.Kill(guard, syscall.SIGCONT)
 		gone(t, m)
 		r.wait(t)
 	})
@@ -348,24 +344,18 @@ func TestKill9BeforeStart(t *testing.T) {
 		cmd := w.command(t, script, "sh", "-c", "echo started; "+family+"wait", m)
 		cmd.Env = append(os.Environ(), m)
 		r := begin(t, cmd)
-		var guard, command []int
-		box.Eventually(t, "a child of the guard", func() bool {
-			if guard = children(cmd.Process.Pid); len(guard) > 0 {
-				command = children(guard[0])
-			}
-			return len(command) > 0
-		})
-		box.Must(t, syscall.Kill(command[0], syscall.SIGSTOP))
-		box.Eventually(t, "the stop", func() bool { return state(command[0]) == "T" })
-		box.Must(t, syscall.Kill(guard[0], syscall.SIGSTOP)) // once the command has let go of it
+		guard, command := r.making(t)
+		box.Must(t, syscall.Kill(command, syscall.SIGSTOP))
+		box.Eventually(t, "the stop", func() bool { return state(command) == "T" })
+		box.Must(t, syscall.Kill(guard, syscall.SIGSTOP)) // once the command has let go of it
 		r.kill(t, syscall.SIGKILL)
 		box.Eventually(t, "the end of sbx", func() bool { return state(cmd.Process.Pid) == "Z" })
-		box.Must(t, syscall.Kill(command[0], syscall.SIGCONT))
+		box.Must(t, syscall.Kill(command, syscall.SIGCONT))
 		box.Eventually(t, "the command or its end", func() bool {
-			st := state(command[0])
-			return st == "" || st == "Z" || len(children(command[0])) > 0
+			st := state(command)
+			return st == "" || st == "Z" || len(children(command)) > 0
 		})
-		syscall.Kill(guard[0], syscall.SIGCONT)
+		syscall.Kill(guard, syscall.SIGCONT)
 		if got := r.line(t); got != "" {
 			t.Error("the command has started")
 		}
@@ -595,7 +585,7 @@ write("/small/file", "x" * 100000)
 				cmd.Env = append(os.Environ(), m)
 				box.Must(t, cmd.Start())
 				pid := cmd.Process.Pid
-				box.Eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 })
+				box.Eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 || state(pid) == "Z" })
 				box.Must(t, cmd.Process.Signal(sig))
 				if r := box.Ended(t, cmd, cmd.Wait()); r.Signal != sig {
 					t.Errorf("signal %d: %s", sig, r)

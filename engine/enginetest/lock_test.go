@@ -62,6 +62,28 @@ func (r *running) kill(t testing.TB, sig syscall.Signal) {
 	box.Must(t, r.cmd.Process.Signal(sig))
 }
 
+// making returns the pids of the guard and of its child, the command to be, once
+// both are there.
+func (r *running) making(t testing.TB) (guard, command int) {
+	t.Helper()
+	pid := r.cmd.Process.Pid
+	box.Eventually(t, "a child of the guard", func() bool {
+		guards := children(pid)
+		if len(guards) == 0 {
+			return state(pid) == "Z"
+		}
+		guard = guards[0]
+		if list := children(guard); len(list) > 0 {
+			command = list[0]
+		}
+		return command != 0
+	})
+	if command == 0 {
+		t.Fatal("sbx has ended: ", r.wait(t))
+	}
+	return guard, command
+}
+
 // wait returns how it ended.
 func (r *running) wait(t testing.TB) box.Result {
 	t.Helper()

@@ -130,11 +130,11 @@ func rawGuard(stack uintptr, c *child) (pid uintptr)
 //go:nocheckptr
 func startChild(c *child) (pid uintptr) {
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
+	if c.flags&unix.CLONE_SIGHAND != 0 {
+		alive = 1
+		sys(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&alive)), 0, 0, 0, 0, 0)
+	}
 	if c.guard {
-		if c.flags&unix.CLONE_VFORK != 0 {
-			alive = 1
-			sys(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&alive)), 0, 0, 0, 0, 0)
-		}
 		pid = rawGuard(uintptr(unsafe.Pointer(unsafe.SliceData(c.stack)))+uintptr(len(c.stack)), c)
 	} else {
 		pid = cloneChild(c)
@@ -337,7 +337,7 @@ func perform(c *child, i uintptr) (next uintptr) {
 		if in.Call == program.Execve && *slot(c, uintptr(in.Out)) == 0 { // the first try
 			c.rep.Started = 1
 			unblock(c)
-			if c.guard && c.flags&unix.CLONE_VFORK != 0 && !steady(c) {
+			if c.flags&unix.CLONE_SIGHAND != 0 && !steady(c) {
 				return 0
 			}
 		}

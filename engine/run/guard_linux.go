@@ -103,7 +103,7 @@ func guardMain(c *child) {
 	// but what is its end. That is as well while the sandbox is made, with nothing to
 	// look after but what cleanUp does. Before it starts the command sees to it that the
 	// signal waits for attend (see steady): it may have children before this is awake.
-	if c.nclean == 0 && c.flags&unix.CLONE_VFORK != 0 {
+	if c.nclean == 0 && c.flags&unix.CLONE_SIGHAND != 0 {
 		sys(unix.SYS_RT_SIGACTION, deathSignal, uintptr(unsafe.Pointer(&c.deflt)), 0, 8, 0, 0)
 		sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&c.death)), 0, 8, 0, 0)
 	}

@@ -233,7 +233,7 @@ func prepare(p *program.Program) (*child, error) {
 	}
 	if p.Guard {
 		if c.flags&unix.CLONE_VFORK != 0 {
-			c.flags |= unix.CLONE_SIGHAND
+			c.flags |= unix.CLONE_SIGHAND // from here on: a guard that sleeps in a vfork
 		}
 		_, _, nothing, _ := handlers()
 		c.nothing = handledBy(nothing, 0)
