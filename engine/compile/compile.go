@@ -149,8 +149,10 @@ func (c *compiler) namespaces() {
 	c.prog.Loose = p.Lifetime == plan.LifetimeCommand
 	c.prog.Guard = !p.Unshare.PID && p.DieWithParent && !c.prog.Loose
 	c.prog.PIDNS = p.Unshare.PID || p.Join.PID != nil
-	// What shares its memory with others cannot enter a time namespace.
-	c.prog.Copy = gated(p) || p.Join.PID != nil || p.Hooks.Block != nil || p.Unshare.Time
+	// What shares its memory with others cannot enter a time namespace. And where nobody
+	// stands between, a vfork would keep this process from what the sandbox waits for.
+	c.prog.Copy = gated(p) || p.Join.PID != nil || p.Hooks.Block != nil || p.Unshare.Time ||
+		c.opts.Pty != nil && !c.prog.Init && !c.prog.Guard
 	c.join(flags)
 	if gated(p) {
 		c.key("hooks", "gate", "")

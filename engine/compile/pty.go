@@ -18,7 +18,8 @@ import (
 // descriptor for each namespace that the sandbox has of its own. If then no execve
 // succeeds it writes one byte more.
 type Pty struct {
-	Sock       int // a Unix socket that keeps messages apart
+	Sock       int   // a Unix socket that keeps messages apart
+	Ours       []int // the other side of Sock, and up to one more descriptor that ends with this process
 	Rows, Cols uint16
 	Modes      []byte // struct termios, for TCSETS; nil: what the kernel gives
 	Namespaces bool
@@ -49,6 +50,7 @@ func (c *compiler) early(dev bool) {
 	if o == nil {
 		return
 	}
+	c.prog.Ours = o.Ours
 	c.pty.host = -1
 	if !dev {
 		c.key("", "pseudo-terminal", "/dev/ptmx")

@@ -5,6 +5,7 @@ package enginetest
 // Sessions: terminals of their own, clients that come and go, and what is left.
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -332,6 +333,36 @@ func TestSessionDeaths(t *testing.T) {
 			for _, pid := range marked(d.mark) {
 				syscall.Kill(pid, syscall.SIGKILL) // it was asked for
 			}
+		}
+		d.empty()
+	})
+}
+
+// The command waits for its terminal's keeper without holding the line itself, and
+// without keeping that from its work: it has one processor, and much to collect.
+func TestSessionHandover(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		d := newDesk(t, w)
+		cmd := d.begin("attach", script, "sh", "-c", "exit 7")
+		cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "GOGC=1")
+		if r := box.Finish(t, cmd); r.Code != 7 {
+			t.Error(r)
+		}
+		// The server dies before it has answered.
+		script += "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(10000)]\n"
+		cmd = d.begin("attach", script, "true")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		box.Must(t, cmd.Start())
+		var server []int
+		box.Eventually(t, "the sandbox in the making", func() bool {
+			server = children(cmd.Process.Pid)
+			return len(server) > 0 && len(children(server[0])) > 0 || state(cmd.Process.Pid) == "Z"
+		})
+		box.Must(t, syscall.Kill(server[0], syscall.SIGKILL))
+		box.Eventually(t, "the client to end", func() bool { return state(cmd.Process.Pid) == "Z" })
+		if r := box.Ended(t, cmd, cmd.Wait()); !strings.Contains(stderr.String(), "has died") {
+			t.Error(r, &stderr)
 		}
 		d.empty()
 	})

@@ -203,6 +203,10 @@ type Program struct {
 	Locks []Lock
 	// CloseFDs are closed in sbx itself once the command has started.
 	CloseFDs []int
+	// Ours are this process's ends of what the sandbox hears from it by, or somebody
+	// else: closed in the sandbox before anything else, which would wait for itself.
+	// There are at most 4, with the descriptors of the plan's hooks.
+	Ours []int
 	// Cleanup are directories that sbx made for the kernel's use (an overlay's
 	// work directory), removed when the sandbox is gone.
 	Cleanup []Lock

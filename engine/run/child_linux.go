@@ -60,7 +60,7 @@ type child struct {
 	pipeR        int          // its read end, to be closed
 	gate         int          // read end of a pipe from sbx, or -1; what comes through it lets the child go on
 	gateW        int          // its write end, to be closed
-	told         [2]int       // descriptors that sbx tells of the sandbox through, to be closed, or -1
+	ours         [4]int       // what is closed before anything else, or -1
 	keep         [128]int     // fds that the guard or init needs while the command runs
 	nkeep        int
 	program      [2]pages
@@ -159,6 +159,20 @@ func cloneChild(c *child) uintptr {
 	return 0
 }
 
+// closeOurs closes what only sbx itself is to hold: who reads there to the end does
+// not wait for the sandbox, which may be waiting for the same.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func closeOurs(c *child) {
+	for i := range c.ours {
+		if c.ours[i] >= 0 {
+			sys(unix.SYS_CLOSE, uintptr(c.ours[i]), 0, 0, 0, 0, 0)
+		}
+	}
+}
+
 //go:nosplit
 //go:noinline
 //go:norace
@@ -170,10 +184,8 @@ func childMain(c *child) {
 	if c.gateW >= 0 {
 		sys(unix.SYS_CLOSE, uintptr(c.gateW), 0, 0, 0, 0, 0)
 	}
-	for i := range c.told {
-		if c.told[i] >= 0 { // who reads there to the end does not wait for this process
-			sys(unix.SYS_CLOSE, uintptr(c.told[i]), 0, 0, 0, 0, 0)
-		}
+	if !c.guard { // which has done so
+		closeOurs(c)
 	}
 	if c.init && c.apart && !c.loose { // which becomes a session's leader, and cannot be a group's
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)

@@ -99,6 +99,7 @@ func guardMain(c *child) {
 		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	}
 	sys(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+	closeOurs(c)
 	// In a vfork this process sleeps till the command has started, and nothing wakes it
 	// but what is its end. That is as well while the sandbox is made, with nothing to
 	// look after but what cleanUp does. Before it starts the command sees to it that the

@@ -93,10 +93,11 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.nkeep++
 		defer unix.Close(c.pipeR)
 	}
+	ours := p.Ours
 	if gated {
-		for i, fd := range []*int{p.Plan.Hooks.Info, p.Plan.Hooks.Status} {
+		for _, fd := range []*int{p.Plan.Hooks.Info, p.Plan.Hooks.Status} {
 			if fd != nil {
-				c.told[i] = *fd
+				ours = append(ours, *fd)
 			}
 		}
 		var fds [2]int
@@ -106,6 +107,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 		c.gate, c.gateW = fds[0], fds[1]
 		defer unix.Close(c.gateW)
 	}
+	copy(c.ours[:], ours)
 	if fd := p.Plan.Hooks.Sync; fd != nil && p.Init {
 		c.keep[c.nkeep] = *fd
 		c.nkeep++
@@ -207,7 +209,7 @@ func prepare(p *program.Program) (*child, error) {
 		slots:   &make([]int64, p.Slots+2)[0],
 		arena:   &p.Arena[0],
 		numbers: &callNumbers[0],
-		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, told: [2]int{-1, -1}, childrenFD: -1,
+		pipe:    -1, pipeR: -1, gate: -1, gateW: -1, ours: [4]int{-1, -1, -1, -1}, childrenFD: -1,
 		guard: p.Guard, init: p.Init, join: p.Join, pty: p.Pty, die: p.DieWithParent,
 		apart: p.Plan.NewSession || p.Pty,
 		pidNS: p.PIDNS,

@@ -119,7 +119,7 @@ func (m *member) onPty() (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	o := compile.Options{Pty: &compile.Pty{Sock: child, Rows: 24, Cols: 80}}
+	o := compile.Options{Pty: &compile.Pty{Sock: child, Ours: []int{rawFD(sock)}, Rows: 24, Cols: 80}}
 	if t := CallerTerminal(); t != nil {
 		o.Pty.Rows, o.Pty.Cols, o.Pty.Modes = t.Rows, t.Cols, t.Modes
 	}

@@ -143,7 +143,7 @@ func (s *server) run(req *request) error {
 		return fmt.Errorf("setsockopt: %w", err)
 	}
 	prog, err := compile.Compile(p, l, f, compile.Options{Pty: &compile.Pty{
-		Sock: child, Rows: req.Rows, Cols: req.Cols, Modes: req.Modes, Namespaces: true,
+		Sock: child, Ours: []int{rawFD(sock), clientFD}, Rows: req.Rows, Cols: req.Cols, Modes: req.Modes, Namespaces: true,
 	}})
 	if err != nil {
 		return err

@@ -80,6 +80,13 @@ func withFD(file *os.File, f func(fd int)) error {
 	return c.Control(func(fd uintptr) { f(int(fd)) })
 }
 
+// rawFD returns the descriptor's number.
+func rawFD(file *os.File) (n int) {
+	n = -1
+	withFD(file, func(fd int) { n = fd })
+	return n
+}
+
 // hangUp ends a connection for good: closing does not while a process that is becoming
 // the sandbox, with memory of its own, has this side of it open as well.
 func hangUp(sock *os.File) {
