@@ -49,7 +49,10 @@ func init() {
 		}
 		c, err := session.Start(session.Options{Plan: p, Project: args[2], Terminal: session.CallerTerminal(), Detached: args[0] == "detach"})
 		var f *session.Failure
+		var early *session.Interrupted
 		switch {
+		case errors.As(err, &early):
+			return 160 + int(early.Signal)
 		case errors.As(err, &f):
 			fmt.Fprint(os.Stderr, f.Diags.Format(nil, nil))
 			return f.Code
@@ -335,6 +338,38 @@ func TestSessionDeaths(t *testing.T) {
 			}
 		}
 		d.empty()
+	})
+}
+
+// A signal while the session is made ends it: nobody would know of it.
+func TestSessionInterrupted(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "direct" {
+			return // its command is what dies of the signal, once it is there
+		}
+		d := newDesk(t, w)
+		script += "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(10000)]\n"
+		interrupt := func(how string, sig syscall.Signal) {
+			t.Helper()
+			cmd := d.begin(how, script, "true")
+			box.Must(t, cmd.Start())
+			box.Eventually(t, "the sandbox in the making", func() bool {
+				server := children(cmd.Process.Pid)
+				return len(server) > 0 && len(children(server[0])) > 0 || state(cmd.Process.Pid) == "Z"
+			})
+			box.Must(t, cmd.Process.Signal(sig))
+			if r := box.Ended(t, cmd, cmd.Wait()); r.Code != 160+int(sig) {
+				t.Errorf("%s, signal %d: %s", how, sig, r)
+			}
+			d.empty()
+		}
+		interrupt("attach", syscall.SIGTERM)
+		interrupt("detach", syscall.SIGTERM)
+		if mode == "guard" {
+			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP} {
+				interrupt("attach", sig)
+			}
+		}
 	})
 }
 

@@ -124,7 +124,7 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 			}
 		}
 	}
-	o, err := k.interact(c, key, receive, done, failed)
+	o, err := k.interact(c, c.sigs, key, receive, done, failed)
 	if o.Detached {
 		// Whoever looks for a session that nobody is attached to shall find this one.
 		c.send(frameLeave, nil)
@@ -136,9 +136,12 @@ func (c *Client) Attach(key byte) (Outcome, error) {
 	return o, err
 }
 
-// interact passes keys, sizes and signals on until done or failed says so.
-func (k *keyboard) interact(f far, key byte, receive func(), done <-chan Outcome, failed <-chan error) (Outcome, error) {
-	sigs := make(chan os.Signal, 16)
+// interact passes keys, sizes and signals on until done or failed says so. In sigs,
+// unless nil, are signals that have come already.
+func (k *keyboard) interact(f far, sigs chan os.Signal, key byte, receive func(), done <-chan Outcome, failed <-chan error) (Outcome, error) {
+	if sigs == nil {
+		sigs = make(chan os.Signal, 16)
+	}
 	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2,
 		unix.SIGPIPE) // so that a write to a closed stdout returns
 	defer signal.Stop(sigs)

@@ -170,7 +170,7 @@ func (m *member) onPty() (Outcome, error) {
 			}
 		}
 	}
-	out, err := k.interact(far, 0, receive, done, failed)
+	out, err := k.interact(far, nil, 0, receive, done, failed)
 	if out.HungUp {
 		far.master.Close() // hangs the command's terminal up, too
 		select {

@@ -75,6 +75,7 @@ type server struct {
 	clients map[*client]bool
 	history history
 	modes   modes
+	running bool // since the command has started
 	ended   bool
 }
 
@@ -244,6 +245,7 @@ func (s *server) start(sock *os.File) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.running = true
 	for c := range s.clients {
 		c.out = appendJSON(c.out, frameRunning, started{s.info.ID})
 	}
@@ -360,7 +362,7 @@ func (s *server) finish(status unix.WaitStatus) {
 	for i := range last {
 		last[i] = byte(uint32(status) >> (8 * i))
 	}
-	if s.info.Attached = s.attached(); s.info.Attached == 0 {
+	if s.info.Attached = s.attached(); s.info.Attached == 0 && s.running {
 		s.info.Ended = &Ending{At: time.Now(), Status: status}
 		s.entry.end(&s.info, s.history.replay())
 	}

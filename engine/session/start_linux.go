@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,7 +38,8 @@ type Options struct {
 type Client struct {
 	id      string
 	conn    *os.File
-	pending []byte // output that was read too early
+	pending []byte         // output that was read too early
+	sigs    chan os.Signal // what has come before Attach, where that was to be kept
 
 	// Guest is set where the end of what this process reads is not that of the
 	// session's input: somebody else's command goes on, and is shown.
@@ -51,7 +54,8 @@ func (c *Client) Close() { c.conn.Close() }
 
 // Start starts a session, and returns when its command runs. A *Failure tells why
 // there is none. The client counts as attached from the beginning, so that it
-// misses nothing, unless it is not to attach at all.
+// misses nothing, unless it is not to attach at all. A signal that asks for an end is
+// one for the session from here on, and an *Interrupted where that has ended by it.
 func Start(o Options) (*Client, error) {
 	if err := passes(o.Plan); err != nil {
 		return nil, err
@@ -64,16 +68,64 @@ func Start(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := spawn(data, o.Project)
-	if err != nil {
-		return nil, err
+	c := &Client{sigs: make(chan os.Signal, 16)}
+	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
+		if !signal.Ignored(sig) { // as the session inherits it
+			signal.Notify(c.sigs, sig)
+		}
 	}
-	c := &Client{conn: conn}
-	if err := c.running(); err != nil {
-		conn.Close()
+	server, err := c.spawn(data, o.Project)
+	if err == nil {
+		err = c.starting(server)
+		unix.Close(server)
+	}
+	if err != nil || o.Detached {
+		signal.Stop(c.sigs)
+	}
+	if err != nil {
+		if c.conn != nil {
+			c.conn.Close()
+		}
 		return nil, err
 	}
 	return c, nil
+}
+
+// Interrupted is the error of Start where a signal came that has ended the session
+// before its command ran.
+type Interrupted struct{ Signal unix.Signal }
+
+// Error says so.
+func (i *Interrupted) Error() string {
+	return "the session was ended by " + unix.SignalName(i.Signal) + " before it had started"
+}
+
+// starting waits until the command runs. Signals that ask for an end are passed on
+// meanwhile, to the server, which heeds them while it makes the sandbox as sbx does
+// everywhere: the caller does not leave a session behind that nobody knows of.
+func (c *Client) starting(server int) error {
+	var last atomic.Int32
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case s := <-c.sigs:
+				last.Store(int32(s.(unix.Signal)))
+				unix.PidfdSendSignal(server, s.(unix.Signal), nil, 0)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	err := c.running()
+	close(stop)
+	<-stopped
+	var f *Failure
+	if sig := unix.Signal(last.Load()); err != nil && sig != 0 && !errors.As(err, &f) {
+		return &Interrupted{sig}
+	}
+	return err
 }
 
 // passes returns the faults of a plan that is not for a session: file descriptors
@@ -106,41 +158,43 @@ func passes(p *plan.Plan) error {
 	return nil
 }
 
-// spawn starts sbx as a server.
-func spawn(request []byte, project string) (*os.File, error) {
+// spawn starts sbx as a server, and returns its pidfd.
+func (c *Client) spawn(request []byte, project string) (int, error) {
 	mem, err := unix.MemfdCreate("session", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
+		return 0, fmt.Errorf("memfd_create: %w", err)
 	}
 	f := os.NewFile(uintptr(mem), "request")
 	defer f.Close()
 	if _, err := f.Write(request); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+		return 0, err
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
+		return 0, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
 	}
 	defer unix.Close(null)
-	conn, theirs, err := pair(unix.SOCK_STREAM)
+	ours, theirs, err := pair(unix.SOCK_STREAM)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer unix.Close(theirs)
 	argv := []string{"sbx", Verb, strings.ToValidUTF8(filepath.Base(project), "?")}
 	n := uintptr(null)
+	server := -1
 	_, err = syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{n, n, n, uintptr(mem), uintptr(theirs)},
-		Sys: &syscall.SysProcAttr{Setsid: true},
+		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &server},
 	})
 	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("starting the session's process: %w", err)
+		ours.Close()
+		return 0, fmt.Errorf("starting the session's process: %w", err)
 	}
-	return conn, nil
+	c.conn = ours
+	return server, nil
 }
 
 // ErrAttached is the error of Open where somebody else is attached.
@@ -198,6 +252,8 @@ func (c *Client) running() error {
 			return err
 		}
 		switch kind {
+		case frameExit: // somebody has ended the server while it made the sandbox
+			return errLost
 		case frameOutput:
 			c.pending = append(c.pending, data...)
 		case frameRunning:

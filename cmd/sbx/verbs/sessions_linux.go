@@ -63,6 +63,7 @@ func runSession(o *runOptions, r *project.Result, f *host.Facts, sources map[str
 		complain(err)
 		return exitSetup
 	}
+	attached.Store(true)
 	c, err := session.Start(session.Options{Plan: r.Plan, Project: r.Dir, Made: made, Terminal: session.CallerTerminal(), Detached: o.detach})
 	if err != nil {
 		return sessionFailed(sources, err)
@@ -88,7 +89,7 @@ func quit() {
 	}()
 }
 
-// attached is set when the keys go to a session.
+// attached is set when keys and signals are a session's.
 var attached atomic.Bool
 
 // resume attaches to a session of the project that nobody is attached to: to one
@@ -273,6 +274,11 @@ func sessionFailed(sources map[string][]byte, err error) int {
 	if errors.As(err, &f) {
 		report(sources, f.Diags...)
 		return f.Code
+	}
+	var early *session.Interrupted
+	if errors.As(err, &early) {
+		run.DieBySignal(early.Signal)
+		return 128 + int(early.Signal)
 	}
 	var done *session.Done
 	switch {
