@@ -142,7 +142,7 @@ func (m *member) onPty() (Outcome, error) {
 	}()
 	msg, err := receive(sock)
 	if err != nil || len(msg.fds) < 2 {
-		hangUp(sock) // without an answer the command does not start
+		sock.Close() // without an answer the command does not start
 		return Outcome{}, <-failed
 	}
 	unix.Close(msg.fds[1])

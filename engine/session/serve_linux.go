@@ -202,7 +202,7 @@ func CommandLine(p *plan.Plan, f *host.Facts) []plan.Str {
 // has started.
 func (s *server) start(sock *os.File) {
 	defer close(s.started)
-	defer hangUp(sock)
+	defer sock.Close()
 	// Without an answer the command does not start.
 	fail := func(err error) {
 		s.mu.Lock()

@@ -87,13 +87,6 @@ func rawFD(file *os.File) (n int) {
 	return n
 }
 
-// hangUp ends a connection for good: closing does not while a process that is becoming
-// the sandbox, with memory of its own, has this side of it open as well.
-func hangUp(sock *os.File) {
-	withFD(sock, func(fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) })
-	sock.Close()
-}
-
 // connect connects to the session in a directory.
 func connect(dir string) (*os.File, error) {
 	at, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
