@@ -88,7 +88,6 @@ func Compile(p *plan.Plan, l *layout.Layout, f *host.Facts, opts Options) (*prog
 		return nil, err
 	}
 	c.prog.Become = !opts.Wait && (c.becomes() || c.privileged() && c.alone()) && !c.prog.Guard && opts.Pty == nil
-	c.prog.Pty = opts.Pty != nil
 	c.prog.Slots = c.nslots
 	return c.prog, nil
 }
@@ -102,6 +101,9 @@ func newCompiler(p *plan.Plan, f *host.Facts, opts Options, steps int) *compiler
 		plan: p, facts: f, opts: opts,
 		root: -1, scratch: -1, oldMask: -1, dirSlot: -1, refStep: -1,
 		strs: map[string]program.Arg{},
+	}
+	if opts.Pty != nil {
+		c.prog.Pty, c.prog.Ours = true, opts.Pty.Ours
 	}
 	c.empty = c.str("")
 	c.dot = c.str(".")

@@ -51,7 +51,6 @@ func Rest(p *plan.Plan, f *host.Facts, umask uint32) *plan.Plan {
 func Join(p *plan.Plan, f *host.Facts, namespaces []Namespace, opts Options) (*program.Program, error) {
 	c := newCompiler(p, f, opts, 0)
 	c.prog.Init, c.prog.Join, c.prog.DieWithParent = true, true, true
-	c.prog.Pty = opts.Pty != nil
 	c.key("", "namespaces", "")
 	// What has capabilities in the sandbox must not look into a copy of sbx.
 	c.add(program.Prctl, program.Imm(prSetDumpable), program.Imm(0))

@@ -50,7 +50,6 @@ func (c *compiler) early(dev bool) {
 	if o == nil {
 		return
 	}
-	c.prog.Ours = o.Ours
 	c.pty.host = -1
 	if !dev {
 		c.key("", "pseudo-terminal", "/dev/ptmx")

@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"slices"
 	"testing"
 
 	"sbx/engine/compile"
@@ -10,7 +11,7 @@ import (
 )
 
 func ptyOptions() compile.Options {
-	return compile.Options{Pty: &compile.Pty{Sock: 9, Rows: 24, Cols: 80, Modes: make([]byte, 36), Namespaces: true}}
+	return compile.Options{Pty: &compile.Pty{Sock: 9, Ours: []int{8}, Rows: 24, Cols: 80, Modes: make([]byte, 36), Namespaces: true}}
 }
 
 // A terminal of the command's own: of the sandbox's /dev/pts, or of the host's.
@@ -24,7 +25,7 @@ func TestPty(t *testing.T) {
 		t.Error(err)
 	}
 	same(t, prog, "pty")
-	if !prog.Pty || prog.Become || len(prog.CloseFDs) != 1 || prog.CloseFDs[0] != 9 {
+	if !prog.Pty || !slices.Equal(prog.Ours, []int{8}) || prog.Become || len(prog.CloseFDs) != 1 || prog.CloseFDs[0] != 9 {
 		t.Errorf("pty %v become %v close %v", prog.Pty, prog.Become, prog.CloseFDs)
 	}
 
@@ -69,7 +70,7 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, prog, "join")
-	if !prog.Join || !prog.Init || !prog.DieWithParent || prog.Unshare != 0 || prog.Guard || prog.Become {
+	if !prog.Join || !prog.Pty || !slices.Equal(prog.Ours, []int{8}) || !prog.Init || !prog.DieWithParent || prog.Unshare != 0 || prog.Guard || prog.Become {
 		t.Errorf("%+v", prog)
 	}
 }

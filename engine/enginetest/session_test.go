@@ -567,6 +567,48 @@ func TestSessionKill(t *testing.T) {
 	})
 }
 
+// Whoever is about to enter, on a terminal, ends by a signal, and with the process that
+// stands between, and leaves nothing behind but what the sandbox looks after.
+func TestEnterInterrupted(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "apart" {
+			return // has its ids
+		}
+		d := newDesk(t, w)
+		id := d.detached(script, "sleep", "1000")
+		entering := func() (list []int) {
+			for _, pid := range marked(d.mark) {
+				if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.Contains(b, []byte("\x00enter\x00")) {
+					list = append(list, pid)
+				}
+			}
+			return list
+		}
+		for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, 0} {
+			for i := range 12 {
+				et := d.on(d.sbx("enter", id, "--", "sleep", "305"))
+				pid := et.cmd.Process.Pid
+				var between []int
+				box.Eventually(t, "who joins", func() bool { between = children(pid); return len(between) > 0 })
+				time.Sleep(time.Duration(i) * 300 * time.Microsecond)
+				if sig == 0 {
+					syscall.Kill(between[0], syscall.SIGKILL)
+				} else {
+					box.Must(t, et.cmd.Process.Signal(sig))
+				}
+				box.Eventually(t, "the end of enter", func() bool { return state(pid) == "Z" })
+				if r := et.wait(); r.Code != 125 && r.Signal != sig && r.Signal != syscall.SIGKILL {
+					t.Error(sig, r)
+				}
+				box.Eventually(t, "all who were to enter to go", func() bool { return len(entering()) == 0 })
+			}
+		}
+		if r := box.Finish(t, d.sbx("kill", "--grace", "0", id)); r.Code != 0 {
+			t.Error(r)
+		}
+	})
+}
+
 // Who enters is confined as the command is.
 func TestEnter(t *testing.T) {
 	const look = `{ cat /proc/self/status | grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)'; for n in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$n; done; ` +

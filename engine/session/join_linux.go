@@ -140,16 +140,26 @@ func (m *member) onPty() (Outcome, error) {
 		}
 		done <- Outcome{Status: status}
 	}()
+	// How it ended before there was a terminal: by a fault, or by a signal.
+	early := func() (Outcome, error) {
+		close(pumped)
+		select {
+		case o := <-done:
+			return o, nil
+		case err := <-failed:
+			return Outcome{}, err
+		}
+	}
 	msg, err := receive(sock)
 	if err != nil || len(msg.fds) < 2 {
 		sock.Close() // without an answer the command does not start
-		return Outcome{}, <-failed
+		return early()
 	}
 	unix.Close(msg.fds[1])
 	far := &ptyFar{master: newFile(msg.fds[0], "ptmx"), ended: ended}
 	sock.Write([]byte{'+'})
 	if _, err := receive(sock); err == nil {
-		return Outcome{}, <-failed
+		return early()
 	}
 	sock.Close()
 	go far.keys()

@@ -298,6 +298,7 @@ func (c *attachCmd) run() int {
 }
 
 func (c *enterCmd) run() int {
+	quit()
 	o, err := session.Enter(c.ID, c.Command, session.Interactive())
 	switch {
 	case err != nil:
