@@ -195,6 +195,36 @@ func TestStopAndContinue(t *testing.T) {
 	})
 }
 
+// Stopped while the sandbox is made, as by a key on the terminal, the command must not
+// be before it has started: nobody would see it, and the shell wait for sbx to stop.
+func TestStopEarly(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "pid1" || mode == "direct" && w.Root() {
+			return // does not stop; or sbx is what becomes the command
+		}
+		script += "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(5000)]\n"
+		cmd := w.command(t, script, "sh", "-c", "read x; exit 6")
+		cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Setpgid = true })
+		r := begin(t, cmd)
+		pid := cmd.Process.Pid
+		box.Eventually(t, "a child of sbx", func() bool { return len(children(pid)) > 0 || state(pid) == "Z" })
+		box.Must(t, syscall.Kill(-pid, syscall.SIGTSTP))
+		box.Eventually(t, "sbx to stop", func() bool { return state(pid) == "T" })
+		r.stdin.Close()
+		tries := 0
+		box.Eventually(t, "sbx to end", func() bool {
+			if tries%100 == 0 { // that sbx had the signal, too, may come late
+				syscall.Kill(-pid, syscall.SIGCONT)
+			}
+			tries++
+			return state(pid) == "Z"
+		})
+		if res := r.wait(t); res.Code != 6 {
+			t.Error(res)
+		}
+	})
+}
+
 // A SIGCONT that sbx passed on for an earlier stop, and that comes late, does not undo
 // the next one.
 func TestContinueLate(t *testing.T) {

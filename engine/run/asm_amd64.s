@@ -118,22 +118,29 @@ fault:
 TEXT ·sigNothing(SB),NOSPLIT|NOFRAME,$0
 	RET
 
+// sigLater is the handler of what comes too early: DI is the signal.
+TEXT ·sigLater(SB),NOSPLIT|NOFRAME,$0
+	MOVL	DI, ·sigTooEarly(SB)
+	RET
+
 // sigReturn is the restorer that rt_sigaction wants on this architecture.
 TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$15, AX // rt_sigreturn
 	SYSCALL
 	INT	$3
 
-// func handlers() (forward, fault, nothing, restorer uintptr)
-TEXT ·handlers(SB),NOSPLIT,$0-32
+// func handlers() (forward, fault, nothing, later, restorer uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-40
 	LEAQ	·sigForward(SB), AX
 	MOVQ	AX, forward+0(FP)
 	LEAQ	·sigFault(SB), AX
 	MOVQ	AX, fault+8(FP)
 	LEAQ	·sigNothing(SB), AX
 	MOVQ	AX, nothing+16(FP)
+	LEAQ	·sigLater(SB), AX
+	MOVQ	AX, later+24(FP)
 	LEAQ	·sigReturn(SB), AX
-	MOVQ	AX, restorer+24(FP)
+	MOVQ	AX, restorer+32(FP)
 	RET
 
 // threadEndHandler is a signal handler, DX is the ucontext, that ends the thread it

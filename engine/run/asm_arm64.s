@@ -133,16 +133,23 @@ fault:
 TEXT ·sigNothing(SB),NOSPLIT|NOFRAME,$0
 	RET
 
-// func handlers() (forward, fault, nothing, restorer uintptr)
+// sigLater is the handler of what comes too early: R0 is the signal.
+TEXT ·sigLater(SB),NOSPLIT|NOFRAME,$0
+	MOVW	R0, ·sigTooEarly(SB)
+	RET
+
+// func handlers() (forward, fault, nothing, later, restorer uintptr)
 // The kernel's own restorer, in the vdso, serves on this architecture.
-TEXT ·handlers(SB),NOSPLIT,$0-32
+TEXT ·handlers(SB),NOSPLIT,$0-40
 	MOVD	$·sigForward(SB), R0
 	MOVD	R0, forward+0(FP)
 	MOVD	$·sigFault(SB), R0
 	MOVD	R0, fault+8(FP)
 	MOVD	$·sigNothing(SB), R0
 	MOVD	R0, nothing+16(FP)
-	MOVD	ZR, restorer+24(FP)
+	MOVD	$·sigLater(SB), R0
+	MOVD	R0, later+24(FP)
+	MOVD	ZR, restorer+32(FP)
 	RET
 
 // threadEndHandler is a signal handler, R2 is the ucontext, that ends the thread it

@@ -56,7 +56,7 @@ func TestRawClone(t *testing.T) {
 
 // TestSigForward has the handler wait with one signal and pass another on.
 func TestSigForward(t *testing.T) {
-	forward, _, _, _ := handlers()
+	forward, _, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGUSR1), &act)
 	setAction(uintptr(unix.SIGUSR2), &act)
@@ -86,7 +86,7 @@ func TestSigForward(t *testing.T) {
 // TestSigFault has the handler wait with a signal that was sent, and leave a fault
 // of this program to the runtime, which makes a panic of it.
 func TestSigFault(t *testing.T) {
-	_, fault, _, _ := handlers()
+	_, fault, _, _, _ := handlers()
 	act := handledBy(fault, saRestart)
 	var before sigaction
 	swapAction(uintptr(unix.SIGSEGV), &act, &before)
@@ -113,7 +113,7 @@ func TestSigFault(t *testing.T) {
 
 // TestSigWoken has the handler count what wakes sbx.
 func TestSigWoken(t *testing.T) {
-	forward, _, _, _ := handlers()
+	forward, _, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	var before sigaction
 	swapAction(uintptr(unix.SIGCONT), &act, &before)
@@ -131,7 +131,7 @@ func TestSigWoken(t *testing.T) {
 
 // TestSigForwardAbort has the handler end a process that is making a sandbox.
 func TestSigForwardAbort(t *testing.T) {
-	forward, _, _, _ := handlers()
+	forward, _, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGTERM), &act)
 	sigStarted = new(int32)

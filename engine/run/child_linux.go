@@ -101,6 +101,7 @@ type child struct {
 	action     [4]uint64 // kernel_sigaction
 	deflt      [4]uint64 // kernel_sigaction of SIG_DFL
 	nothing    sigaction // whose handler does nothing
+	later      sigaction // of what would stop the command, till it has started
 }
 
 // cleanDir is a work directory of an overlay that goes with the sandbox.
@@ -412,14 +413,20 @@ func slot(c *child, i uintptr) *int64 {
 }
 
 // unblock gives the command the caller's signal mask. The handlers go first:
-// they are the Go runtime's and must not run here. Ignored signals stay ignored.
+// they are the Go runtime's and must not run here. Ignored signals stay ignored. What
+// stops the command has to wait till that has started: its parent in a vfork could not
+// see it stopped, nor be stopped itself, and the terminal would be nobody's.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
 func unblock(c *child) {
 	for sig := uintptr(1); sig <= 64; sig++ {
-		_, errno := sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.deflt)), uintptr(unsafe.Pointer(&c.action)), 8, 0, 0)
+		act := uintptr(unsafe.Pointer(&c.deflt))
+		if sig == uintptr(unix.SIGTSTP) || sig == uintptr(unix.SIGTTIN) || sig == uintptr(unix.SIGTTOU) {
+			act = uintptr(unsafe.Pointer(&c.later))
+		}
+		_, errno := sys(unix.SYS_RT_SIGACTION, sig, act, uintptr(unsafe.Pointer(&c.action)), 8, 0, 0)
 		if errno == 0 && c.action[0] == sigIgn {
 			sys(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.action)), 0, 8, 0, 0)
 		}

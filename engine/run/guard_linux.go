@@ -198,6 +198,9 @@ func attend(c *child) {
 	// session: it would not count as orphaned, and stop where nobody can wake it.
 	sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	closeInherited(c)
+	if sigTooEarly != 0 {
+		c.early |= 1 << (sigTooEarly - 1)
+	}
 	for sig := uintptr(1); c.early>>(sig-1) != 0; sig++ {
 		if c.early&(1<<(sig-1)) != 0 {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)

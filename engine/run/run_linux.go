@@ -74,6 +74,11 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if p.Become && mayBecome(p) {
 		return 0, become(c, solitary(p))
 	}
+	if p.Init || c.flags&unix.CLONE_VFORK != 0 {
+		_, _, _, later, _ := handlers()
+		c.later = handledBy(later, 0)
+		sigTooEarly = 0
+	}
 	if p.Init || p.Copy {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 		if err != nil {
@@ -237,7 +242,7 @@ func prepare(p *program.Program) (*child, error) {
 		if c.flags&unix.CLONE_VFORK != 0 {
 			c.flags |= unix.CLONE_SIGHAND // from here on: a guard that sleeps in a vfork
 		}
-		_, _, nothing, _ := handlers()
+		_, _, nothing, _, _ := handlers()
 		c.nothing = handledBy(nothing, 0)
 		c.stack = guardStack[:]
 		if len(staying) > 0 {

@@ -43,12 +43,14 @@ var (
 	// Where it is counted how often somebody has sent sbx a SIGCONT.
 	sigWoken      = &sigNotCounted
 	sigNotCounted int32
+	// The signal that would have stopped the command before it had started.
+	sigTooEarly int32
 )
 
 // sigAbort are the signals that ask for an end.
 const sigAbort = 1<<unix.SIGHUP | 1<<unix.SIGINT | 1<<unix.SIGQUIT | 1<<unix.SIGTERM
 
-func handlers() (forward, fault, nothing, restorer uintptr)
+func handlers() (forward, fault, nothing, later, restorer uintptr)
 
 // wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
@@ -241,6 +243,9 @@ func (w *watch) started() {
 			unix.Kill(w.pid, sig)
 		}
 	}
+	if sig := sigTooEarly; sig != 0 && !w.prog.Guard { // which sends it itself
+		unix.Kill(w.pid, unix.Signal(sig))
+	}
 }
 
 // passSignals has all signals passed on from here on. It comes before there is a
@@ -255,7 +260,7 @@ func passSignals(c *child) {
 	}
 	sigWoken = &c.rep.Woken
 	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
-	forward, fault, _, _ := handlers()
+	forward, fault, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		act.handler = forward
@@ -387,7 +392,7 @@ const (
 // handledBy is the action of a handler, which runs with all signals blocked.
 func handledBy(handler uintptr, flags uint64) sigaction {
 	act := sigaction{handler: handler, flags: flags | saSiginfo | saOnStack, mask: ^uint64(0)}
-	if _, _, _, restorer := handlers(); restorer != 0 {
+	if _, _, _, _, restorer := handlers(); restorer != 0 {
 		act.flags |= saRestorer
 		act.restorer = restorer
 	}
