@@ -261,6 +261,23 @@ func TestContinueLate(t *testing.T) {
 	})
 }
 
+// A command that is stopped, woken by somebody else and ends at once does not leave
+// sbx stopped.
+func TestWokenToEnd(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, mode := range []string{"guard", "apart"} { // an init cannot wake sbx
+			for range 10 {
+				cmd := w.command(t, base()+modes[mode], "sh", "-c", "(sleep 0.03; kill -CONT $$) & kill -STOP $$; exit 5")
+				r := begin(t, cmd)
+				box.Eventually(t, mode+": the end of sbx", func() bool { return state(cmd.Process.Pid) == "Z" })
+				if res := r.wait(t); res.Code != 5 {
+					t.Error(mode, res)
+				}
+			}
+		}
+	})
+}
+
 // Where there is nobody between, who was woken and stopped again before sbx could
 // see it, as by fg and a key right after it, stays stopped.
 func TestStoppedAgain(t *testing.T) {

@@ -233,7 +233,7 @@ func attend(c *child) {
 				status, ended = reap(c)
 			}
 			if ended {
-				if c.halted {
+				if c.halted || c.awake {
 					wake(c)
 				}
 				last := c.die || childless()
