@@ -71,13 +71,12 @@
 //   - It is never set-user-ID.
 package main
 
-import "os"
+import (
+	"os"
+
+	_ "sbx/engine/deepstack" // the checks and the compiler go deep
+)
 
 func main() {
-	growStack()
 	os.Exit(start(os.Args))
 }
-
-// growStack makes room on the stack once: growing by and by costs a good part of
-// the time of a small sandbox.
-func growStack()

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// func growStack()
+// func grow()
 // The frame is never touched: asking for it makes the runtime give the goroutine
 // a stack of that size at once.
-TEXT ·growStack(SB),0,$49152-0
+TEXT ·grow(SB),0,$49152-0
 	RET
