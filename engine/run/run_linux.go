@@ -74,10 +74,10 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	if p.Become && mayBecome(p) {
 		return 0, become(c, solitary(p))
 	}
+	sigTooEarly = 0
 	if p.Init || c.flags&unix.CLONE_VFORK != 0 {
 		_, _, _, later, _ := handlers()
 		c.later = handledBy(later, 0)
-		sigTooEarly = 0
 	}
 	if p.Init || p.Copy {
 		b, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
