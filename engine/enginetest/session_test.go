@@ -366,10 +366,28 @@ func TestSessionInterrupted(t *testing.T) {
 		interrupt("attach", syscall.SIGTERM)
 		interrupt("detach", syscall.SIGTERM)
 		if mode == "guard" {
-			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP} {
+			for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
 				interrupt("attach", sig)
 			}
 		}
+	})
+}
+
+// SIGQUIT to "sbx run", which it ends before there is a session, is the command's.
+func TestSessionQuit(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		d := newDesk(t, w)
+		cmd := d.sbx("run", "--pty", "--no-reconnect", "--project-path", w.Dir(t), "--", "sh", "-c", `trap 'exit 8' QUIT; echo ready; while :; do sleep 0.01; done`)
+		cmd.Env = append(cmd.Env, "HOME="+w.Dir(t))
+		r := begin(t, cmd)
+		if line := r.line(t); line != "ready\r" {
+			t.Fatalf("want ready, got %q", line)
+		}
+		r.kill(t, syscall.SIGQUIT)
+		if res := r.wait(t); res.Code != 8 {
+			t.Error(res)
+		}
+		d.empty()
 	})
 }
 

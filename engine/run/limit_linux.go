@@ -18,4 +18,14 @@ func RestoreFileLimit() {
 
 // QuitPlainly has SIGQUIT end this process as it ends others: the Go runtime prints
 // the stacks of all goroutines and exits with 2.
-func QuitPlainly() { setAction(uintptr(unix.SIGQUIT), &sigaction{}) }
+func QuitPlainly() { swapAction(uintptr(unix.SIGQUIT), &sigaction{}, &runtimeQuit) }
+
+// CatchQuit takes QuitPlainly back: os/signal leaves alone what it has once set up.
+func CatchQuit() {
+	if runtimeQuit.handler != 0 {
+		setAction(uintptr(unix.SIGQUIT), &runtimeQuit)
+	}
+}
+
+// runtimeQuit is what the Go runtime does at SIGQUIT, where it does not.
+var runtimeQuit sigaction

@@ -56,6 +56,7 @@ func (c *Client) Close() { c.conn.Close() }
 // there is none. The client counts as attached from the beginning, so that it
 // misses nothing, unless it is not to attach at all. A signal that asks for an end is
 // one for the session from here on, and an *Interrupted where that has ended by it.
+// With SIGHUP the session goes on alone, as it does later.
 func Start(o Options) (*Client, error) {
 	if err := passes(o.Plan); err != nil {
 		return nil, err
@@ -69,7 +70,7 @@ func Start(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{sigs: make(chan os.Signal, 16)}
-	for _, sig := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
 		if !signal.Ignored(sig) { // as the session inherits it
 			signal.Notify(c.sigs, sig)
 		}

@@ -81,6 +81,7 @@ func runSession(o *runOptions, r *project.Result, f *host.Facts, sources map[str
 func quit() {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, unix.SIGQUIT)
+	run.CatchQuit()
 	go func() {
 		<-c
 		if !attached.Load() {
