@@ -44,6 +44,30 @@ func TestReadOnly(t *testing.T) {
 	})
 }
 
+// TestNowhere has what is relative to a working directory that is gone not be there,
+// least of all in the host's root directory.
+func TestNowhere(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		run := func(args string) box.Result {
+			words := strings.Fields("--ro-bind / / --tmpfs /tmp " + args)
+			cmd := w.Command(t, "/bin/sh", append([]string{"-c", `mkdir d && cd d && rmdir ../d && exec "$@"`, "sh", ours}, words...)...)
+			cmd.Dir = w.Dir(t)
+			return box.Finish(t, cmd)
+		}
+		for _, args := range []string{"--bind . /tmp", "--bind .. /tmp", "--ro-bind etc /tmp", "--dev-bind ./../etc /tmp", "--overlay-src etc --tmp-overlay /tmp"} {
+			src := strings.Fields(args)[1]
+			if r := run(args + " ls /tmp"); r.Code != 1 || r.Out != "" || r.Err != "bwrap: Can't find source path "+src+": No such file or directory\n" {
+				t.Errorf("%s: %s", args, r)
+			}
+		}
+		for _, args := range []string{"--bind-try . /tmp ls /tmp", "--ro-bind-try etc /tmp ls /tmp", "--tmpfs tmp/x test -d /tmp/x", "--bind /etc tmp/x test -e /tmp/x/passwd"} {
+			if r := run(args); r.Code != 0 || r.Out != "" || r.Err != "" {
+				t.Errorf("%s: %s", args, r)
+			}
+		}
+	})
+}
+
 func TestMessages(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		d := w.Dir(t)

@@ -24,7 +24,7 @@ func start(args []string) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	dir, _ := unix.Getwd()
+	dir, _ := unix.Getwd() // there may be none: it can have been removed
 	line, err := bwrap.Parse(args, bwrap.Options{Dir: dir, Read: readAll})
 	level = line.LevelPrefix
 	for _, w := range line.Warnings {

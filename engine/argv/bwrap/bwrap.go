@@ -18,7 +18,8 @@ const File = "bwrap"
 
 // Options are what Parse needs beside the words.
 type Options struct {
-	// Dir is the directory that relative sources are relative to.
+	// Dir is the directory that relative sources are relative to. Without it they
+	// do not exist, as in a working directory that has been removed.
 	Dir string
 	// Read returns all that can be read from a file descriptor, and closes it.
 	Read func(fd int) ([]byte, error)
@@ -189,10 +190,15 @@ func (r *reader) read(fd int, failed string) []byte {
 	return b
 }
 
+// leadsNowhere reports whether a path cannot be followed from anywhere.
+func (r *reader) leadsNowhere(s string) bool {
+	return s == "" || s[0] != '/' && r.opt.Dir == ""
+}
+
 // source makes a path of the host absolute.
 func (r *reader) source(s string) plan.Str {
-	if s == "" {
-		panic(&Error{Word: r.word, Msg: "Can't find source path : No such file or directory"})
+	if r.leadsNowhere(s) {
+		panic(&Error{Word: r.word, Msg: "Can't find source path " + s + ": No such file or directory"})
 	}
 	if s[0] != '/' {
 		s = strings.TrimSuffix(r.opt.Dir, "/") + "/" + s

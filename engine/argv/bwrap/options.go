@@ -205,7 +205,7 @@ func (r *reader) operation(arg string) bool {
 	case "--bind", "--ro-bind", "--dev-bind":
 		v := r.values(2)
 		o := plan.Op{Kind: plan.Bind, Optional: try, RO: name == "--ro-bind", Devices: boolPtr(name == "--dev-bind"), Follow: true}
-		if v[0] == "" && try {
+		if try && r.leadsNowhere(v[0]) {
 			break // there is no such file
 		}
 		o.Src = r.source(v[0])
