@@ -265,7 +265,7 @@ func TestContinueLate(t *testing.T) {
 // sbx stopped.
 func TestWokenToEnd(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
-		for _, mode := range []string{"guard", "apart"} { // an init cannot wake sbx
+		for _, mode := range []string{"guard", "apart", "init", "alone"} {
 			for range 10 {
 				cmd := w.command(t, base()+modes[mode], "sh", "-c", "(sleep 0.03; kill -CONT $$) & kill -STOP $$; exit 5")
 				r := begin(t, cmd)
@@ -273,6 +273,42 @@ func TestWokenToEnd(t *testing.T) {
 				if res := r.wait(t); res.Code != 5 {
 					t.Error(mode, res)
 				}
+			}
+		}
+	})
+}
+
+// sbx goes on with a command that somebody else has woken, each time, and does not
+// stay behind where what told of the command's stop has been killed.
+func TestWokenInside(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, mode := range []string{"guard", "init", "alone"} {
+			cmd := w.command(t, base()+modes[mode], "sh", "-c", "echo ready; while :; do sleep 0.01; done")
+			r := start(t, cmd)
+			pids := []int{cmd.Process.Pid}
+			for len(pids) < 3 {
+				if list := children(pids[len(pids)-1]); len(list) > 0 {
+					pids = append(pids, list[0])
+				}
+			}
+			sbx, between, command := pids[0], pids[1], pids[2]
+			for range 5 {
+				box.Must(t, syscall.Kill(command, syscall.SIGSTOP))
+				box.Eventually(t, mode+": sbx to stop", func() bool { return state(sbx) == "T" })
+				box.Must(t, syscall.Kill(command, syscall.SIGCONT))
+				box.Eventually(t, mode+": sbx to go on", func() bool { return state(sbx) != "T" })
+			}
+			if s := state(command); s == "T" {
+				t.Error(mode, "the command has stopped")
+			}
+			box.Must(t, syscall.Kill(command, syscall.SIGSTOP))
+			box.Eventually(t, mode+": sbx to stop", func() bool { return state(sbx) == "T" })
+			if mode == "guard" {
+				between = command
+			}
+			box.Must(t, syscall.Kill(between, syscall.SIGKILL))
+			if res := r.wait(t); res.Signal != syscall.SIGKILL {
+				t.Error(mode, res)
 			}
 		}
 	})

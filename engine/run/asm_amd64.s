@@ -1,5 +1,6 @@
 //go:build linux
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // func rawClone(flags uintptr) (pid uintptr)
@@ -44,7 +45,8 @@ guard:
 // sigForward is the handler of the signals that sbx passes on, with the C
 // calling convention: DI is the signal, SI the siginfo. What the kernel sent
 // (si_code > 0) for a key on the terminal has reached the command already, if that
-// is in the same session. A SIGCONT by tgkill(2) is the guard's, for sbx itself.
+// is in the same session. A SIGCONT by tgkill(2) is the guard's, for sbx itself, and
+// one by a pipe the init's.
 // While the sandbox is being made, what asks for an end kills its maker.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	·sigStarted(SB), AX
@@ -70,12 +72,14 @@ TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 begun:
 	CMPL	DI, $18
 	JNE	keys
-	MOVL	$0, ·sigAsleep(SB)
-	MOVQ	·sigWoken(SB), AX
-	LOCK
-	INCL	(AX)
 	CMPL	8(SI), $-6 // SI_TKILL
 	JEQ	done
+	CMPL	8(SI), $1 // POLL_IN
+	JEQ	done
+	MOVQ	·sigReport(SB), AX
+	MOVL	$0, report_Asleep(AX)
+	LOCK
+	INCL	report_Woken(AX)
 keys:
 	MOVL	·sigKeys(SB), AX
 	CMPL	AX, $0

@@ -1,5 +1,6 @@
 //go:build linux
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // func rawClone(flags uintptr) (pid uintptr)
@@ -40,7 +41,7 @@ guard:
 // sigForward is the handler of the signals that sbx passes on: R0 is the
 // signal, R1 the siginfo. What the kernel sent (si_code > 0) for a key on the
 // terminal has reached the command already, if that is in the same session. A
-// SIGCONT by tgkill(2) is the guard's, for sbx itself.
+// SIGCONT by tgkill(2) is the guard's, for sbx itself, and one by a pipe the init's.
 // While the sandbox is being made, what asks for an end kills its maker.
 TEXT ·sigForward(SB),NOSPLIT|NOFRAME,$0
 	MOVD	·sigStarted(SB), R2
@@ -71,16 +72,19 @@ note:
 begun:
 	CMPW	$18, R0
 	BNE	keys
-	MOVW	ZR, ·sigAsleep(SB)
-	MOVD	·sigWoken(SB), R5
+	MOVW	8(R1), R2
+	CMPW	$-6, R2 // SI_TKILL
+	BEQ	done
+	CMPW	$1, R2 // POLL_IN
+	BEQ	done
+	MOVD	·sigReport(SB), R5
+	MOVW	ZR, report_Asleep(R5)
+	ADD	$report_Woken, R5
 woken:
 	LDAXRW	(R5), R6
 	ADDW	$1, R6
 	STLXRW	R6, (R5), R7
 	CBNZW	R7, woken
-	MOVW	8(R1), R2
-	CMPW	$-6, R2 // SI_TKILL
-	BEQ	done
 keys:
 	MOVW	·sigKeys(SB), R2
 	CBNZW	R2, send

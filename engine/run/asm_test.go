@@ -118,13 +118,17 @@ func TestSigWoken(t *testing.T) {
 	var before sigaction
 	swapAction(uintptr(unix.SIGCONT), &act, &before)
 	defer setAction(uintptr(unix.SIGCONT), &before)
-	for want := atomic.LoadInt32(sigWoken) + 1; want < 4; want++ {
+	sigReport.Asleep = 1
+	for want := atomic.LoadInt32(&sigReport.Woken) + 1; want < 4; want++ {
 		unix.Kill(os.Getpid(), unix.SIGCONT)
-		for end := time.Now().Add(time.Minute); atomic.LoadInt32(sigWoken) != want; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); atomic.LoadInt32(&sigReport.Woken) != want; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("counted %d, want %d", atomic.LoadInt32(sigWoken), want)
+				t.Fatalf("counted %d, want %d", atomic.LoadInt32(&sigReport.Woken), want)
 			}
 		}
+	}
+	if sigReport.Asleep != 0 {
+		t.Error("still asleep")
 	}
 	atomic.StoreUint64(&sigPending, 0)
 }

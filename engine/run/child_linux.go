@@ -29,6 +29,8 @@ type report struct {
 	Value                  int64
 	Started                int32      // the sandbox is made, and the command about to start
 	Halted                 int32      // the command is stopped
+	Stops                  int32      // how often it has stopped; the init counts, and wakes who waits for it, futex(2)
+	Asleep                 int32      // sbx has stopped as the command did, or is about to, and nobody has woken it
 	Woken, WokenThen       int32      // how often somebody has sent sbx a SIGCONT: by now, and when that stopped
 	Head                   [1024]byte // the first bytes of a file that does not execute
 }

@@ -236,6 +236,12 @@ func attend(c *child) {
 				if c.halted || c.awake {
 					wake(c)
 				}
+				// Its end would wake sbx, too, but not after that.
+				for n := 0; c.init && c.rep.Asleep != 0 && n < 100 && !orphaned(c); n++ {
+					c.time = [2]int64{0, 1e7}
+					sys(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&c.time)), 0, 0, 0, 0, 0)
+					wake(c)
+				}
 				last := c.die || childless()
 				// An init, too, cleans up by itself: sbx may be killed before it comes to that.
 				if last && (c.guard || c.join) || c.init && !c.loose && c.nclean > 0 {
@@ -286,7 +292,7 @@ func attend(c *child) {
 }
 
 // stopped has sbx stop as the command did; its own handler of SIGCONT will wake
-// the command. A pid 1 cannot see sbx, and writes a byte to the pipe.
+// the command. A pid 1 cannot see sbx, which does it then itself.
 //
 //go:nosplit
 //go:norace
@@ -300,9 +306,10 @@ func stopped(c *child) {
 	c.time = [2]int64{}
 	sys(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&c.wake)), 0, uintptr(unsafe.Pointer(&c.time)), 8, 0, 0)
 	if c.init {
-		sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
+		c.rep.Stops++
+		sys(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&c.rep.Stops)), futexWake, 1, 0, 0, 0)
 	} else if !orphaned(c) {
-		sigAsleep = 1
+		c.rep.Asleep = 1
 		sys(unix.SYS_KILL, c.ppid, uintptr(unix.SIGSTOP), 0, 0, 0, 0)
 	}
 }
@@ -314,7 +321,14 @@ func stopped(c *child) {
 //go:nosplit
 //go:norace
 func wake(c *child) {
-	if !c.init && sigAsleep != 0 && !orphaned(c) {
+	if c.init {
+		// Through the pipe; once more later, as this may come before sbx is asleep.
+		if c.rep.Asleep != 0 && !c.over {
+			sys(unix.SYS_WRITE, uintptr(c.pipe), uintptr(unsafe.Pointer(&c.status)), 1, 0, 0, 0)
+			c.awake = true
+		}
+	} else if c.rep.Asleep != 0 && !orphaned(c) {
+		c.rep.Asleep = 0 // now: the handler may come only after the next stop
 		sys(unix.SYS_TGKILL, c.ppid, c.ppid, uintptr(unix.SIGCONT), 0, 0, 0)
 	}
 }
@@ -404,7 +418,7 @@ func reap(c *child) (status uint32, ended bool) {
 		case st == 0xffff: // WIFCONTINUED
 			c.halted = false
 			c.rep.Halted = 0
-			c.awake = !c.init
+			c.awake = true
 		default:
 			c.rep.Halted = 0
 			status, ended = st, true

@@ -26,23 +26,22 @@ type watch struct {
 
 // What sigForward, the signal handler, works with: the process to send to, or 0;
 // the signals (bit N: signal N) that wait for one, and bit 0 where the sandbox was still
-// being made as one of sigAbort came; whether to send what comes from
-// the terminal, too; and whether the guard has stopped sbx, and nobody has woken it.
+// being made as one of sigAbort came; and whether to send what comes from the
+// terminal, too.
 var (
 	sigTarget  int32
 	sigPending uint64
 	//lint:ignore U1000 it is read in assembly
-	sigKeys   int32
-	sigAsleep int32
+	sigKeys int32
 	// While it points to a 0 the sandbox is being made, and the signals in sigAbort
 	// end that, and are sbx's own end.
 	sigStarted *int32
 	// The Go runtime's handler.
 	//lint:ignore U1000 it is read in assembly
 	sigRuntime uintptr
-	// Where it is counted how often somebody has sent sbx a SIGCONT.
-	sigWoken      = &sigNotCounted
-	sigNotCounted int32
+	// Where it is noted that somebody has sent sbx a SIGCONT.
+	sigReport = &noReport
+	noReport  report
 	// The signal that would have stopped the command before it had started.
 	sigTooEarly int32
 )
@@ -182,23 +181,27 @@ func (w *watch) news(options int) int32 {
 	}
 }
 
-// stops follows the command's stops, of which a guard that is a pid 1 tells
-// through the pipe.
+// stops follows the command's stops, of which an init tells.
 func (w *watch) stops() {
-	var b [1]byte
+	count, seen := &w.child.rep.Stops, int32(0)
 	for {
-		n, err := unix.Read(w.child.pipeR, b[:])
-		switch {
-		case err == unix.EINTR:
-		case n == 1:
-			if w.stillStopped() {
-				w.stop()
-			}
-		default:
-			return
+		n := atomic.LoadInt32(count)
+		if n == seen {
+			unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(count)), futexWait, uintptr(n), 0, 0, 0)
+			continue
+		}
+		seen = n
+		if w.stillStopped() {
+			w.stop()
 		}
 	}
 }
+
+// Of futex(2), between processes.
+const (
+	futexWait = 0
+	futexWake = 1
+)
 
 // stillStopped reports whether the command is stopped, of which the init has told.
 // If sbx was stopped as well, that has waited to be read, and what woke sbx has
@@ -258,7 +261,7 @@ func passSignals(c *child) {
 	if c.guard || c.init || c.pid1 {
 		sigStarted = &c.rep.Started
 	}
-	sigWoken = &c.rep.Woken
+	sigReport = c.rep
 	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
 	forward, fault, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
@@ -293,13 +296,41 @@ func passSignals(c *child) {
 // stop follows the command into the stopped state, as the shell that waits for
 // sbx must see. It returns when sbx is continued.
 func (w *watch) stop() {
-	if !w.prog.Guard && !w.prog.Init {
+	switch {
+	case w.prog.Init:
+		w.wokenByPipe(unix.O_ASYNC)
+		defer w.wokenByPipe(0)
+		if w.goesOn() {
+			return
+		}
+	case !w.prog.Guard:
 		// This thread looks after the command, the handler would be a second one.
 		setAction(uintptr(unix.SIGCONT), &sigaction{})
 	}
 	runtime.LockOSThread()
 	unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP) // this thread stops before it returns
 	runtime.UnlockOSThread()
+}
+
+// wokenByPipe has what comes through the init's pipe, and its end, send sbx a SIGCONT,
+// or not any more: an init sees no sbx that it could send one to.
+func (w *watch) wokenByPipe(async int) {
+	fd := uintptr(w.child.pipeR)
+	atomic.StoreInt32(&w.child.rep.Asleep, int32(async))
+	unix.FcntlInt(fd, unix.F_SETOWN, os.Getpid())
+	unix.FcntlInt(fd, unix.F_SETSIG, int(unix.SIGCONT))
+	unix.FcntlInt(fd, unix.F_SETFL, async)
+}
+
+// goesOn reports whether the command is stopped no more, or the init is gone.
+func (w *watch) goesOn() bool {
+	fds := []unix.PollFd{{Fd: int32(w.child.pipeR), Events: unix.POLLIN}}
+	unix.Poll(fds, 0)
+	if fds[0].Revents&unix.POLLIN != 0 { // by which sbx was woken earlier
+		var b [64]byte
+		unix.Read(w.child.pipeR, b[:])
+	}
+	return fds[0].Revents&unix.POLLHUP != 0 || atomic.LoadInt32(&w.child.rep.Halted) == 0
 }
 
 // regainTerminal makes sbx's process group the foreground one of its terminal
