@@ -103,6 +103,7 @@ func TestMessages(t *testing.T) {
 			{"--overlay-src /usr --overlay nope up /o true", "bwrap: Can't find source path nope: No such file or directory\n"},
 			{"--overlay-src /usr --overlay /tmp up /o true", "bwrap: Can't find source path up: No such file or directory\n"},
 			{"--overlay-src /usr --overlay-src nope --ro-overlay /o true", "bwrap: Can't find source path " + d + "/nope: No such file or directory\n"},
+			{"--dir /o --overlay-src /usr/bin --overlay-src /usr/lib --overlay-src /usr --ro-overlay /o true", "bwrap: Can't make overlay mount on /newroot/o: Overlay directories may not overlap\n"},
 			{"--unshare-uts --hostname " + long + " true", "bwrap: Can't set hostname to " + long + ": Invalid argument\n"},
 			{"--seccomp 0 true", "bwrap: Unable to set up system call filtering as requested: a seccomp filter has 0 bytes, want a multiple of 8, at most 32768\n"},
 			{"--dir /" + long + " true", "bwrap: Can't mkdir /" + long + ": File name too long\n"},

@@ -105,6 +105,8 @@ func (m *messages) fault(d plan.Diagnostic) string {
 		return "Can't find source path " + m.src(op) + ": " + e
 	case d.What == plan.WhatSource:
 		return "Can't find source path " + m.layer(op, d.Path) + ": " + e
+	case d.What == plan.WhatOverlap:
+		return overlap(op)
 	case d.What == plan.WhatTarget:
 		return "Can't make symlink at " + m.dst(op) + ": " + e
 	case d.What == plan.WhatParents && op.Kind != plan.Chmod:
@@ -277,11 +279,15 @@ func (m *messages) operation(p *program.Program, fail *run.Failure, op *plan.Op)
 		return "Can't remount readonly on " + newRoot(op) + ": " + e
 	case plan.Overlay:
 		if fail.Errno == unix.ELOOP {
-			return "Can't make overlay mount on " + newRoot(op) + ": Overlay directories may not overlap"
+			return overlap(op)
 		}
 		return "Can't make overlay mount on " + newRoot(op) + ": " + e
 	}
 	return "Can't mount " + string(op.Kind) + " on " + newRoot(op) + ": " + e
+}
+
+func overlap(op *plan.Op) string {
+	return "Can't make overlay mount on " + newRoot(op) + ": Overlay directories may not overlap"
 }
 
 // parent reports whether a mkdir is of a directory on the way: the next thing that

@@ -65,9 +65,14 @@ func start(args []string) int {
 	}
 	m := messages{line}
 	l, ds := validate.Check(p, f)
+	last := ""
 	for _, d := range ds {
-		if d.Severity == plan.Error {
-			die(m.fault(d))
+		if d.Severity != plan.Error {
+			continue
+		}
+		if text := m.fault(d); text != last { // of which one of ours may be several
+			die(text)
+			last = text
 		}
 	}
 	if ds.HasErrors() {

@@ -92,9 +92,10 @@ func TestSourceGone(t *testing.T) {
 			{Kind: plan.Bind, Src: "/dir", Dst: "/x"},
 			{Kind: plan.Bind, Src: "/file", Dst: "/x", RO: true},
 			{Kind: plan.Copy, Src: "/file", Dst: "/x"},
-			{Kind: plan.Overlay, Lower: []plan.Str{"/dir", ""}, Dst: "/x"},
+			{Kind: plan.Overlay, Lower: []plan.Str{"/dir", "/other"}, Dst: "/x"},
 		} {
 			d := w.source(t)
+			w.Mkdir(t, d+"/other")
 			p := scriptPlan(t, w, base())
 			if op.Src != "" {
 				op.Src = plan.Str(d) + op.Src

@@ -44,6 +44,7 @@ const (
 	WhatDirectory What = "directory" // the working directory cannot be entered
 	WhatTarget    What = "target"    // of a symlink: it is none
 	WhatCommand   What = "command"   // it has no name
+	WhatOverlap   What = "overlap"   // of an overlay: a layer is, or lies within, another
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.

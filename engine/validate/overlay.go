@@ -36,10 +36,12 @@ func (c *checker) overlay(op *plan.Op) {
 		}
 		if seen[l] {
 			fault("", "layer %q is given twice", l)
+			c.about(plan.WhatOverlap, syscall.ELOOP, string(l))
 		}
 		seen[l] = true
 		c.directory(op, "layer", string(l))
 	}
+	c.layers(op)
 	if op.UpperTmpfs && op.Upper != "" {
 		fault("", "upper is both %q and \"tmpfs\"", op.Upper)
 	}
@@ -117,6 +119,38 @@ func (c *checker) defaultWork(op *plan.Op, up host.FS) {
 	dir := work[:strings.LastIndexByte(work, '/')+1]
 	if fs := c.facts.FS(dir); dir == "" || fs.Err == 0 && (fs.Dev != up.Dev || fs.MountID != up.MountID) {
 		c.fault(op.At, "overlay", "name a directory of the same file system with work", "upper %q is the root of its mount, so there is no place beside it for the work directory", op.Upper)
+	}
+}
+
+// layers checks the layers against each other: the kernel takes none that is, or lies
+// within, another.
+func (c *checker) layers(op *plan.Op) {
+	if len(op.Lower) < 2 || len(op.Lower) > maxLayers {
+		return
+	}
+	type id struct{ dev, ino uint64 }
+	given := make(map[id]plan.Str, len(op.Lower))
+	for _, l := range op.Lower {
+		fs := c.facts.FS(string(l))
+		switch other, ok := given[id{fs.Dev, fs.Ino}]; {
+		case fs.Ino == 0:
+		case !ok:
+			given[id{fs.Dev, fs.Ino}] = l
+		case other != l:
+			c.fault(op.At, "overlay", "", "layer %q and layer %q are the same directory", other, l)
+			c.about(plan.WhatOverlap, syscall.ELOOP, string(l))
+		}
+	}
+	for _, l := range op.Lower {
+		own := c.facts.FS(string(l))
+		c.ascend(string(l), func(fs host.FS) bool {
+			outer, ok := given[id{fs.Dev, fs.Ino}]
+			if ok = ok && fs.Ino != own.Ino; ok {
+				c.fault(op.At, "overlay", "", "layer %q lies within layer %q", l, outer)
+				c.about(plan.WhatOverlap, syscall.ELOOP, string(l))
+			}
+			return ok
+		})
 	}
 }
 
@@ -235,15 +269,22 @@ func (c *checker) nested(a, b string) bool {
 // within reports whether dir is one of the directories on the way from p up to
 // the root of its file system.
 func (c *checker) within(p string, dir host.FS) bool {
+	return c.facts.FS(path.Clean(p)).Dev == dir.Dev && c.ascend(p, func(fs host.FS) bool { return fs.Ino == dir.Ino })
+}
+
+// ascend calls f for the directories on the way from p up to the root of its file
+// system, p first, until f returns true, and reports whether that was so.
+func (c *checker) ascend(p string, f func(host.FS) bool) bool {
 	p = path.Clean(p)
+	dev := c.facts.FS(p).Dev
 	real := true // p is the name of a directory, not what ".." leads to
 	var last host.FS
 	for {
 		fs := c.facts.FS(p)
 		switch {
-		case fs.Ino == 0 || fs.Dev != dir.Dev:
+		case fs.Ino == 0 || fs.Dev != dev:
 			return false
-		case fs.Ino == dir.Ino:
+		case f(fs):
 			return true
 		case p == "/" || !real && fs == last:
 			return false

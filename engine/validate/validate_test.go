@@ -354,6 +354,11 @@ func TestOverlaysTogether(t *testing.T) {
 		{[]plan.Op{op(plan.Overlay, upper("/up/a", "")), op(plan.Overlay, dst("/e"), upper("/up/b", "/alias/a/in"))}, `overlay: work "/alias/a/in" and upper "/up/a" of the overlay at "/d" are the same directory or lie within each other`},
 		{[]plan.Op{op(plan.Overlay, lower("/"), upper("/far/up", ""))}, ``}, // mounted there, the layer does not have it
 		{[]plan.Op{op(plan.Overlay, lower("/alias/b"), upper("/up/a", "/alias/w"))}, ``},
+		{[]plan.Op{op(plan.Overlay, lower("/alias/a", "/up/b", "/up/a"))}, `overlay: layer "/alias/a" and layer "/up/a" are the same directory`},
+		{[]plan.Op{op(plan.Overlay, lower("/up/b", "/alias/a/in", "/up/a"))}, `overlay: layer "/alias/a/in" lies within layer "/up/a"`},
+		{[]plan.Op{op(plan.Overlay, lower("/alias", "/up/a"))}, `overlay: layer "/up/a" lies within layer "/alias"`},
+		{[]plan.Op{op(plan.Overlay, lower("/", "/far/up"))}, ``},
+		{[]plan.Op{op(plan.Overlay, lower("/alias/b", "/up/a", "/far"))}, ``},
 	} {
 		p.Ops = tt.ops
 		_, ds = Check(p, f)
@@ -500,7 +505,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte(`{"version":1,"ops":[{"op":"","dst":""},{"op":"overlay","dst":"/","lower":["/low/1"],"upper":"/up/a"},{"op":"chmod","dst":"/"}],"chdir":"/a/../b"}`))
 	f.Add([]byte(`{"version":1,"ops":[{"op":"symlink","dst":"/a","target":"a"},{"op":"tmpfs","dst":"/a/b"}],"same_dir":true,"capabilities":{"set":"keep","keep":["x"]}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := plan.Read(b)
+		p, err := plan.Read(b, "p.json")
 		if err != nil || len(b) > 1<<16 {
 			return
 		}
