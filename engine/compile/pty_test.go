@@ -52,7 +52,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rest, err = plan.Read(b); err != nil {
+	if rest, err = plan.Read(b, "p.json"); err != nil {
 		t.Fatal(err)
 	}
 	if len(rest.Ops) != 0 || len(rest.Command) != 0 || *rest.Umask != 0o027 {

@@ -131,7 +131,7 @@ func scriptPlan(t testing.TB, w who, script string) *plan.Plan {
 	if r.Code != 0 {
 		t.Fatal(r)
 	}
-	p, err := plan.Read([]byte(r.Out))
+	p, err := plan.Read([]byte(r.Out), "p.json")
 	box.Must(t, err)
 	return p
 }
@@ -150,7 +150,7 @@ func readPlan(file string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Read(b)
+	return plan.Read(b, "p.json")
 }
 
 // plan runs a plan.

@@ -1,18 +1,18 @@
 package plan
 
-// checkKeys: what encoding/json lets pass in the keys of objects.
+// keyFaults: what encoding/json lets pass in the keys of objects.
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"strconv"
 )
 
-// checkKeys reports a key that stands twice in one object, of which
-// encoding/json takes the last, and one that is no name of a plan but matches
+// keyFaults returns the keys that stand twice in one object, of which
+// encoding/json takes the last, and those that are no name of a plan but match
 // one when case is ignored, as encoding/json does: those have lower-case
 // letters, digits, "_" and "." only. b is valid JSON.
-func checkKeys(b []byte) error {
+func keyFaults(b []byte) (faults []fault) {
 	var seen [][]byte     // keys of the objects that are open
 	var starts []int      // index in seen where each open object or array begins
 	var objects []bool    // whether it is an object
@@ -40,11 +40,9 @@ func checkKeys(b []byte) error {
 			name := b[i+1 : end]
 			if !isKey(name) {
 				var s string
-				if err := json.Unmarshal(b[i:end+1], &s); err != nil {
-					return err
-				}
+				json.Unmarshal(b[i:end+1], &s)
 				if name = []byte(s); !isKey(name) {
-					return fmt.Errorf("line %d: unknown field %q", line(b, i), s)
+					faults = append(faults, fault{i, "unknown field " + strconv.Quote(s)})
 				}
 			}
 			n := len(starts) - 1
@@ -64,13 +62,16 @@ func checkKeys(b []byte) error {
 				twice = !large[n].add(name)
 			}
 			if twice {
-				return fmt.Errorf("line %d: field %q is there twice", line(b, i), name)
+				faults = append(faults, fault{i, "field " + strconv.Quote(string(name)) + " is there twice"})
+			}
+			if len(faults) == maxFaults {
+				return faults
 			}
 			seen = append(seen, name)
 			i = end
 		}
 	}
-	return nil
+	return faults
 }
 
 // set is a set of keys.
@@ -109,5 +110,3 @@ func isKey(s []byte) bool {
 	}
 	return true
 }
-
-func line(b []byte, i int) int { return 1 + bytes.Count(b[:i], []byte("\n")) }

@@ -31,7 +31,7 @@ func Locate(p *Plan, b []byte, file string) {
 	if p.located() {
 		return
 	}
-	l := locator{shape: shape{b}, pos: Pos{File: file, Line: 1, Col: 1}}
+	l := newLocator(b, file)
 	set := func(setting string, at Origin) {
 		if _, ok := p.Where[setting]; !ok {
 			p.SetWhere(setting, at)
@@ -104,7 +104,11 @@ type locator struct {
 	pos Pos // and where that is
 }
 
-// find returns where b[i] is.
+func newLocator(b []byte, file string) *locator {
+	return &locator{shape: shape{b: b}, pos: Pos{File: file, Line: 1, Col: 1}}
+}
+
+// find returns where b[i] is; i does not decrease.
 func (l *locator) find(i int) Origin {
 	if n := bytes.Count(l.b[l.at:i], []byte("\n")); n > 0 {
 		l.pos.Line += int32(n)

@@ -14,12 +14,12 @@ func TestLocate(t *testing.T) {
  : "/a", "init": true, "env":[{"op":"setenv","name":"A"}], "rlimits" : [ ], "identity": {"root": true}, "filters": [{"code": ""}],
  "command": ["}"]}
 `
-	p, err := Read([]byte(text))
+	p, err := Read([]byte(text), "p")
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, _ := Read([]byte(text))
-	Locate(p, []byte(text), "p.json")
+	q, _ := Read([]byte(text), "p")
+	Locate(p, []byte(text), "p")
 	var got []string
 	for _, op := range p.Ops {
 		got = append(got, op.At.Pos.String())
@@ -28,8 +28,8 @@ func TestLocate(t *testing.T) {
 	for _, key := range []string{"chdir", "command", "map_user", "init", "hostname"} {
 		got = append(got, key+" "+p.Where[key].Pos.String())
 	}
-	want := []string{"p.json:2:3", "p.json:2:34", "p.json:2:60", "x.star:7:8", "p.json:6:31", "p.json:6:117",
-		"chdir p.json:6:4", "command p.json:7:13", "map_user p.json:6:89", "init ", "hostname "}
+	want := []string{"p:2:3", "p:2:34", "p:2:60", "x.star:7:8", "p:6:31", "p:6:117",
+		"chdir p:6:4", "command p:7:13", "map_user p:6:89", "init ", "hostname "}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -45,15 +45,15 @@ func TestLocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Locate(s, b, "p.json")
+	Locate(s, b, "p")
 	if c, _ := s.JSON(); string(c) != string(b) {
 		t.Errorf("%s", c)
 	}
 	for _, text := range []string{`{"version":1}`, ` { "version" : 1 , "ops" : null , "env":[] }`, `{"version":1,"ops":[]}`} {
-		p, err := Read([]byte(text))
+		p, err := Read([]byte(text), "p")
 		if err != nil {
 			t.Fatal(err)
 		}
-		Locate(p, []byte(text), "p.json")
+		Locate(p, []byte(text), "p")
 	}
 }

@@ -30,7 +30,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := Read(b)
+	q, err := Read(b, "p")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ var manyKeys = func() string {
 	return b.String()
 }()
 
-// TestFieldNames has the names in the JSON form such that checkKeys knows them.
+// TestFieldNames has the names in the JSON form such that keyFaults knows them.
 func TestFieldNames(t *testing.T) {
 	done := map[reflect.Type]bool{}
 	var check func(reflect.Type)
@@ -86,31 +86,31 @@ func TestFieldNames(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{``, "not a plan"},
-		{`{}`, "plan version is 0"},
-		{`{"version":2}`, "plan version is 2"},
+		{`{}`, "version is 0, this sbx reads"},
+		{`{"version":2}`, "version is 2"},
 		{`{"version":1,"opps":[]}`, `unknown field "opps"`},
-		{`{"version":1,"Ops":[]}`, `line 1: unknown field "Ops"`},
-		{"{\"version\":1,\n\"op\u017f\":[]}", "line 2: unknown field \"opſ\""},
+		{`{"version":1,"Ops":[]}`, `p:1:14: error: unknown field "Ops"`},
+		{"{\"version\":1,\n\"op\u017f\":[]}", "p:2:1: error: unknown field \"opſ\""},
 		{`{"version":1,"ops":[{"op":"bind","dst":{"Base64":"AA=="}}]}`, `unknown field "Base64"`},
-		{"{\"version\":1,\n\"ops\":[],\"ops\":[]}", `line 2: field "ops" is there twice`},
+		{"{\"version\":1,\n\"ops\":[],\"ops\":[]}", `p:2:10: error: field "ops" is there twice`},
 		{`{"version":1,"ops":[],"\u006fps":[]}`, `field "ops" is there twice`},
 		{`{"version":1,"version":1}`, `field "version" is there twice`},
 		{`{"version":1,"ops":[{"op":"bind"},{"op":"\"op\":,{}","op":"bind"}]}`, `field "op" is there twice`},
 		{`{"version":1,"where":{` + manyKeys + `"k7":{}}}`, `field "k7" is there twice`},
 		{`{"version":1,"ops":[]} x`, "not a plan"},
-		{"{\"version\":1,\n\"ops\":[{\"op\":5}]}", "line 2"},
-		{`{"version":1,"ops":[{"op":"write","mode":"9"}]}`, `line 1: "ops[0].mode" is "9", want a mode in octal, as "0755"`},
-		{`[]`, `not a plan: line 1: it is an array, want an object`},
-		{` 5 `, `not a plan: line 1: it is 5, want an object`},
-		{`{"version":"1"}`, `line 1: "version" is "1", want an int`},
-		{`{"version":1.5}`, `line 1: "version" is 1.5, want an int`},
-		{"{\"version\" : 1,\n \"ops\" : {} }", `line 2: "ops" is an object, want an array`},
-		{"{\"version\":1,\"ops\":[{\"op\":\"bind\",\"src\":\"]}\\\"\"},\n{\"op\":\"bind\",\n\"dst\":7}]}", `line 3: "ops[1].dst" is 7, want a string or {"base64": "…"}`},
+		{"{\"version\":1,\n\"ops\":[{\"op\":5}]}", "p:2:14: error: "},
+		{`{"version":1,"ops":[{"op":"write","mode":"9"}]}`, `p:1:42: error: "ops[0].mode" is "9", want a mode in octal, as "0755"`},
+		{`[]`, `p:1:1: error: it is an array, want an object`},
+		{` 5 `, `p:1:2: error: it is 5, want an object`},
+		{`{"version":"1"}`, `p:1:12: error: "version" is "1", want an int`},
+		{`{"version":1.5}`, `p:1:12: error: "version" is 1.5, want an int`},
+		{"{\"version\" : 1,\n \"ops\" : {} }", `p:2:10: error: "ops" is an object, want an array`},
+		{"{\"version\":1,\"ops\":[{\"op\":\"bind\",\"src\":\"]}\\\"\"},\n{\"op\":\"bind\",\n\"dst\":7}]}", `p:3:7: error: "ops[1].dst" is 7, want a string or {"base64": "…"}`},
 		{`{"version":1,"ops":[null,{"op":"tmpfs","size":-1}]}`, `"ops[1].size" is -1, want an int from 0`},
 		{`{"version":1,"ops":[{"op":"chmod","uid":4294967296}]}`, `"ops[0].uid" is 4294967296, want an int from 0 to 4294967295`},
 		{`{"version":1,"ops":[{"op":"bind","ro":"yes"}]}`, `"ops[0].ro" is "yes", want true or false`},
 		{`{"version":1,"ops":[{"op":"bind","at":{"pos":"x"}}]}`, `"ops[0].at.pos" is "x", want a position, as "FILE:LINE:COL"`},
-		{`{"version":1,"ops":[{"op":"bind","bogus":1}]}`, `line 1: unknown field "bogus" in "ops[0]"`},
+		{`{"version":1,"ops":[{"op":"bind","bogus":1}]}`, `p:1:34: error: unknown field "bogus" in "ops[0]"`},
 		{`{"version":1,"identity":[]}`, `"identity" is an array, want an object`},
 		{`{"version":1,"where":{"umask":{"pos":[]}}}`, `"where.umask.pos" is an array, want a position`},
 		{`{"version":1,"umask":18}`, `"umask" is 18, want a mode in octal`},
@@ -118,8 +118,12 @@ func TestReadRefuses(t *testing.T) {
 		{`{"version":1,"command":"` + strings.Repeat("x", 100) + `"}`, `"command" is a string, want an array`},
 		{`{"version":1,"ops":[{"op":"write","dst":{"base64":"?"}}]}`, "base64"},
 		{`{"version":1,"ops":[{"op":"write","dst":{}}]}`, "base64"},
+		{"{\"version\":1,\"foo\":[{\"a\":1}],\"umask\":18,\n\"ops\":[{\"Op\":1,\"ro\":1,\"ro\":true},5,[]],\"foo\":1}", "p:1:14: error: unknown field \"foo\"\n" +
+			"p:1:38: error: \"umask\" is 18, want a mode in octal, as \"0755\"\n" + "p:2:9: error: unknown field \"Op\" in \"ops[0]\"\n" +
+			"p:2:21: error: \"ops[0].ro\" is 1, want true or false\n" + "p:2:23: error: field \"ro\" is there twice\n" +
+			"p:2:34: error: \"ops[1]\" is 5, want an object\n" + "p:2:36: error: \"ops[2]\" is an array, want an object\n" + "p:2:40: error: unknown field \"foo\""},
 	} {
-		_, err := Read([]byte(tt.in))
+		_, err := Read([]byte(tt.in), "p")
 		if err != nil && goWords(err) {
 			t.Errorf("Read(%s): %v", tt.in, err)
 		}
@@ -146,17 +150,17 @@ func TestReadChanged(t *testing.T) {
 		if c != ':' || b[i+1] != ' ' {
 			continue
 		}
-		end := shape{b}.end(i + 2)
+		end := (&shape{b: b}).end(i + 2)
 		for _, v := range []string{`null`, `true`, `-7`, `1.5`, `1e99`, `"x"`, `""`, `[]`, `[[]]`, `{}`, `{"x":1}`, `{"base64":"!"}`} {
 			in := slices.Concat(b[:i+2], []byte(v), b[end:])
 			if !json.Valid(in) { // a colon in a string
 				continue
 			}
-			_, err := Read(in)
+			_, err := Read(in, "p")
 			if err == nil {
 				continue
 			}
-			if refused++; goWords(err) || !strings.Contains(err.Error(), "line ") && !strings.Contains(err.Error(), "plan version") {
+			if refused++; goWords(err) || !strings.HasPrefix(err.Error(), "p:") && !strings.Contains(err.Error(), "version is") {
 				t.Errorf("%s at byte %d: %v", v, i, err)
 			}
 		}
@@ -168,7 +172,7 @@ func TestReadChanged(t *testing.T) {
 
 // TestReadAbsent: what is not there has the safe defaults, and said so it is no other plan.
 func TestReadAbsent(t *testing.T) {
-	p, err := Read([]byte(`{"version":1}`))
+	p, err := Read([]byte(`{"version":1}`), "p")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +187,7 @@ func TestReadAbsent(t *testing.T) {
 		if !bytes.Contains(b, []byte(`"`+name+`": true`)) {
 			t.Errorf("%s is not said in %s", name, b)
 		}
-		q, err := Read([]byte(`{"version":1,"` + name + `":false}`))
+		q, err := Read([]byte(`{"version":1,"`+name+`":false}`), "p")
 		if err != nil || Same(p, q) {
 			t.Errorf("%s: %v, %+v", name, err, q)
 		}
@@ -248,7 +252,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"version":1}`))
 	f.Add([]byte(`{"version":1,"ops":[{"op":"bind","at":{"pos":"x:1:1"}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := Read(b)
+		p, err := Read(b, "p")
 		if err != nil {
 			if goWords(err) {
 				t.Error(err)
@@ -259,7 +263,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := Read(out)
+		q, err := Read(out, "p")
 		if err != nil {
 			t.Fatalf("what JSON wrote does not read: %v\n%s", err, out)
 		}

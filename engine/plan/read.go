@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 )
 
 func strictUnmarshal(b []byte, v any) error {
@@ -24,44 +25,59 @@ func strictUnmarshal(b []byte, v any) error {
 	return nil
 }
 
-// Read reads the JSON form of a plan, as JSON writes it. Unknown fields, fields
-// that are there twice, and any version but this one, are errors. What is absent is as New has it: the
+// Read reads the JSON form of a plan, as JSON writes it, from the file of that name.
+// Unknown fields, fields that are there twice, and any version but this one, are errors:
+// Diagnostics with their places in the file. What is absent is as New has it: the
 // safe defaults. Whether the plan makes sense is for package validate to say.
-func Read(b []byte) (*Plan, error) {
+func Read(b []byte, file string) (*Plan, error) {
 	var v struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, fmt.Errorf("not a plan: %w", jsonError(b, err))
+		return nil, jsonFaults(b, file, nil, err)
 	}
 	if v.Version != Version {
-		return nil, fmt.Errorf("plan version is %d, this sbx reads version %d", v.Version, Version)
+		return nil, Diagnostics{{Msg: fmt.Sprintf("plan %q: version is %d, this sbx reads version %d", file, v.Version, Version), Hint: hintPlan}}
 	}
-	if err := checkKeys(b); err != nil {
-		return nil, fmt.Errorf("not a plan: %w", err)
-	}
+	keys := keyFaults(b)
 	p := New()
-	if err := strictUnmarshal(b, p); err != nil {
-		return nil, fmt.Errorf("not a plan: %w", jsonError(b, err))
+	if err := strictUnmarshal(b, p); err != nil || keys != nil {
+		return nil, jsonFaults(b, file, keys, err)
 	}
 	if p.Ops == nil {
 		p.Ops = []Op{}
 	}
 	if len(p.Ops) > MaxOps {
-		return nil, fmt.Errorf("plan has %d operations, at most %d are allowed", len(p.Ops), MaxOps)
+		return nil, Diagnostics{{Msg: fmt.Sprintf("plan %q has %d operations, at most %d are allowed", file, len(p.Ops), MaxOps)}}
 	}
 	return p, nil
 }
 
-// jsonError tells what is wrong with b, for which encoding/json has the error err:
-// whose words, where it is valid JSON, are those of Go's types.
-func jsonError(b []byte, err error) error {
-	if !json.Valid(b) {
-		var syn *json.SyntaxError
-		if errors.As(err, &syn) && syn.Offset <= int64(len(b)) {
-			return fmt.Errorf("line %d: %w", 1+bytes.Count(b[:syn.Offset], []byte("\n")), err)
-		}
-		return err
+const hintPlan = "sbx plan --json writes plans"
+
+// jsonFaults tells what is wrong with b, in whose keys there are faults, or for which
+// encoding/json has the error err: whose words, where it is valid JSON, are those of
+// Go's types.
+func jsonFaults(b []byte, file string, keys []fault, err error) Diagnostics {
+	var list []fault
+	if json.Valid(b) {
+		list = append(shapeFaults(b, reflect.TypeFor[Plan]()), keys...)
+		slices.SortStableFunc(list, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
+		list = slices.CompactFunc(list, func(a, b fault) bool { return a.at == b.at })
 	}
-	return cmp.Or(shapeError(b, reflect.TypeFor[Plan]()), err)
+	if list == nil {
+		var syn *json.SyntaxError
+		at := 0
+		if errors.As(err, &syn) && syn.Offset > 0 && syn.Offset <= int64(len(b)) {
+			at = int(syn.Offset) - 1 // it is how many bytes had been read
+		}
+		list = []fault{{at, "not a plan: " + err.Error()}}
+	}
+	l := newLocator(b, file)
+	var ds Diagnostics
+	for _, f := range list {
+		ds = append(ds, Diagnostic{At: l.find(f.at), Msg: f.msg})
+	}
+	ds[0].Hint = hintPlan
+	return ds
 }

@@ -1,29 +1,47 @@
 package plan
 
-// shapeError: where the JSON of a plan has another shape than a Plan.
+// shapeFaults: where the JSON of a plan has another shape than a Plan.
 
 import (
 	"encoding"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 )
 
-// shapeError returns the first place where b, which is valid JSON, cannot be read as a
-// value of the type; nil where it can.
-func shapeError(b []byte, typ reflect.Type) error {
-	_, err := shape{b}.value(0, typ, "")
-	return err
+// fault is one in the JSON of a plan, at b[at].
+type fault struct {
+	at  int
+	msg string
+}
+
+// maxFaults bounds what is told of one plan.
+const maxFaults = 100
+
+// shapeFaults returns the places where b, which is valid JSON, cannot be read as a
+// value of the type.
+func shapeFaults(b []byte, typ reflect.Type) []fault {
+	s := shape{b: b}
+	s.value(0, typ, "")
+	return s.faults
 }
 
 // shape compares JSON with types.
-type shape struct{ b []byte }
+type shape struct {
+	b      []byte
+	faults []fault
+}
+
+func (s *shape) fault(at int, msg string) {
+	if len(s.faults) < maxFaults {
+		s.faults = append(s.faults, fault{at, msg})
+	}
+}
 
 // value compares the value that begins at b[i], or after white space there, and returns
 // where it ends; path is its name.
-func (s shape) value(i int, typ reflect.Type, path string) (end int, err error) {
+func (s *shape) value(i int, typ reflect.Type, path string) (end int) {
 	i = s.space(i)
 	end = s.end(i)
 	for typ.Kind() == reflect.Pointer {
@@ -37,19 +55,16 @@ func (s shape) value(i int, typ reflect.Type, path string) (end int, err error) 
 	open := s.b[i]
 	switch {
 	case open == 'n': // null leaves anything as it is
-		return end, nil
 	case (kind == reflect.Struct || kind == reflect.Map) && open == '{':
-		return end, s.object(i, typ, path)
+		s.object(i, typ, path)
 	case kind == reflect.Slice && open == '[':
 		for n := 0; ; n++ {
 			if i = s.space(i + 1); s.b[i] == ']' {
-				return end, nil
+				break
 			}
-			if i, err = s.value(i, typ.Elem(), path+"["+strconv.Itoa(n)+"]"); err != nil {
-				return end, err
-			}
+			i = s.value(i, typ.Elem(), path+"["+strconv.Itoa(n)+"]")
 			if i = s.space(i); s.b[i] == ']' {
-				return end, nil
+				break
 			}
 		}
 	case kind == reflect.Struct || kind == reflect.Map || kind == reflect.Slice ||
@@ -58,41 +73,37 @@ func (s shape) value(i int, typ reflect.Type, path string) (end int, err error) 
 		if path != "" {
 			what = strconv.Quote(path)
 		}
-		return end, fmt.Errorf("line %d: %s is %s, want %s", line(s.b, i), what, s.show(i, end), wanted(typ, kind))
+		s.fault(i, what+" is "+s.show(i, end)+", want "+wanted(typ, kind))
 	}
-	return end, nil
+	return end
 }
 
 // object compares the object at b[i].
-func (s shape) object(i int, typ reflect.Type, path string) error {
+func (s *shape) object(i int, typ reflect.Type, path string) {
 	for {
 		if i = s.space(i + 1); s.b[i] == '}' {
-			return nil
+			return
 		}
 		at, end := i, s.end(i)
 		var name string
-		if err := json.Unmarshal(s.b[i:end], &name); err != nil {
-			return err
-		}
-		elem, ok := member(typ, name)
-		if !ok {
+		json.Unmarshal(s.b[i:end], &name)
+		i = s.space(end) + 1 // past the colon
+		if elem, ok := member(typ, name); ok {
+			full := name
+			if path != "" {
+				full = path + "." + name
+			}
+			i = s.value(i, elem, full)
+		} else {
 			in := ""
 			if path != "" {
 				in = " in " + strconv.Quote(path)
 			}
-			return fmt.Errorf("line %d: unknown field %q%s", line(s.b, at), name, in)
-		}
-		full := name
-		if path != "" {
-			full = path + "." + name
-		}
-		i = s.space(end) + 1 // past the colon
-		var err error
-		if i, err = s.value(i, elem, full); err != nil {
-			return err
+			s.fault(at, "unknown field "+strconv.Quote(name)+in)
+			i = s.end(s.space(i))
 		}
 		if i = s.space(i); s.b[i] == '}' {
-			return nil
+			return
 		}
 	}
 }
@@ -111,7 +122,7 @@ func member(typ reflect.Type, name string) (reflect.Type, bool) {
 }
 
 // show returns how a message names a value.
-func (s shape) show(i, end int) string {
+func (s *shape) show(i, end int) string {
 	switch {
 	case s.b[i] == '{':
 		return "an object"
@@ -152,7 +163,7 @@ func wanted(typ reflect.Type, kind reflect.Kind) string {
 	return "a string"
 }
 
-func (s shape) space(i int) int {
+func (s *shape) space(i int) int {
 	for s.b[i] == ' ' || s.b[i] == '\t' || s.b[i] == '\n' || s.b[i] == '\r' {
 		i++
 	}
@@ -160,7 +171,7 @@ func (s shape) space(i int) int {
 }
 
 // end returns where the value that begins at b[i] ends.
-func (s shape) end(i int) int {
+func (s *shape) end(i int) int {
 	depth := 0
 	for ; i < len(s.b); i++ {
 		switch s.b[i] {

@@ -73,7 +73,7 @@ func (c *Client) join() (*plan.Plan, []compile.Namespace, error) {
 		if kind != frameJoin {
 			continue
 		}
-		if p, err = plan.Read(data); err != nil {
+		if p, err = plan.Read(data, "session"); err != nil {
 			return nil, nil, err
 		}
 	}

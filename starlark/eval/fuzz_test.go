@@ -52,7 +52,7 @@ func FuzzEval(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := plan.Read(b)
+		q, err := plan.Read(b, "p.json")
 		if err != nil {
 			t.Fatalf("the plan does not read: %v\n%s", err, b)
 		}

@@ -98,13 +98,13 @@ func (t *target) read() (*plan.Plan, error) {
 		if err != nil {
 			return nil, plan.Diagnostics{{Msg: "cannot read plan: " + couldNot(err)}}
 		}
-		p, err := plan.Read(b)
+		t.sources[t.name()] = b
+		p, err := plan.Read(b, t.name())
 		if err != nil {
-			return nil, plan.Diagnostics{{Msg: fmt.Sprintf("plan %q: %v", t.name(), err), Hint: "sbx plan --json writes plans"}}
+			return nil, err
 		}
 		if t.checked {
 			plan.Locate(p, b, t.name())
-			t.sources[t.name()] = b
 		}
 		return p, nil
 	}
