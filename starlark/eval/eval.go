@@ -164,8 +164,15 @@ func (ev *evaluator) run() (ds plan.Diagnostics) {
 		} else {
 			ev.entry.text, err = ev.opt.Host.ReadFile(ev.opt.File, MaxSource)
 		}
+		hint := ""
+		switch {
+		case err == errNotRegular:
+			hint = "the script - is standard input"
+		case err == nil && len(ev.entry.text) == 0 && ev.opt.File == "-": // and not a sandbox without anything
+			err, hint = errEmpty, "what writes the script has failed, it seems"
+		}
 		if err != nil {
-			return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errText(err)}}
+			return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errText(err), Hint: hint}}
 		}
 	} else if len(ev.entry.text) > MaxSource {
 		return plan.Diagnostics{{Msg: "cannot read script " + quote(ev.entry.name) + ": " + errTooLarge(MaxSource).Error()}}

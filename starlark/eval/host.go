@@ -68,6 +68,7 @@ func (OS) Stat(path string) (fs.FileMode, error) {
 var (
 	errNotRegular = errors.New("it is not a regular file")
 	errIsDir      = errors.New("it is a directory")
+	errEmpty      = errors.New("it is empty")
 )
 
 // ReadFile implements Host. It makes the system calls itself: package os would

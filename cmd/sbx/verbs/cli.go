@@ -136,7 +136,10 @@ func readArgs(args []string) (*commandLine, error) {
 		return c, nil
 	}
 	if err != nil {
-		return nil, wording(strings.Join(verb, " "), known, err)
+		if len(verb) > 1 {
+			parts = nil
+		}
+		return nil, wording(strings.Join(verb, " "), known, args, parts, err)
 	}
 	c.verb = strings.Join(verb, " ")
 	var f targetFlags

@@ -64,7 +64,7 @@ type argvFlags struct {
 }
 
 func (*argvFlags) Help() string {
-	return `Prints a command line for a shell. The script is evaluated on this host, symlinks on the way to destinations are followed as they are here, and the plan is not checked otherwise.`
+	return `Prints a command line for bash. The script is evaluated on this host, symlinks on the way to destinations are followed as they are here, and the plan is not checked otherwise.`
 }
 
 // foreignLine is a command line of another program.
@@ -184,7 +184,7 @@ func (l *foreignLine) shell() string {
 			b.WriteByte(' ')
 		}
 		command = command || w == "--"
-		b.WriteString(word(w))
+		b.WriteString(lineWord(w))
 	}
 	for _, in := range l.inputs {
 		b.WriteString(fmt.Sprintf(" \\\n  %d< <(printf %s)", in.FD, printfArg(in.Data)))
@@ -231,7 +231,7 @@ type exportSystemd struct {
 }
 
 func (*exportSystemd) Help() string {
-	return `Prints a command line for a shell. The service is the caller's own: of the system's manager for root, else of the user's. ` +
+	return `Prints a command line for bash. The service is the caller's own: of the system's manager for root, else of the user's. ` +
 		`It must find on the manager's host what the script finds on this one. What needs a recent systemd is named.`
 }
 

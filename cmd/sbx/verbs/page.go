@@ -185,6 +185,15 @@ func word(s string) string {
 	return b.String()
 }
 
+// lineWord returns a string as a shell takes it, one that knows no $'…' too as long as
+// no other control characters than line feeds and tabs are in it.
+func lineWord(s string) string {
+	if rest := strings.NewReplacer("\n", "", "\t", "").Replace(s); len(rest) < len(s) && plan.Printable(rest) == rest {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return word(s)
+}
+
 // pathText returns a path as a list shows it.
 func pathText(s plan.Str) string { return clip(word(string(s)), 200) }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"sbx/engine/plan"
@@ -28,7 +29,9 @@ func isFile(name string) bool {
 }
 
 // wording turns an error of kong's into a diagnostic.
-func wording(verb string, known bool, err error) error {
+// parts are the second words of the verb that were not read as such: a flag stands
+// before the one there is.
+func wording(verb string, known bool, args, parts []string, err error) error {
 	help := "sbx --help"
 	if known {
 		help = "sbx " + verb + " --help"
@@ -49,6 +52,14 @@ func wording(verb string, known bool, err error) error {
 		if !suggested && (verb == "exec" || verb == "plan") {
 			d.Hint += "; flags of the command stand after --"
 		}
+		for _, a := range args {
+			if slices.Contains(parts, a) {
+				d.Hint = fmt.Sprintf("flags of %q stand after that", "sbx "+verb+" "+a)
+				break
+			}
+		}
+	case strings.HasPrefix(msg, `expected "<`):
+		d.Msg = "an argument is missing: " + strings.Trim(strings.TrimPrefix(msg, "expected "), `"`)
 	case strings.HasPrefix(msg, "unexpected argument "):
 		d.Msg = fmt.Sprintf("unexpected argument %q", strings.TrimPrefix(msg, "unexpected argument "))
 	case strings.HasPrefix(msg, "unexpected flag argument "):
