@@ -41,8 +41,8 @@
 //   - What the caller may not look into, an own directory of mode 0 for one, is a
 //     fault. The original may, by its capabilities in the new user namespace.
 //   - --bind-try and its like pass over a source below a file as over any that is
-//     missing; of an empty source, for which the original binds the root of the host,
-//     they bind nothing.
+//     missing; so they do with an empty one and a relative one, which the original
+//     then takes from the root of the host.
 //   - All mounts below a bind get its flags, those too that lie over others at the
 //     same place. --ro-overlay is mounted read-only, which it is anyway.
 //   - The root of --tmp-overlay has the mode of the topmost directory, not always 0755,
