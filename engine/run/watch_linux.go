@@ -68,6 +68,7 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 	}
 	if w.prog.Init {
 		go w.stops()
+		defer w.endStops()
 	}
 	if w.prog.Guard && !w.prog.DieWithParent {
 		w.waitWord()
@@ -185,17 +186,29 @@ func (w *watch) news(options int) int32 {
 func (w *watch) stops() {
 	count, seen := &w.child.rep.Stops, int32(0)
 	for {
-		n := atomic.LoadInt32(count)
-		if n == seen {
+		switch n := atomic.LoadInt32(count); n {
+		case noStops:
+			return
+		case seen:
 			unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(count)), futexWait, uintptr(n), 0, 0, 0)
-			continue
-		}
-		seen = n
-		if w.stillStopped() {
-			w.stop()
+		default:
+			seen = n
+			if w.stillStopped() {
+				w.stop()
+			}
 		}
 	}
 }
+
+// endStops ends stops.
+func (w *watch) endStops() {
+	count := &w.child.rep.Stops
+	atomic.StoreInt32(count, noStops)
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(count)), futexWake, 1, 0, 0, 0)
+}
+
+// noStops is the count where none will be any more.
+const noStops = -1
 
 // Of futex(2), between processes.
 const (
@@ -330,7 +343,8 @@ func (w *watch) goesOn() bool {
 		var b [64]byte
 		unix.Read(w.child.pipeR, b[:])
 	}
-	return fds[0].Revents&unix.POLLHUP != 0 || atomic.LoadInt32(&w.child.rep.Halted) == 0
+	rep := w.child.rep
+	return fds[0].Revents&unix.POLLHUP != 0 || atomic.LoadInt32(&rep.Halted) == 0 || atomic.LoadInt32(&rep.Stops) == noStops
 }
 
 // regainTerminal makes sbx's process group the foreground one of its terminal
