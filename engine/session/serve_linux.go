@@ -221,6 +221,9 @@ func (s *server) start(sock *os.File) {
 		return
 	}
 	leader, err := unix.PidfdOpen(m.pid, 0)
+	if err == unix.ESRCH { // it has died since
+		return
+	}
 	if err != nil {
 		fail(fmt.Errorf("pidfd_open: %w", err))
 		return
