@@ -90,6 +90,20 @@ func TestTerminalDevices(t *testing.T) {
 	})
 }
 
+// A terminal from elsewhere has no name in /dev, or that of another terminal, as where
+// nsenter(1) or chroot(1) leads into a container.
+func TestTerminalFromElsewhere(t *testing.T) {
+	asRoot(t, func(t *testing.T, w who) {
+		for _, taken := range []string{"", "taken"} {
+			cmd := w.command(t, base(), "sh", "-c", "stty size; test -e /dev/console || echo no console; echo over")
+			cmd.Args = append([]string{probeBin, "probe:elsewhere", taken, cmd.Path}, cmd.Args...)
+			cmd.Path = probeBin
+			cmd.SysProcAttr = procAttr(cmd, func(a *syscall.SysProcAttr) { a.Unshareflags = unix.CLONE_NEWNS })
+			onTerminal(t, w, cmd).expect("24 80\r\nno console\r\nover")
+		}
+	})
+}
+
 // shell starts an interactive shell outside the sandbox, with the script as $1.
 func (w who) shell(t testing.TB, script string) *terminal {
 	t.Helper()

@@ -104,17 +104,24 @@ func sameFile(fd int, path string) bool {
 }
 
 // terminal returns the path of the terminal on one of the file descriptors from
-// first to last, or "".
+// first to last, or "". A terminal from elsewhere, as a container is entered with,
+// has none here, or its name is that of another.
 func terminal(first, last int) string {
 	for fd := first; fd <= last; fd++ {
 		if !IsTerminal(fd) {
 			continue
 		}
-		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") {
+		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") && sameTerminal(fd, name) {
 			return name
 		}
 	}
 	return ""
+}
+
+// sameTerminal reports whether a path leads to the terminal on a file descriptor.
+func sameTerminal(fd int, path string) bool {
+	var is, at unix.Stat_t
+	return unix.Stat(path, &at) == nil && unix.Fstat(fd, &is) == nil && is.Ino == at.Ino && is.Dev == at.Dev
 }
 
 // IsTerminal reports whether a file descriptor is that of a terminal.
