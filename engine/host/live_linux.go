@@ -45,7 +45,7 @@ func Live(p *plan.Plan) *Facts {
 			}
 			if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(*op.SrcFD)); err == nil && strings.HasPrefix(name, "/") {
 				f.FDPaths[*op.SrcFD] = name
-				if !sameFile(*op.SrcFD, name) {
+				if same, there := sameFile(*op.SrcFD, name); there && !same {
 					if f.FDMoved == nil {
 						f.FDMoved = map[int]bool{}
 					}
@@ -92,15 +92,15 @@ func ProcFile(name string) string {
 	return string(b[:max(n, 0)])
 }
 
-// sameFile reports whether a file descriptor is that of what its path leads to. It
-// is not where that has been moved or removed since, or for a symlink's own. Where
-// there is nothing at the path it reports true: that is seen without it.
-func sameFile(fd int, path string) bool {
+// sameFile reports whether a file descriptor is that of what its path leads to, and
+// whether there is anything. It is not where that has been moved or removed since, for
+// a symlink's own, and where both are from other mount namespaces.
+func sameFile(fd int, path string) (same, there bool) {
 	var is, at unix.Stat_t
 	if unix.Stat(path, &at) != nil {
-		return true
+		return false, false
 	}
-	return unix.Fstat(fd, &is) == nil && is.Ino == at.Ino && is.Dev == at.Dev
+	return unix.Fstat(fd, &is) == nil && is.Ino == at.Ino && is.Dev == at.Dev, true
 }
 
 // terminal returns the path of the terminal on one of the file descriptors from
@@ -111,17 +111,15 @@ func terminal(first, last int) string {
 		if !IsTerminal(fd) {
 			continue
 		}
-		if name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && strings.HasPrefix(name, "/dev/") && sameTerminal(fd, name) {
+		name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+		if err != nil || !strings.HasPrefix(name, "/dev/") {
+			continue
+		}
+		if same, _ := sameFile(fd, name); same {
 			return name
 		}
 	}
 	return ""
-}
-
-// sameTerminal reports whether a path leads to the terminal on a file descriptor.
-func sameTerminal(fd int, path string) bool {
-	var is, at unix.Stat_t
-	return unix.Stat(path, &at) == nil && unix.Fstat(fd, &is) == nil && is.Ino == at.Ino && is.Dev == at.Dev
 }
 
 // IsTerminal reports whether a file descriptor is that of a terminal.
