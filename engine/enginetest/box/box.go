@@ -3,12 +3,15 @@
 package box
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -72,7 +75,30 @@ func Build(pkg string, flags ...string) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %v\n%s", pkg, err, out)
 	}
-	return bin, nil
+	return bin, readSource()
+}
+
+// sourceRead calls readSource once.
+var sourceRead = sync.OnceValue(readSource)
+
+// readSource reads the directories that programs are built from. "go test" notes what
+// tests read, but not what their children do: else it would have a result of an older
+// program for that of this one. It notes nothing before the tests begin.
+func readSource() error {
+	root, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			return errors.New("there is no go.mod")
+		}
+		root = filepath.Dir(root)
+	}
+	for _, top := range []string{"cmd", "starlark", "engine", "lib"} {
+		err = errors.Join(err, filepath.WalkDir(filepath.Join(root, top), func(_ string, _ fs.DirEntry, err error) error { return err }))
+	}
+	return err
 }
 
 // Try makes a sandbox as the first of Users. Where that fails, Need skips.
@@ -87,6 +113,7 @@ func Try(name string, args ...string) {
 // Need skips where no sandbox can be made, unless that is a must.
 func Need(t testing.TB) {
 	t.Helper()
+	Must(t, sourceRead())
 	if broken != "" {
 		Skip(t, "no sandboxes here: "+broken)
 	}

@@ -45,6 +45,7 @@ func (r Result) Want(t testing.TB, what any, want string) {
 // Finish runs cmd to its end.
 func Finish(t testing.TB, cmd *exec.Cmd) Result {
 	t.Helper()
+	Must(t, sourceRead())
 	var out, errs bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out
