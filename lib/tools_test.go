@@ -102,7 +102,10 @@ func TestEditors(t *testing.T) {
 func TestAgents(t *testing.T) {
 	all := `
 		.claude/settings.json
-		.claude/projects/x
+		.claude/projects/$N/x
+		.claude/projects/$N/memory/MEMORY.md
+		.claude/projects/other/x
+		.claude/file-history/x
 		.claude/commands/c.md
 		.claude/CLAUDE.md
 		.claude/.credentials.json
@@ -111,6 +114,7 @@ func TestAgents(t *testing.T) {
 		.codex/auth.json
 		.codex/config.toml
 		.codex/AGENTS.md
+		.codex/tmp/x
 		.gemini/oauth_creds.json
 		.gemini/settings.json
 		.gemini/tmp/bin/rg
@@ -118,21 +122,24 @@ func TestAgents(t *testing.T) {
 		.config/opencode/opencode.json
 		.local/share/opencode/auth.json
 		.local/share/opencode/bin/x
+		.local/share/opencode/opencode.db
 		.ssh/id_rsa`
 	keys := "ANTHROPIC_API_KEY=a OPENAI_API_KEY=o GEMINI_API_KEY=g GITHUB_TOKEN=t"
 	runBoxes(t, []boxTest{
 		{`claude()`, all, keys, `
-			rw .claude/projects/x .claude/todos .claude/.credentials.json
+			rw .claude/projects/$N/x .claude/todos .claude/.credentials.json
 			own .claude .claude/settings.json .claude/commands/c.md .claude/CLAUDE.md .claude.json
-			no .codex .gemini .config/opencode .ssh .claude/ide/1234.lock
+			own .claude/projects .claude/projects/$N/memory/MEMORY.md
+			at .claude/projects .claude/projects/$N .claude/projects/$N/memory
+			no .codex .gemini .config/opencode .ssh .claude/ide/1234.lock .claude/projects/other .claude/file-history/x
 			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
 		{`claude(keys = False)`, "", keys, `
-			own .claude
-			rw .claude/projects
+			own .claude .claude/projects/$N/memory
+			rw .claude/projects/$N
 			no .claude.json .claude/settings.json
 			env -ANTHROPIC_API_KEY`},
 		{`claude() # moved`, "c/.claude.json\nc/settings.json\n.claude/x\n.claude.json", "CLAUDE_CONFIG_DIR=$H/c", `
-			rw c/projects
+			rw c/projects/$N
 			own c/.claude.json c/settings.json
 			no .claude .claude.json
 			env CLAUDE_CONFIG_DIR=$H/c`},
@@ -141,24 +148,31 @@ func TestAgents(t *testing.T) {
 			dot/claude/settings.json
 			.claude/CLAUDE.md -> $H/.ssh/id_rsa
 			.claude/commands/id_rsa.md -> $H/.ssh/id_rsa
-			.claude/projects/id_rsa -> $H/.ssh/id_rsa
+			.claude/projects/$N/id_rsa -> $H/.ssh/id_rsa
+			.claude/projects/other/id_rsa -> $H/.ssh/id_rsa
 			.claude/commands/c.md -> $H/dot/c.md
 			dot/c.md
 			.claude/agents -> agents2
 			.claude/agents2 -> $H/.ssh
 			.ssh/id_rsa`, "", `
-			rw .claude/projects
+			rw .claude/projects/$N
 			ro dot/claude/settings.json dot/c.md
 			no .ssh .ssh/id_rsa`},
-		{`claude() # the whole directory a link`, ".claude -> dot/claude\ndot/claude/settings.json\ndot/claude/projects/x\ndot/x", "", `
+		{`claude() # the project's directory a link`, ".claude/projects/$N -> $H/.ssh\n.ssh/id_rsa", "", `
+			own .claude/projects
+			no .ssh .claude/projects/$N`},
+		{`claude() # its memory a link, which could be replaced`, ".claude/projects/$N/memory -> $H/dot\n.claude/projects/$N/x\ndot/x", "", `
+			own .claude/projects
+			no .claude/projects/$N dot`},
+		{`claude() # the whole directory a link`, ".claude -> dot/claude\ndot/claude/settings.json\ndot/claude/projects/$N/x\ndot/x", "", `
 			link .claude
 			own dot/claude/settings.json
-			rw dot/claude/projects/x
+			rw dot/claude/projects/$N/x
 			no dot/x`},
 		{`codex()`, all, keys, `
 			rw .codex/sessions
-			own .codex/auth.json .codex .codex/config.toml .codex/AGENTS.md
-			no .claude .claude.json
+			own .codex/auth.json .codex .codex/config.toml .codex/AGENTS.md .codex/tmp
+			no .claude .claude.json .codex/tmp/x
 			env OPENAI_API_KEY=o -ANTHROPIC_API_KEY`},
 		{`gemini()`, all, keys, `
 			rw .gemini/oauth_creds.json .gemini/tmp/p/chats
@@ -166,13 +180,14 @@ func TestAgents(t *testing.T) {
 			no .claude
 			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
 		{`opencode()`, all, keys, `
-			rw .local/share/opencode/auth.json
-			own .local/state/opencode .cache/opencode .config/opencode/opencode.json .local/share/opencode/bin .local/share/opencode/snapshot
-			no .claude .codex .local/share/opencode/bin/x
+			rw .local/share/opencode
+			own .local/state/opencode .cache/opencode .config/opencode/opencode.json .local/share/opencode/auth.json
+			at .local/share/opencode/auth.json
+			no .claude .codex .local/share/opencode/bin .local/share/opencode/opencode.db .local/share/sbx
 			env ANTHROPIC_API_KEY=a OPENAI_API_KEY=o -GITHUB_TOKEN`},
 		{`opencode() # nothing there`, "", "", `
 			rw .local/share/opencode
-			own .config/opencode .local/share/opencode/bin
+			own .config/opencode
 			no .ssh`},
 	})
 }
