@@ -118,7 +118,16 @@ func TestAgents(t *testing.T) {
 		.gemini/oauth_creds.json
 		.gemini/settings.json
 		.gemini/tmp/bin/rg
+		.gemini/tmp/p/.project_root: $P
 		.gemini/tmp/p/chats/x
+		.gemini/tmp/p/logs/x
+		.gemini/tmp/other/.project_root: $H/other
+		.gemini/tmp/other/chats/x
+		.gemini/tmp/link -> p
+		.gemini/tmp/dotted/.project_root -> ../p/.project_root
+		.gemini/history/p/x
+		.gemini/history/other/x
+		.codex/sessions/x
 		.config/opencode/opencode.json
 		.local/share/opencode/auth.json
 		.local/share/opencode/bin/x
@@ -172,12 +181,13 @@ func TestAgents(t *testing.T) {
 		{`codex()`, all, keys, `
 			rw .codex/sessions
 			own .codex/auth.json .codex .codex/config.toml .codex/AGENTS.md .codex/tmp
-			no .claude .claude.json .codex/tmp/x
+			no .claude .claude.json .codex/tmp/x .codex/sessions/x
 			env OPENAI_API_KEY=o -ANTHROPIC_API_KEY`},
 		{`gemini()`, all, keys, `
-			rw .gemini/oauth_creds.json .gemini/tmp/p/chats
-			own .gemini .gemini/settings.json .gemini/tmp/bin
-			no .claude
+			rw .gemini/oauth_creds.json .gemini/tmp/p/chats/x
+			own .gemini .gemini/settings.json .gemini/tmp/bin/rg .gemini/tmp/p/logs/x .gemini/history/p/x
+			at .gemini/tmp .gemini/tmp/p .gemini/tmp/p/chats
+			no .claude .gemini/tmp/other .gemini/tmp/link .gemini/tmp/dotted .gemini/history/other
 			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
 		{`opencode()`, all, keys, `
 			rw .local/share/opencode
