@@ -648,6 +648,26 @@ func TestEnterInterrupted(t *testing.T) {
 	})
 }
 
+// Whoever enters while the sandbox ends is told so, whatever it was that failed for it.
+func TestEnterEnding(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		if mode == "apart" {
+			return // has its ids
+		}
+		d := newDesk(t, w)
+		for i := range 16 {
+			id := d.detached(script, "sleep", "1000")
+			leader := d.one().Leader
+			time.AfterFunc(time.Duration(i)*500*time.Microsecond, func() { syscall.Kill(leader, syscall.SIGKILL) })
+			if r := box.Finish(t, d.sbx("enter", id, "--", "true")); r.Code != 0 && r.Signal != syscall.SIGKILL {
+				wantError(t, r, 125, "has ended")
+			}
+			box.Finish(t, d.sbx("attach", id))
+			d.empty()
+		}
+	})
+}
+
 // Who enters is confined as the command is.
 func TestEnter(t *testing.T) {
 	const look = `{ cat /proc/self/status | grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)'; for n in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$n; done; ` +

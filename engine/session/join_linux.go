@@ -35,7 +35,7 @@ func Enter(id string, command []string, pty bool) (Outcome, error) {
 	defer c.Close()
 	p, namespaces, err := c.join()
 	if err != nil {
-		return Outcome{}, err
+		return Outcome{}, late(c.id, err)
 	}
 	for _, arg := range command {
 		p.Command = append(p.Command, plan.Str(arg))
@@ -53,11 +53,16 @@ func Enter(id string, command []string, pty bool) (Outcome, error) {
 		}
 	}()
 	m := &member{plan: p, facts: host.Live(p), namespaces: namespaces}
+	var o Outcome
 	if pty {
-		return m.onPty()
+		o, err = m.onPty()
+	} else {
+		o.Status, err = m.run(compile.Options{})
 	}
-	status, err := m.run(compile.Options{})
-	return Outcome{Status: status}, err
+	if err != nil {
+		err = late(c.id, err)
+	}
+	return o, err
 }
 
 // join reads what it takes to join.
@@ -108,7 +113,7 @@ func (m *member) run(o compile.Options) (unix.WaitStatus, error) {
 	status, err := run.Run(prog)
 	if err != nil {
 		d, code := explain.Failure(prog, m.facts, err)
-		return 0, &Failure{Diags: plan.Diagnostics{d}, Code: code}
+		return 0, &Failure{Diags: plan.Diagnostics{d}, Code: code, cause: err}
 	}
 	return status, nil
 }

@@ -63,7 +63,7 @@ func (s *server) greet(conn *os.File) {
 	up := s.master != nil && !s.ended
 	s.mu.Unlock()
 	if !up {
-		refuse("the session has ended")
+		refuse(refusedEnded)
 		return
 	}
 	switch h.Want {

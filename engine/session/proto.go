@@ -48,6 +48,9 @@ const (
 	frameLeft    = 'l' // the client does not count any more; the last frame
 )
 
+// refusedEnded is what a frameRefused says of a session that has ended.
+const refusedEnded = "the session has ended"
+
 // hello says what a client wants.
 type hello struct {
 	Version int    `json:"version"`

@@ -66,6 +66,7 @@ func (d *Done) Error() string { return fmt.Sprintf("session %q has ended", d.Inf
 type Failure struct {
 	Diags plan.Diagnostics
 	Code  int
+	cause error // nil where it happened in another process
 }
 
 // Error returns the first lines of the diagnostics.

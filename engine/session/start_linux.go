@@ -19,6 +19,7 @@ import (
 
 	"sbx/engine/host"
 	"sbx/engine/plan"
+	"sbx/engine/run"
 )
 
 // Options describe a session to be.
@@ -216,7 +217,7 @@ func Open(id string, term *Terminal, alone bool) (*Client, error) {
 	c.conn.SetReadDeadline(time.Now().Add(answerTime))
 	if err := c.running(); err != nil {
 		c.Close()
-		return nil, err
+		return nil, late(c.id, err)
 	}
 	c.conn.SetReadDeadline(time.Time{})
 	return c, nil
@@ -233,11 +234,36 @@ func open(id string, h hello) (*Client, error) {
 	}
 	conn, err := connect(info.dir())
 	if err != nil {
-		return nil, err
+		return nil, late(info.ID, err)
 	}
 	h.Version = version
 	conn.Write(appendJSON(nil, frameHello, h)) // where that fails, the answer says why
 	return &Client{id: info.ID, conn: conn}, nil
+}
+
+// late returns that a session has ended, where it has, or is just about to, and err is
+// what becomes of a request that comes then; else err.
+func late(id string, err error) error {
+	var f *Failure
+	var made *run.Failure
+	switch {
+	case errors.Is(err, errLost), errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
+	case errors.As(err, &f) && errors.As(f.cause, &made) && made.Errno == unix.ENOMEM: // of clone(2), where the pid namespace is about to end
+	default:
+		return err
+	}
+	for end := time.Now().Add(leaveTime); ; time.Sleep(5 * time.Millisecond) {
+		_, now := running(id)
+		var done *Done
+		switch {
+		case errors.As(now, &done):
+			return now
+		case errors.Is(now, ErrNone):
+			return fmt.Errorf("session %q has ended", id)
+		case time.Now().After(end):
+			return err
+		}
+	}
 }
 
 var (
@@ -280,6 +306,8 @@ func (c *Client) next() (kind byte, data []byte, err error) {
 		return 0, nil, errLost
 	case kind == frameBusy:
 		return 0, nil, ErrAttached
+	case kind == frameRefused && string(data) == refusedEnded:
+		return 0, nil, errLost
 	case kind == frameRefused:
 		return 0, nil, fmt.Errorf("session %q: %s", c.id, plan.Printable(string(data)))
 	case kind == frameFailed:
