@@ -3,6 +3,7 @@ package plan
 // Diagnostic: the one form in which every stage reports a fault.
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -144,13 +145,14 @@ func (ds Diagnostics) Format(source func(file string) []byte, style func(kind, t
 		style = func(_, text string) string { return text }
 	}
 	var b strings.Builder
+	t := texts{source: source}
 	for _, d := range ds {
-		d.format(&b, source, style)
+		d.format(&b, &t, style)
 	}
 	return b.String()
 }
 
-func (d Diagnostic) format(b *strings.Builder, source func(string) []byte, style func(kind, text string) string) {
+func (d Diagnostic) format(b *strings.Builder, t *texts, style func(kind, text string) string) {
 	if p := d.At.Pos; p != (Pos{}) {
 		b.WriteString(Printable(p.String()))
 	} else {
@@ -161,7 +163,7 @@ func (d Diagnostic) format(b *strings.Builder, source func(string) []byte, style
 		b.WriteString(Printable(d.Op) + ": ")
 	}
 	b.WriteString(Printable(d.Msg) + "\n")
-	if line, ok := sourceLine(source, d.At.Pos); ok {
+	if line, ok := t.line(d.At.Pos); ok {
 		num := strconv.Itoa(int(d.At.Pos.Line))
 		pad := strings.Repeat(" ", len(num))
 		b.WriteString("  " + num + " | " + line + "\n")
@@ -181,23 +183,43 @@ func (d Diagnostic) format(b *strings.Builder, source func(string) []byte, style
 
 const maxShown = 160 // columns of a source line that are shown
 
-func sourceLine(source func(string) []byte, p Pos) (string, bool) {
-	if source == nil || p.Line < 1 {
+// texts are the scripts that diagnostics show lines of.
+type texts struct {
+	source func(file string) []byte
+	starts map[string][]int // where the lines of each begin
+}
+
+// line returns the line of a position, as far as it is shown.
+func (t *texts) line(p Pos) (string, bool) {
+	if t.source == nil || p.Line < 1 || p.Col > maxShown {
 		return "", false
 	}
-	text := string(source(p.File))
-	for range p.Line - 1 {
-		i := strings.IndexByte(text, '\n')
-		if i < 0 {
-			return "", false
+	b := t.source(p.File)
+	starts, ok := t.starts[p.File]
+	if !ok {
+		starts = []int{0}
+		for i, c := range b {
+			if c == '\n' {
+				starts = append(starts, i+1)
+			}
 		}
-		text = text[i+1:]
+		if t.starts == nil {
+			t.starts = map[string][]int{}
+		}
+		t.starts[p.File] = starts
 	}
-	if i := strings.IndexByte(text, '\n'); i >= 0 {
-		text = text[:i]
+	if int(p.Line) > len(starts) {
+		return "", false
 	}
-	text = Printable(strings.TrimRight(text, "\r"))
-	if text == "" || p.Col > maxShown || utf8.RuneCountInString(text) < int(p.Col)-1 {
+	b = b[starts[p.Line-1]:]
+	if len(b) > utf8.UTFMax*(maxShown+1) {
+		b = b[:utf8.UTFMax*(maxShown+1)] // more than is shown
+	}
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		b = b[:i]
+	}
+	text := Printable(strings.TrimRight(string(b), "\r"))
+	if text == "" || utf8.RuneCountInString(text) < int(p.Col)-1 {
 		return "", false
 	}
 	if r := []rune(text); len(r) > maxShown {

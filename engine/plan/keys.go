@@ -1,18 +1,22 @@
 package plan
 
-// keyFaults: what encoding/json lets pass in the keys of objects.
+// stringFaults: what encoding/json lets pass in strings and in the keys of objects.
 
 import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// keyFaults returns the keys that stand twice in one object, of which
-// encoding/json takes the last, and those that are no name of a plan but match
-// one when case is ignored, as encoding/json does: those have lower-case
-// letters, digits, "_" and "." only. b is valid JSON.
-func keyFaults(b []byte) (faults []fault) {
+// stringFaults returns the strings that are no Unicode text, where encoding/json puts
+// U+FFFD in the place of what is not; the keys that stand twice in one object, of which
+// it takes the last; and those that are no name of a plan but match one when case is
+// ignored, as it does: names have lower-case letters, digits, "_" and "." only. b is
+// valid JSON.
+func stringFaults(b []byte) (faults []fault) {
+	text := utf8.Valid(b) && !bytes.Contains(b, []byte(`\u`))
 	var seen [][]byte     // keys of the objects that are open
 	var starts []int      // index in seen where each open object or array begins
 	var objects []bool    // whether it is an object
@@ -33,6 +37,12 @@ func keyFaults(b []byte) (faults []fault) {
 			key = false
 		case '"':
 			end := stringEnd(b, i)
+			if !text && !isText(b[i+1:end]) {
+				faults = append(faults, fault{i, `the string is no Unicode text; other bytes are written {"base64": "…"}`})
+				if len(faults) == maxFaults {
+					return faults
+				}
+			}
 			if !key {
 				i = end
 				break
@@ -100,6 +110,38 @@ func stringEnd(b []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// isText reports whether a string, of which s is what stands between the quotes, is
+// Unicode text: UTF-8 without halves of surrogate pairs.
+func isText(s []byte) bool {
+	if !utf8.Valid(s) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			continue
+		}
+		if i++; s[i] != 'u' {
+			continue
+		}
+		r := hex4(s[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if i+6 >= len(s) || s[i+1] != '\\' || s[i+2] != 'u' || utf16.DecodeRune(r, hex4(s[i+3:])) == utf8.RuneError {
+			return false
+		}
+		i += 6
+	}
+	return true
+}
+
+// hex4 returns the value of the four hexadecimal digits at the beginning.
+func hex4(s []byte) rune {
+	n, _ := strconv.ParseUint(string(s[:4]), 16, 32)
+	return rune(n)
 }
 
 func isKey(s []byte) bool {

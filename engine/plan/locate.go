@@ -12,7 +12,7 @@ import (
 // that have another name.
 var settingsOf = [...]struct{ member, setting string }{
 	{"identity", "become_root"}, {"identity", "map_user"}, {"identity", "map_ids"}, {"identity", "map_delegate"},
-	{"no_userns", "disable_userns"},
+	{"no_userns", "disable_userns"}, {"close_fds", "close_fd"}, {"pass_fds", "pass_fd"},
 }
 
 // always reports whether each plan has that member, which tells nothing of what was
@@ -95,6 +95,27 @@ func (p *Plan) located() bool {
 		}
 	}
 	return true
+}
+
+// memberAt returns where the value of a member of the object b begins, or 0 where there
+// is none.
+func memberAt(b []byte, member string) int {
+	s := shape{b: b}
+	i := s.space(0)
+	if b[i] != '{' {
+		return 0
+	}
+	for i = s.space(i + 1); b[i] != '}'; {
+		var name string
+		json.Unmarshal(b[i:s.end(i)], &name)
+		if i = s.space(s.space(s.end(i)) + 1); name == member {
+			return i
+		}
+		if i = s.space(s.end(i)); b[i] == ',' {
+			i = s.space(i + 1)
+		}
+	}
+	return 0
 }
 
 // locator finds the lines and columns of offsets, each later than the one before.

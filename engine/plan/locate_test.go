@@ -12,7 +12,7 @@ func TestLocate(t *testing.T) {
     {"op": "mkdir", "dst": "/c", "at": {"pos": "x.star:7:8"}}
  ], "chdir"
  : "/a", "init": true, "env":[{"op":"setenv","name":"A"}], "rlimits" : [ ], "identity": {"root": true}, "filters": [{"code": ""}],
- "command": ["}"]}
+ "command": ["}"], "close_fds": [3],"pass_fds":[]}
 `
 	p, err := Read([]byte(text), "p")
 	if err != nil {
@@ -25,11 +25,11 @@ func TestLocate(t *testing.T) {
 		got = append(got, op.At.Pos.String())
 	}
 	got = append(got, p.Env[0].At.Pos.String(), p.Filters[0].At.Pos.String())
-	for _, key := range []string{"chdir", "command", "map_user", "init", "hostname"} {
+	for _, key := range []string{"chdir", "command", "map_user", "init", "hostname", "close_fd", "pass_fd"} {
 		got = append(got, key+" "+p.Where[key].Pos.String())
 	}
 	want := []string{"p:2:3", "p:2:34", "p:2:60", "x.star:7:8", "p:6:31", "p:6:117",
-		"chdir p:6:4", "command p:7:13", "map_user p:6:89", "init ", "hostname "}
+		"chdir p:6:4", "command p:7:13", "map_user p:6:89", "init ", "hostname ", "close_fd p:7:33", "pass_fd p:7:48"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

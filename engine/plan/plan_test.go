@@ -55,7 +55,7 @@ var manyKeys = func() string {
 	return b.String()
 }()
 
-// TestFieldNames has the names in the JSON form such that keyFaults knows them.
+// TestFieldNames has the names in the JSON form such that stringFaults knows them.
 func TestFieldNames(t *testing.T) {
 	done := map[reflect.Type]bool{}
 	var check func(reflect.Type)
@@ -86,8 +86,15 @@ func TestFieldNames(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{``, "not a plan"},
-		{`{}`, "version is 0, this sbx reads"},
-		{`{"version":2}`, "version is 2"},
+		{`{}`, "p:1:1: error: the plan's version is missing, this sbx reads"},
+		{`null`, "p:1:1: error: the plan's version is missing"},
+		{"{\"ops\": [{}],\n \"version\" : 2}", "p:2:14: error: the plan's version is 2, this sbx reads"},
+		{"{\"version\":1,\n\"command\":[\"a\xff\"]}", "p:2:12: error: the string is no Unicode text"},
+		{"{\"version\":1,\n\"\xff\":1}", "p:2:1: error: unknown field"},
+		{`{"version":1,"command":["\ud83d\ude00","\\ud83d","a\udcff\udcfe"],"chdir":"\ud83d\u0041"}`,
+			"p:1:50: error: the string is no Unicode text; other bytes are written {\"base64\": \"…\"}\np:1:75: error: the string is no Unicode text"},
+		{`{"version":1,"command":["\ud83dx"]}`, "p:1:25: error: the string is no"},
+		{`{"version":1,"command":["\ud83d\n\ude00"]}`, "p:1:25: error: the string is no"},
 		{`{"version":1,"opps":[]}`, `unknown field "opps"`},
 		{`{"version":1,"Ops":[]}`, `p:1:14: error: unknown field "Ops"`},
 		{"{\"version\":1,\n\"op\u017f\":[]}", "p:2:1: error: unknown field \"opſ\""},

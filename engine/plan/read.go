@@ -11,6 +11,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strconv"
 )
 
 func strictUnmarshal(b []byte, v any) error {
@@ -37,12 +38,20 @@ func Read(b []byte, file string) (*Plan, error) {
 		return nil, jsonFaults(b, file, nil, err)
 	}
 	if v.Version != Version {
-		return nil, Diagnostics{{Msg: fmt.Sprintf("plan %q: version is %d, this sbx reads version %d", file, v.Version, Version), Hint: hintPlan}}
+		at, is := memberAt(b, "version"), "missing"
+		if at > 0 {
+			is = strconv.Itoa(v.Version)
+		}
+		return nil, Diagnostics{{
+			At:   newLocator(b, file).find(at),
+			Msg:  fmt.Sprintf("the plan's version is %s, this sbx reads version %d", is, Version),
+			Hint: hintPlan,
+		}}
 	}
-	keys := keyFaults(b)
+	faults := stringFaults(b)
 	p := New()
-	if err := strictUnmarshal(b, p); err != nil || keys != nil {
-		return nil, jsonFaults(b, file, keys, err)
+	if err := strictUnmarshal(b, p); err != nil || faults != nil {
+		return nil, jsonFaults(b, file, faults, err)
 	}
 	if p.Ops == nil {
 		p.Ops = []Op{}
@@ -55,13 +64,13 @@ func Read(b []byte, file string) (*Plan, error) {
 
 const hintPlan = "sbx plan --json writes plans"
 
-// jsonFaults tells what is wrong with b, in whose keys there are faults, or for which
+// jsonFaults tells what is wrong with b, in whose strings there are faults, or for which
 // encoding/json has the error err: whose words, where it is valid JSON, are those of
 // Go's types.
-func jsonFaults(b []byte, file string, keys []fault, err error) Diagnostics {
+func jsonFaults(b []byte, file string, inStrings []fault, err error) Diagnostics {
 	var list []fault
 	if json.Valid(b) {
-		list = append(shapeFaults(b, reflect.TypeFor[Plan]()), keys...)
+		list = append(shapeFaults(b, reflect.TypeFor[Plan]()), inStrings...)
 		slices.SortStableFunc(list, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
 		list = slices.CompactFunc(list, func(a, b fault) bool { return a.at == b.at })
 	}

@@ -193,17 +193,17 @@ func (c *checker) peers() {
 	if p.Caps.Set != "caller" && len(p.Caps.Add)+len(p.Caps.Drop) > 0 {
 		c.setting("capabilities", "", "add and drop go with the caller's only")
 	}
-	known := func(what, value string, values ...string) {
+	known := func(key, what, value string, values ...string) {
 		if !slices.Contains(values, value) {
-			c.fault(plan.Origin{}, "", "", "unknown %s %q", what, value)
+			c.fault(p.Where[key], "", "", "unknown %s %q", what, value)
 		}
 	}
-	known("order of operations", string(p.Order), string(plan.OrderTree), string(plan.OrderGiven))
-	known("propagation", string(p.Propagation), string(plan.PropagationPrivate), string(plan.PropagationSlave), string(plan.PropagationShared))
-	known("lifetime", string(p.Lifetime), string(plan.LifetimeAll), string(plan.LifetimeCommand))
-	known("way of PWD", string(p.PWD), string(plan.PWDAgree), string(plan.PWDSet), string(plan.PWDKeep))
+	known("order", "order of operations", string(p.Order), string(plan.OrderTree), string(plan.OrderGiven))
+	known("propagation", "propagation", string(p.Propagation), string(plan.PropagationPrivate), string(plan.PropagationSlave), string(plan.PropagationShared))
+	known("lifetime", "lifetime", string(p.Lifetime), string(plan.LifetimeAll), string(plan.LifetimeCommand))
+	known("pwd", "way of PWD", string(p.PWD), string(plan.PWDAgree), string(plan.PWDSet), string(plan.PWDKeep))
 	if p.PointMode != nil && *p.PointMode > 0o7777 {
-		c.fault(plan.Origin{}, "", "", "mode %s is more than 07777", p.PointMode)
+		c.fault(p.Where["point_mode"], "", "", "mode %s is more than 07777", p.PointMode)
 	}
 	for i := range p.Filters {
 		if n := len(p.Filters[i].Code); n == 0 || n%8 != 0 || n > 8*maxFilter {
@@ -217,27 +217,38 @@ func (c *checker) peers() {
 	if h.UserNSBlock != nil && !c.lacksIdentity() && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {
 		c.setting("hooks", "", "nobody can map the ids of a user namespace that is not the sandbox's own and last")
 	}
+	lockAt := func(l plan.LockFile) plan.Origin {
+		if l.At.IsZero() {
+			return p.Where["hooks"]
+		}
+		return l.At
+	}
 	if h.Locks != nil && p.Unshare.PID && !p.Init && !c.lacks("init") && !c.lacks("unshare") {
-		c.fault(h.Locks[0].At, "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
+		c.fault(lockAt(h.Locks[0]), "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
 	}
 	if len(h.Locks) > maxLockFiles {
-		c.fault(h.Locks[maxLockFiles].At, "", "", "more than %d lock files", maxLockFiles)
+		c.fault(lockAt(h.Locks[maxLockFiles]), "", "", "more than %d lock files", maxLockFiles)
 	}
 	for _, l := range h.Locks {
 		if l.Path == "" || len(l.Path) > maxPath || strings.IndexByte(string(l.Path), 0) >= 0 {
-			c.fault(l.At, "", "", "%q is no path of a lock file", clip(string(l.Path)))
+			c.fault(lockAt(l), "", "", "%q is no path of a lock file", clip(string(l.Path)))
 		}
 	}
-	for _, fd := range []*int{h.Info, h.Status, h.Block, h.UserNSBlock, h.Sync, p.Join.User, p.Join.User2, p.Join.PID} {
-		if fd != nil && *fd < 0 {
-			c.setting("hooks", "", "%d is not the number of a file descriptor", *fd)
+	for _, of := range []struct {
+		key string
+		fds []*int
+	}{{"hooks", []*int{h.Info, h.Status, h.Block, h.UserNSBlock, h.Sync}}, {"join", []*int{p.Join.User, p.Join.User2, p.Join.PID}}} {
+		for _, fd := range of.fds {
+			if fd != nil && *fd < 0 {
+				c.setting(of.key, "", "%d is not the number of a file descriptor", *fd)
+			}
 		}
 	}
 	if p.Argv0 != nil && strings.IndexByte(string(*p.Argv0), 0) >= 0 {
 		c.setting("command", "", "argv0 %q has a NUL byte in it", clip(string(*p.Argv0)))
 	}
 	if strings.IndexByte(string(p.DefaultPath), 0) >= 0 {
-		c.setting("command", "", "default path %q has a NUL byte in it", clip(string(p.DefaultPath)))
+		c.setting("default_path", "", "%q has a NUL byte in it", clip(string(p.DefaultPath)))
 	}
 }
 
