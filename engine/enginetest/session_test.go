@@ -324,6 +324,16 @@ func TestSessionDeaths(t *testing.T) {
 		if m := modesOf(t, tt); m != before {
 			t.Errorf("modes %+v, before %+v", m, before)
 		}
+		// After one that cannot be caught it is taken back all the same.
+		box.Must(t, tt.cmd.Process.Signal(syscall.SIGSTOP))
+		box.Eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
+		box.Must(t, unix.IoctlSetTermios(int(tt.master.Fd()), unix.TCSETS, &tt.modes))
+		box.Must(t, unix.IoctlSetWinsize(int(tt.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 31, Col: 91}))
+		box.Must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
+		tt.expect("size 31 91\r\n")
+		if m := modesOf(t, tt); m != before {
+			t.Errorf("modes %+v, before %+v", m, before)
+		}
 		box.Must(t, tt.cmd.Process.Signal(syscall.SIGTERM))
 		tt.expect("signal 15\r\n")
 

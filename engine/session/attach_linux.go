@@ -142,7 +142,7 @@ func (k *keyboard) interact(f far, sigs chan os.Signal, key byte, receive func()
 	if sigs == nil {
 		sigs = make(chan os.Signal, 16)
 	}
-	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2,
+	signal.Notify(sigs, unix.SIGWINCH, unix.SIGHUP, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGCONT, unix.SIGUSR1, unix.SIGUSR2,
 		unix.SIGPIPE) // so that a write to a closed stdout returns
 	defer signal.Stop(sigs)
 	if err := k.grab(); err != nil {
@@ -170,6 +170,7 @@ func (k *keyboard) interact(f far, sigs chan os.Signal, key byte, receive func()
 	}
 	var hold <-chan time.Time
 	newline := true
+	slept := false // and a SIGCONT is to come
 	for {
 		select {
 		case b, ok := <-typed:
@@ -209,12 +210,22 @@ func (k *keyboard) interact(f far, sigs chan os.Signal, key byte, receive func()
 			case sig == unix.SIGTSTP:
 				f.pause()
 				k.restore()
+				slept = true
 				stop()
 				if err := k.grab(); err != nil {
 					return Outcome{Detached: true}, err
 				}
 				f.resume(k.size())
-			case sig == unix.SIGPIPE:
+			case sig == unix.SIGCONT && slept:
+				slept = false
+			case sig == unix.SIGCONT && k.raw:
+				// It may have been a SIGSTOP, and whoever had the terminal meanwhile has
+				// made it what they want.
+				if err := k.grab(); err != nil {
+					return Outcome{Detached: true}, err
+				}
+				f.resume(k.size())
+			case sig == unix.SIGPIPE, sig == unix.SIGCONT:
 			case sig == unix.SIGINT && !k.raw:
 				f.input([]byte{3})
 			case sig == unix.SIGQUIT && !k.raw:
