@@ -86,6 +86,7 @@ func TestMessages(t *testing.T) {
 			{"--ro-bind / / --dir /new/dir true", "bwrap: Can't mkdir parents for /new/dir: Read-only file system\n"},
 			{"--ro-bind / / --tmpfs /newdir true", "bwrap: Can't mkdir /newdir: Read-only file system\n"},
 			{"--ro-bind / / --ro-bind /dev/null /newfile true", "bwrap: Can't create file at /newfile: Read-only file system\n"},
+			{"--ro-bind / / --tmpfs /tmp --symlink nowhere /tmp/d --dir /tmp/d/../e true", "bwrap: Can't mkdir parents for /tmp/d/../e: No such file or directory\n"},
 			{"--ro-bind / / --chdir /nowhere true", "bwrap: Can't chdir to /nowhere: No such file or directory\n"},
 			{"--ro-bind / / --symlink a " + d + "/file true", "bwrap: Can't make symlink at " + d + "/file: destination exists and is not a symlink\n"},
 			{"--symlink a /l --symlink b /l true", "bwrap: Can't make symlink at /l: existing destination is a\n"},

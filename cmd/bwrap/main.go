@@ -21,7 +21,8 @@
 //   - --file into a FIFO that nobody reads is a fault, and does not wait for a reader.
 //   - An overlay has index, metacopy and xino off beside userxattr, so that its upper
 //     directory can be used again with other layers, and any bytes in its paths and
-//     hundreds of layers are fine. A layer given twice is a fault.
+//     hundreds of layers are fine. A layer given twice is a fault, and so is an upper or
+//     work directory, of which the kernel does not say what two overlays make.
 //   - Mounts have a root of their own instead of a directory of the one that the
 //     set-up takes place in; --mqueue is nosuid, nodev and noexec.
 //   - The command's capabilities go together with its bounding set also where there
@@ -65,8 +66,9 @@
 //     shell without job control has started in the background.
 //   - Some faults have other words: a destination at or below a symlink that leads
 //     nowhere is one of its parents, an overlay that cannot be mounted is told without
-//     its options, a filter that is not valid by its size; the advice where there are
-//     no user namespaces is our own.
+//     its options, a layer by its absolute path, a source below a file as one that is
+//     missing, a filter that is not valid by its size; the advice where there are no
+//     user namespaces is our own.
 //   - --exec-label and --file-label are refused.
 //   - It is never set-user-ID.
 package main

@@ -41,7 +41,8 @@
 //   - --map-foreign takes systemd-nsresourced wherever it takes a user namespace,
 //     CAP_CHOWN or not: a process cannot map more than its own id by itself.
 //   - Layers of an overlay that are the same or within each other are a fault, and so
-//     is a destination below a symlink that --bind-nofollow has bound.
+//     are two overlays with one upper or work directory, and a destination below a
+//     symlink that --bind-nofollow has bound.
 //   - What --bind +SRC names has to be there before: the directories that the bind
 //     makes for its destination come too late, and --bind-try +FILE/NAME is a fault.
 //   - --bind +SRC / is refused: the sandbox's root cannot be a part of itself.

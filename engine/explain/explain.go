@@ -225,7 +225,7 @@ func overlayHint(op *plan.Op, e syscall.Errno) string {
 		if op.Upper != "" {
 			return "the kernel log tells more; the file system of upper must have user xattrs and whiteouts, as ext4, xfs, btrfs and tmpfs do"
 		}
-		return "the kernel log tells more; layers must not have other file systems mounted below them"
+		return "the kernel log tells more; layers must not have other file systems mounted below them, nor be in /proc or /sys"
 	case syscall.EBUSY:
 		return "upper or work is in use by another overlay"
 	case syscall.ESTALE:

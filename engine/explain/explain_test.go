@@ -83,7 +83,7 @@ func TestInstruction(t *testing.T) {
 		{write, none, program.Openat, syscall.ENFILE, `write: openat at "/d": too many open files in system | ` + openFilesHint},
 		{mkdir, none, program.Mkdirat, syscall.ENOSPC, `mkdir: mkdirat at "/d": no space left on device | ` + full},
 		{mkdir, none, program.Mkdirat, syscall.EEXIST, `mkdir: mkdirat at "/d": file exists`},
-		{mem, none, program.Fsconfig, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; layers must not have other file systems mounted below them`},
+		{mem, none, program.Fsconfig, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; layers must not have other file systems mounted below them, nor be in /proc or /sys`},
 		{upper, none, program.Mount, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; the file system of upper must have user xattrs and whiteouts, as ext4, xfs, btrfs and tmpfs do`},
 		{upper, none, program.Fsconfig, syscall.EBUSY, `overlay: overlay at "/d": device or resource busy | upper or work is in use by another overlay`},
 		{upper, none, program.Fsconfig, syscall.ESTALE, `overlay: overlay at "/d": stale file handle | upper was used with other layers and index=on before`},

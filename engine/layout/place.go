@@ -330,6 +330,10 @@ func (b *builder) target(s *Step, dst string) bool {
 	if r.masked {
 		return b.maskedFault(op, r)
 	}
+	if b.given && f.dangling && !op.Chase && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
+		b.faultOf(plan.WhatParents, syscall.ENOENT, op, "", "destination %q: a symlink on the way leads nowhere: %v", dst, syscall.ENOENT)
+		return false
+	}
 	if b.given && op.Create && slices.Contains(f.rest, "..") {
 		// As mkdir -p has it: what is missing before a ".." is made.
 		t.Path = f.path
@@ -355,10 +359,6 @@ func (b *builder) target(s *Step, dst string) bool {
 		}
 	}
 	t.Place = r.place
-	if b.given && f.dangling && !op.Chase && (s.Dir || len(f.rest) > 1) { // mkdir(2) says so, too
-		b.faultOf(plan.WhatParents, syscall.ENOENT, op, "", "destination %q: a symlink on the way leads nowhere: %v", dst, syscall.ENOENT)
-		return false
-	}
 	t.Path = f.next
 	for _, c := range f.rest[1:] {
 		t.Make = append(t.Make, t.Path)
