@@ -2,7 +2,10 @@
 
 package lib_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestEditors(t *testing.T) {
 	runBoxes(t, []boxTest{
@@ -170,6 +173,12 @@ func TestAgents(t *testing.T) {
 		{`claude() # the project's directory a link`, ".claude/projects/$N -> $H/.ssh\n.ssh/id_rsa", "", `
 			own .claude/projects
 			no .ssh .claude/projects/$N`},
+		{`claude() # in the project`, "$P/c/projects/$N/memory/MEMORY.md\n$P/c/projects/other/x\n$P/c/settings.json", "CLAUDE_CONFIG_DIR=$P/c", `
+			rw $P/c $P/c/settings.json $P/c/projects/$N $P/c/projects/other/x
+			no $P/c/file-history`},
+		{`claude(); codex(); opencode() # in the project, where they are not yet`, "", "CLAUDE_CONFIG_DIR=$P/c CODEX_HOME=$P/d XDG_DATA_HOME=$P/e", `
+			rw $P
+			no $P/c $P/d $P/e`},
 		{`claude() # its memory a link, which could be replaced`, ".claude/projects/$N/memory -> $H/dot\n.claude/projects/$N/x\ndot/x", "", `
 			own .claude/projects
 			no .claude/projects/$N dot`},
@@ -200,6 +209,16 @@ func TestAgents(t *testing.T) {
 			own .config/opencode
 			no .ssh`},
 	})
+}
+
+// TestAgentOfAll: an agent's directory that is the home directory would show all of it.
+func TestAgentOfAll(t *testing.T) {
+	for _, dir := range []string{"$H", "$H/", "/", "$H/x/.."} {
+		_, err := evalBox(t, "claude()", "", "CLAUDE_CONFIG_DIR="+dir)
+		if err == nil || !strings.Contains(err.Error(), "is the home directory, or holds it") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
 }
 
 // TestPrograms shows what is installed below the home directory.
