@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,8 +88,7 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 }
 
 // evalBox evaluates a script, to which all templates are known by name. $H, $P and
-// $R stand for the home, the project and the runtime directory everywhere, $N for
-// the project's path with a "-" for whatever is no letter or digit.
+// $R stand for the home, the project and the runtime directory everywhere.
 //
 // A line of files is a path below the home, or one that begins with $; "PATH/" is
 // a directory, "PATH -> TARGET" a symbolic link, "PATH socket" a socket and
@@ -157,8 +155,7 @@ func (b *box) must(err error) {
 }
 
 func (b *box) expand(s string) string {
-	name := regexp.MustCompile(`[^a-zA-Z0-9]`).ReplaceAllString(b.dir+"/p", "-")
-	return strings.NewReplacer("$H", b.dir+"/h", "$P", b.dir+"/p", "$R", b.dir+"/run", "$N", name).Replace(s)
+	return strings.NewReplacer("$H", b.dir+"/h", "$P", b.dir+"/p", "$R", b.dir+"/run").Replace(s)
 }
 
 // path returns the absolute path of one in a test.

@@ -105,9 +105,7 @@ func TestEditors(t *testing.T) {
 func TestAgents(t *testing.T) {
 	all := `
 		.claude/settings.json
-		.claude/projects/$N/x
-		.claude/projects/$N/memory/MEMORY.md
-		.claude/projects/other/x
+		.claude/projects/p/x
 		.claude/file-history/x
 		.claude/commands/c.md
 		.claude/CLAUDE.md
@@ -121,15 +119,8 @@ func TestAgents(t *testing.T) {
 		.gemini/oauth_creds.json
 		.gemini/settings.json
 		.gemini/tmp/bin/rg
-		.gemini/tmp/p/.project_root: $P
 		.gemini/tmp/p/chats/x
-		.gemini/tmp/p/logs/x
-		.gemini/tmp/other/.project_root: $H/other
-		.gemini/tmp/other/chats/x
-		.gemini/tmp/link -> p
-		.gemini/tmp/dotted/.project_root -> ../p/.project_root
 		.gemini/history/p/x
-		.gemini/history/other/x
 		.codex/sessions/x
 		.config/opencode/opencode.json
 		.local/share/opencode/auth.json
@@ -139,19 +130,18 @@ func TestAgents(t *testing.T) {
 	keys := "ANTHROPIC_API_KEY=a OPENAI_API_KEY=o GEMINI_API_KEY=g GITHUB_TOKEN=t"
 	runBoxes(t, []boxTest{
 		{`claude()`, all, keys, `
-			rw .claude/projects/$N/x .claude/todos .claude/.credentials.json
+			rw .claude/projects .claude/todos .claude/file-history .claude/.credentials.json
 			own .claude .claude/settings.json .claude/commands/c.md .claude/CLAUDE.md .claude.json
-			own .claude/projects .claude/projects/$N/memory/MEMORY.md
-			at .claude/projects .claude/projects/$N .claude/projects/$N/memory
-			no .codex .gemini .config/opencode .ssh .claude/ide/1234.lock .claude/projects/other .claude/file-history/x
+			at .claude/projects .claude/file-history .claude/.credentials.json
+			no .codex .gemini .config/opencode .ssh .claude/ide/1234.lock .claude/projects/p .claude/file-history/x
 			env ANTHROPIC_API_KEY=a -OPENAI_API_KEY -GITHUB_TOKEN`},
 		{`claude(keys = False)`, "", keys, `
-			own .claude .claude/projects/$N/memory
-			rw .claude/projects/$N
+			own .claude
+			rw .claude/projects
 			no .claude.json .claude/settings.json
 			env -ANTHROPIC_API_KEY`},
 		{`claude() # moved`, "c/.claude.json\nc/settings.json\n.claude/x\n.claude.json", "CLAUDE_CONFIG_DIR=$H/c", `
-			rw c/projects/$N
+			rw c/projects
 			own c/.claude.json c/settings.json
 			no .claude .claude.json
 			env CLAUDE_CONFIG_DIR=$H/c`},
@@ -160,43 +150,36 @@ func TestAgents(t *testing.T) {
 			dot/claude/settings.json
 			.claude/CLAUDE.md -> $H/.ssh/id_rsa
 			.claude/commands/id_rsa.md -> $H/.ssh/id_rsa
-			.claude/projects/$N/id_rsa -> $H/.ssh/id_rsa
-			.claude/projects/other/id_rsa -> $H/.ssh/id_rsa
+			.claude/projects/id_rsa -> $H/.ssh/id_rsa
 			.claude/commands/c.md -> $H/dot/c.md
 			dot/c.md
 			.claude/agents -> agents2
 			.claude/agents2 -> $H/.ssh
 			.ssh/id_rsa`, "", `
-			rw .claude/projects/$N
+			rw .claude/projects
 			ro dot/claude/settings.json dot/c.md
 			no .ssh .ssh/id_rsa`},
-		{`claude() # the project's directory a link`, ".claude/projects/$N -> $H/.ssh\n.ssh/id_rsa", "", `
-			own .claude/projects
-			no .ssh .claude/projects/$N`},
-		{`claude() # in the project`, "$P/c/projects/$N/memory/MEMORY.md\n$P/c/projects/other/x\n$P/c/settings.json", "CLAUDE_CONFIG_DIR=$P/c", `
-			rw $P/c $P/c/settings.json $P/c/projects/$N $P/c/projects/other/x
+		{`claude() # the whole directory a link`, ".claude -> dot/claude\ndot/claude/settings.json\ndot/claude/projects/x\ndot/x", "", `
+			link .claude
+			own dot/claude/settings.json
+			rw dot/claude/projects
+			no dot/x dot/claude/projects/x`},
+		{`claude() # in the project`, "$P/c/projects/other/x\n$P/c/settings.json", "CLAUDE_CONFIG_DIR=$P/c", `
+			rw $P/c $P/c/settings.json $P/c/projects/other/x
 			no $P/c/file-history`},
 		{`claude(); codex(); opencode() # in the project, where they are not yet`, "", "CLAUDE_CONFIG_DIR=$P/c CODEX_HOME=$P/d XDG_DATA_HOME=$P/e", `
 			rw $P
 			no $P/c $P/d $P/e`},
-		{`claude() # its memory a link, which could be replaced`, ".claude/projects/$N/memory -> $H/dot\n.claude/projects/$N/x\ndot/x", "", `
-			own .claude/projects
-			no .claude/projects/$N dot`},
-		{`claude() # the whole directory a link`, ".claude -> dot/claude\ndot/claude/settings.json\ndot/claude/projects/$N/x\ndot/x", "", `
-			link .claude
-			own dot/claude/settings.json
-			rw dot/claude/projects/$N/x
-			no dot/x`},
 		{`codex()`, all, keys, `
 			rw .codex/sessions
 			own .codex/auth.json .codex .codex/config.toml .codex/AGENTS.md .codex/tmp
 			no .claude .claude.json .codex/tmp/x .codex/sessions/x
 			env OPENAI_API_KEY=o -ANTHROPIC_API_KEY`},
 		{`gemini()`, all, keys, `
-			rw .gemini/oauth_creds.json .gemini/tmp/p/chats/x
-			own .gemini .gemini/settings.json .gemini/tmp/bin/rg .gemini/tmp/p/logs/x .gemini/history/p/x
-			at .gemini/tmp .gemini/tmp/p .gemini/tmp/p/chats
-			no .claude .gemini/tmp/other .gemini/tmp/link .gemini/tmp/dotted .gemini/history/other
+			rw .gemini/oauth_creds.json .gemini/tmp .gemini/history
+			own .gemini .gemini/settings.json
+			at .gemini/tmp .gemini/history
+			no .claude .gemini/tmp/p .gemini/tmp/bin .gemini/history/p
 			env GEMINI_API_KEY=g -OPENAI_API_KEY`},
 		{`opencode()`, all, keys, `
 			rw .local/share/opencode
