@@ -71,7 +71,7 @@ func TestCallerWithDescriptors(t *testing.T) {
 		dir, err := unix.Open(top+"/app", unix.O_PATH|unix.O_CLOEXEC, 0)
 		box.Must(t, err)
 		memory := func(name, data string) *os.File {
-			fd, err := unix.MemfdCreate(name, 0)
+			fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 			box.Must(t, err)
 			f := os.NewFile(uintptr(fd), name)
 			_, err = f.WriteString(data)
