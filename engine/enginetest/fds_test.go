@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,9 +117,13 @@ func TestHookPid(t *testing.T) {
 		}
 		box.Must(t, json.NewDecoder(r).Decode(&told))
 		var inside, outside unix.Stat_t
-		box.Must(t, unix.Stat(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid), &inside))
+		err := unix.Stat(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid), &inside)
+		hidden := err == unix.EACCES && strings.Contains("init alone locked", mode) // an init shows nothing, but to root
+		if !hidden {
+			box.Must(t, err)
+		}
 		box.Must(t, unix.Stat("/proc/self/ns/mnt", &outside))
-		if told.Mnt != inside.Ino || told.Mnt == outside.Ino {
+		if told.Mnt != inside.Ino && !hidden || told.Mnt == outside.Ino {
 			t.Errorf("told is %+v, which is in %d, and this is %d", told, inside.Ino, outside.Ino)
 		}
 		hold.Close()
