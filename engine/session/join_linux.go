@@ -59,10 +59,7 @@ func Enter(id string, command []string, pty bool) (Outcome, error) {
 	} else {
 		o.Status, err = m.run(compile.Options{})
 	}
-	if err != nil {
-		err = late(c.id, err)
-	}
-	return o, err
+	return o, late(c.id, err)
 }
 
 // join reads what it takes to join.
