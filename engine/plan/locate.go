@@ -4,7 +4,6 @@ package plan
 
 import (
 	"bytes"
-	"encoding/json"
 	"unicode/utf8"
 )
 
@@ -43,12 +42,7 @@ func Locate(p *Plan, b []byte, file string) {
 		"rlimits": func(i int) *Origin { return &p.Rlimits[i].At },
 		"filters": func(i int) *Origin { return &p.Filters[i].At },
 	}
-	for i := l.space(l.space(0) + 1); b[i] != '}'; {
-		var name string
-		if json.Unmarshal(b[i:l.end(i)], &name) != nil {
-			return
-		}
-		i = l.space(l.space(l.end(i)) + 1) // past the colon
+	for name, i := range l.members(0) {
 		if list := lists[name]; list != nil && b[i] == '[' {
 			n := 0
 			for j := l.space(i + 1); b[j] != ']'; n++ {
@@ -67,9 +61,13 @@ func Locate(p *Plan, b []byte, file string) {
 					set(s.setting, at)
 				}
 			}
-		}
-		if i = l.space(l.end(i)); b[i] == ',' {
-			i = l.space(i + 1)
+			if name == "hooks" {
+				for k := range p.Hooks.Locks {
+					if lock := &p.Hooks.Locks[k]; lock.At.IsZero() {
+						lock.At = at
+					}
+				}
+			}
 		}
 	}
 }
@@ -95,27 +93,6 @@ func (p *Plan) located() bool {
 		}
 	}
 	return true
-}
-
-// memberAt returns where the value of a member of the object b begins, or 0 where there
-// is none.
-func memberAt(b []byte, member string) int {
-	s := shape{b: b}
-	i := s.space(0)
-	if b[i] != '{' {
-		return 0
-	}
-	for i = s.space(i + 1); b[i] != '}'; {
-		var name string
-		json.Unmarshal(b[i:s.end(i)], &name)
-		if i = s.space(s.space(s.end(i)) + 1); name == member {
-			return i
-		}
-		if i = s.space(s.end(i)); b[i] == ',' {
-			i = s.space(i + 1)
-		}
-	}
-	return 0
 }
 
 // locator finds the lines and columns of offsets, each later than the one before.

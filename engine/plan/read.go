@@ -38,12 +38,16 @@ func Read(b []byte, file string) (*Plan, error) {
 		return nil, jsonFaults(b, file, nil, err)
 	}
 	if v.Version != Version {
-		at, is := memberAt(b, "version"), "missing"
-		if at > 0 {
-			is = strconv.Itoa(v.Version)
+		l := newLocator(b, file)
+		at, is := 0, "missing"
+		for name, i := range l.members(0) {
+			if name == "version" {
+				at, is = i, strconv.Itoa(v.Version)
+				break
+			}
 		}
 		return nil, Diagnostics{{
-			At:   newLocator(b, file).find(at),
+			At:   l.find(at),
 			Msg:  fmt.Sprintf("the plan's version is %s, this sbx reads version %d", is, Version),
 			Hint: hintPlan,
 		}}

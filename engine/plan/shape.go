@@ -5,6 +5,7 @@ package plan
 import (
 	"encoding"
 	"encoding/json"
+	"iter"
 	"reflect"
 	"strconv"
 	"strings"
@@ -168,6 +169,25 @@ func (s *shape) space(i int) int {
 		i++
 	}
 	return i
+}
+
+// members yields the names of the members of the object at b[i], or after white space
+// there, and where their values begin; none where it is something else.
+func (s *shape) members(i int) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		if i := s.space(i); s.b[i] == '{' {
+			for i = s.space(i + 1); s.b[i] != '}'; {
+				var name string
+				json.Unmarshal(s.b[i:s.end(i)], &name)
+				if i = s.space(s.space(s.end(i)) + 1); !yield(name, i) { // past the colon
+					return
+				}
+				if i = s.space(s.end(i)); s.b[i] == ',' {
+					i = s.space(i + 1)
+				}
+			}
+		}
+	}
 }
 
 // end returns where the value that begins at b[i] ends.

@@ -39,7 +39,7 @@ func stringFaults(b []byte) (faults []fault) {
 			end := stringEnd(b, i)
 			if !text && !isText(b[i+1:end]) {
 				faults = append(faults, fault{i, `the string is no Unicode text; other bytes are written {"base64": "…"}`})
-				if len(faults) == maxFaults {
+				if len(faults) >= maxFaults {
 					return faults
 				}
 			}
@@ -74,7 +74,7 @@ func stringFaults(b []byte) (faults []fault) {
 			if twice {
 				faults = append(faults, fault{i, "field " + strconv.Quote(string(name)) + " is there twice"})
 			}
-			if len(faults) == maxFaults {
+			if len(faults) >= maxFaults {
 				return faults
 			}
 			seen = append(seen, name)

@@ -217,21 +217,15 @@ func (c *checker) peers() {
 	if h.UserNSBlock != nil && !c.lacksIdentity() && (c.facts.Privileged(p) || p.Join.User != nil || p.NoUserNS) {
 		c.setting("hooks", "", "nobody can map the ids of a user namespace that is not the sandbox's own and last")
 	}
-	lockAt := func(l plan.LockFile) plan.Origin {
-		if l.At.IsZero() {
-			return p.Where["hooks"]
-		}
-		return l.At
-	}
 	if h.Locks != nil && p.Unshare.PID && !p.Init && !c.lacks("init") && !c.lacks("unshare") {
-		c.fault(lockAt(h.Locks[0]), "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
+		c.fault(h.Locks[0].At, "", "", "without an init nobody holds the lock on %q", h.Locks[0].Path)
 	}
 	if len(h.Locks) > maxLockFiles {
-		c.fault(lockAt(h.Locks[maxLockFiles]), "", "", "more than %d lock files", maxLockFiles)
+		c.fault(h.Locks[maxLockFiles].At, "", "", "more than %d lock files", maxLockFiles)
 	}
 	for _, l := range h.Locks {
 		if l.Path == "" || len(l.Path) > maxPath || strings.IndexByte(string(l.Path), 0) >= 0 {
-			c.fault(lockAt(l), "", "", "%q is no path of a lock file", clip(string(l.Path)))
+			c.fault(l.At, "", "", "%q is no path of a lock file", clip(string(l.Path)))
 		}
 	}
 	for _, of := range []struct {
