@@ -65,7 +65,6 @@ type child struct {
 	ours         [4]int       // what is closed before anything else, or -1
 	keep         [128]int     // fds that the guard or init needs while the command runs
 	nkeep        int
-	program      [2]pages
 	clean        [program.MaxLocks]cleanDir
 	nclean       int
 	closed       [3]bool // of the standard fds, those to be closed as the command starts

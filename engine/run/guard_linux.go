@@ -206,9 +206,6 @@ func attend(c *child) {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
-	if c.guard { // the memory is sbx's, which the command has left by now
-		giveBack(c)
-	}
 	for {
 		timeout := uintptr(0)
 		if c.awake {

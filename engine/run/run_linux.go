@@ -137,7 +137,6 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	} else {
 		passSignals(c)
 	}
-	c.program = programPages()
 	r := startChild(c)
 	if c.pipe >= 0 {
 		unix.Close(c.pipe)

@@ -60,9 +60,6 @@ func (w *watch) wait() (unix.WaitStatus, error) {
 		return 0, failure(rep)
 	}
 	w.started()
-	if !w.prog.Guard { // which does it, once the command has left this memory
-		giveBack(w.child)
-	}
 	if w.prog.Loose {
 		return w.waitLoose()
 	}
