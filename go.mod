@@ -2,6 +2,10 @@ module sbx
 
 go 1.26.0
 
+// Nothing here follows a change of the processors that it may use, which would cost
+// the start a goroutine, a thread and system calls.
+godebug updatemaxprocs=0
+
 require (
 	github.com/alecthomas/kong v1.17.0 // command line of every verb
 	github.com/rogpeppe/go-internal v1.16.0 // testscript, in tests only
