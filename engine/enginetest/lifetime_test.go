@@ -416,6 +416,32 @@ func TestKill9AtStart(t *testing.T) {
 	})
 }
 
+// The command ends before the guard is awake again, and leaves a child or does not.
+func TestEndAtStart(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, leave := range []string{"", "setsid sleep 1000 & "} {
+			script := base() + "[bind(\"/usr/bin\", \"/many/%d\" % n) for n in range(5000)]\n"
+			m := mark(t)
+			cmd := w.command(t, script, "sh", "-c", leave+"echo ready; exit 7", m)
+			cmd.Env = append(os.Environ(), m)
+			r := begin(t, cmd)
+			guard, command := r.making(t)
+			box.Must(t, syscall.Kill(guard, syscall.SIGSTOP))
+			if got := r.line(t); got != "ready" {
+				t.Fatal(got)
+			}
+			box.Eventually(t, "the end of the command", func() bool { return state(command) == "Z" })
+			box.Eventually(t, "sbx to stop as the guard did", func() bool { return state(cmd.Process.Pid) == "T" })
+			box.Must(t, syscall.Kill(guard, syscall.SIGCONT))
+			r.kill(t, syscall.SIGCONT)
+			if res := r.wait(t); res.Code != 7 {
+				t.Errorf("%q: %v", leave, res)
+			}
+			gone(t, m)
+		}
+	})
+}
+
 // kill -9 right before the command starts: then it does not. A guard that was to end
 // with sbx may be on its way still, and would leave behind what the command starts.
 func TestKill9BeforeStart(t *testing.T) {
