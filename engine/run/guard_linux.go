@@ -187,7 +187,29 @@ func attend(c *child) {
 	// sbx waits for this.
 	status, ended := reap(c)
 	if !ended || !childless() {
-		settle(c)
+		if c.guard {
+			if orphaned(c) {
+				sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
+			}
+			knowChildren(c) // now, as the command need not wait for it any more
+		}
+		if !c.loose {
+			sys(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0, 0, 0, 0)
+		}
+		// A session of its own, so that keys on the terminal do not come here too; then
+		// whatever arrives was sent to sbx and is for the command. A group would do for
+		// that, but the command's would then have a parent in another group of its
+		// session: it would not count as orphaned, and stop where nobody can wake it.
+		sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
+		closeInherited(c)
+		if sigTooEarly != 0 {
+			c.early |= 1 << (sigTooEarly - 1)
+		}
+		for sig := uintptr(1); c.early>>(sig-1) != 0; sig++ {
+			if c.early&(1<<(sig-1)) != 0 {
+				sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
+			}
+		}
 	}
 	for {
 		sig, code := uintptr(unix.SIGCHLD), int32(0)
@@ -273,37 +295,6 @@ func attend(c *child) {
 			// somebody may be stopping it again, or has, and this would undo that: it
 			// was counted before the stop, and has been long on its way.
 		case code <= 0 || c.apart:
-			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
-		}
-	}
-}
-
-// settle prepares this process for a life beside the command.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
-func settle(c *child) {
-	if c.guard {
-		if orphaned(c) {
-			sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
-		}
-		knowChildren(c) // now, as the command need not wait for it any more
-	}
-	if !c.loose {
-		sys(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0, 0, 0, 0)
-	}
-	// A session of its own, so that keys on the terminal do not come here too; then
-	// whatever arrives was sent to sbx and is for the command. A group would do for
-	// that, but the command's would then have a parent in another group of its
-	// session: it would not count as orphaned, and stop where nobody can wake it.
-	sys(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
-	closeInherited(c)
-	if sigTooEarly != 0 {
-		c.early |= 1 << (sigTooEarly - 1)
-	}
-	for sig := uintptr(1); c.early>>(sig-1) != 0; sig++ {
-		if c.early&(1<<(sig-1)) != 0 {
 			sys(unix.SYS_KILL, c.command, sig, 0, 0, 0, 0)
 		}
 	}
