@@ -209,6 +209,13 @@ func TestProjectHostile(t *testing.T) {
 		wantError(t, p.run(t, "cat", "/data/id_ed25519"), 125, "project.star:1:1", "leads over a symlink")
 		box.Must(t, os.Remove(p.dir+"/data"))
 
+		// Nor does what a template finds there lead out.
+		p.want(t, "", "ln", "-s", p.home+"/.ssh", ".venv")
+		w.Write(t, p.home+"/.config/sbx/project.star", "load(\"@sbx//files.star\", \"show\")\nshow(host.project + \"/.venv\")\n")
+		wantError(t, p.run(t, "cat", p.home+"/.ssh/id_ed25519"), 125, ".venv", "leads over a symlink")
+		box.Must(t, os.Remove(p.dir+"/.venv"))
+		w.Write(t, p.home+"/.config/sbx/project.star", `bind(host.project + "/data", "/data", optional = True)`)
+
 		// Nor is the configuration to be had.
 		p.want(t, "", "sh", "-c", "mkdir -p ~/.config/sbx; echo 'bind(\"/\")' > ~/.config/sbx/project.star")
 		if b, err := os.ReadFile(p.home + "/.config/sbx/project.star"); err != nil || !strings.Contains(string(b), "optional") {

@@ -23,9 +23,9 @@ func TestAdditions(t *testing.T) {
 	}{
 		{"a file that appears", on("bind('$H/.ssh')"), flag, "", []string{`/p/.sbx.star:1:`, `: error: bind "$H/.ssh", writable: this is new`}},
 		{"a glob", "for f in glob('$H/p/conf/*'): bind(f, '/x' + f, ro = True)", "p/conf/b", "", []string{`bind "$H/p/conf/b" at "/x$H/p/conf/b": this is new`}},
-		{"links", "for l in symlinks('$H/p'): bind(realpath(l))", "p/link", "-> $H/.ssh", []string{`bind "$H/.ssh", writable: this is new`}},
+		{"links", "for l in symlinks('$H/x'): bind(realpath(l))", "x/link", "-> $H/.ssh", []string{`bind "$H/.ssh", writable: this is new`}},
 		{"a file elsewhere", "bind('$H/' + read('$H/other').strip())", "other", ".ssh", []string{`"$H/.ssh", writable: this is new`}},
-		{"a link to a secret", "write('/w', read('$H/p/conf/a'))", "p/conf/a", "-> $H/secret2", []string{`write "/w": this is new`}},
+		{"a link to a secret", "write('/w', read('$H/x/y'))", "x/y", "-> $H/secret2", []string{`write "/w": this is new`}},
 		{"what another file is read for", "read('$H/p/conf/a')\nbind('/etc', '/x')", "p/conf/a", "x", nil},
 		{"what is not done any more", off("bind('$H/.ssh', '/x')"), flag, "", nil},
 		{"a source that comes", "bind('$H/none', optional = True)", "none", "", nil},

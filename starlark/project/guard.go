@@ -34,7 +34,7 @@ func (r *run) finish(l *eval.Layers) error {
 func (r *run) faults(l *eval.Layers, unknown bool) plan.Diagnostics {
 	p, ds, lacks := r.settle(l)
 	r.protect(p)
-	ds = append(ds, r.guard(p, !unknown && !ds.HasErrors())...)
+	ds = append(ds, r.guard(p, l.Modules(), !unknown && !ds.HasErrors())...)
 	if names, ok := l.Lacks(); ok && r.o.Eval.Check != nil && (unknown || ds.HasErrors()) {
 		if unknown {
 			names = nil
@@ -79,16 +79,18 @@ func masked(p *plan.Plan, path string) bool {
 	return kind == plan.Mask
 }
 
+// tree is a directory or file that the sandbox can write to, by the operation op.
+type tree struct {
+	given, real string
+	op          *plan.Op
+}
+
 // guard refuses plans that let the sandbox write to what sbx itself goes by, and
 // those that bind what a symlink in a writable directory leads to: whoever made
 // the link may have been inside. A plan that is not whole lacks operations, which
-// might hide what others show.
-func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
+// might hide what others show. The modules are what the scripts have loaded.
+func (r *run) guard(p *plan.Plan, modules []string, whole bool) plan.Diagnostics {
 	own := r.ownFiles()
-	type tree struct {
-		given, real string
-		op          *plan.Op
-	}
 	var writable []tree
 	add := func(op *plan.Op, path plan.Str) {
 		given := filepath.Clean(string(path))
@@ -144,8 +146,16 @@ func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
 	if whole {
 		ds = append(ds, r.guardSessions(p)...)
 	}
+	told, read := r.told(p, writable, modules)
+	ds = append(ds, read...)
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
+		for i := range told {
+			if t := &told[i]; plan.Within(canonical(given), t.real) && !seenAnyway(p, op) {
+				ds = append(ds, t.fault(op.At, op.Kind))
+				return
+			}
+		}
 		for _, w := range writable {
 			if given == w.given || given == w.real || !plan.Within(given, w.given) && !plan.Within(given, w.real) {
 				continue
@@ -160,9 +170,7 @@ func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
 				real = canonical(given)
 			}
 			if !plan.Within(real, w.real) {
-				ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
-					Msg:  fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", *path, real, w.given),
-					Hint: "name what it leads to"})
+				ds = append(ds, (&stray{string(*path), real, w.given}).fault(op.At, op.Kind))
 				return
 			}
 			*path = plan.Str(real) // as it was found to be, and no other way
@@ -171,9 +179,7 @@ func (r *run) guard(p *plan.Plan, whole bool) plan.Diagnostics {
 		// What is writable in other projects is so for other sandboxes.
 		real, top := r.strays(given, leaf)
 		if top != "" {
-			ds = append(ds, plan.Diagnostic{At: op.At, Op: string(op.Kind),
-				Msg:  fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", *path, real, top),
-				Hint: "name what it leads to"})
+			ds = append(ds, (&stray{string(*path), real, top}).fault(op.At, op.Kind))
 		} else if dir := filepath.Dir(real); real != "/" && !op.Exact && r.writtenTop(dir) != "" {
 			*path = plan.Str(real)
 			op.Exact = true

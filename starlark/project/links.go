@@ -6,15 +6,18 @@ package project
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/plan"
 	"sbx/engine/sha256"
+	"sbx/starlark/eval"
 )
 
 // maxLinks bounds how many symlinks one path leads over, as the kernel's 40 does.
@@ -144,6 +147,102 @@ func (p Places) strays(path string, leaf bool) (real, top string) {
 		}
 	}
 	return real, ""
+}
+
+// stray is a path that leads over a symlink in top, where what runs in a sandbox could
+// have made it, out of that, to real.
+type stray struct{ path, real, top string }
+
+func (s *stray) fault(at plan.Origin, kind plan.Kind) plan.Diagnostic {
+	return plan.Diagnostic{At: at, Op: string(kind), Hint: "name what it leads to",
+		Msg: fmt.Sprintf("%q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", s.path, s.real, s.top)}
+}
+
+// told returns where scripts were told that such symlinks lead, by realpath() or
+// readlink(): what they make of that names no symlink any more. What they have read over
+// one is a fault at once, as nobody can tell what became of that; of the modules, which
+// are read too, the content is what counts. Another sandbox may be at work: what has
+// changed since was a symlink then, for all that is known.
+func (r *run) told(p *plan.Plan, writable []tree, modules []string) (told []stray, read plan.Diagnostics) {
+	for _, in := range p.Inputs[r.looked:] {
+		link := in.Kind == "realpath" || in.Kind == "readlink"
+		if !link && in.Kind != "file" || in.Value == "" || slices.Contains(modules, string(in.Name)) {
+			continue
+		}
+		s := stray{path: string(in.Name)}
+		var dirs []string
+		s.real, dirs = links(s.path, true)
+		was, same := answer(in, s.real)
+		if !same {
+			dirs = append(dirs, filepath.Dir(s.real))
+			s.real = was
+		}
+		for _, dir := range dirs {
+			top := r.writtenTop(dir)
+			for i := range writable {
+				if top == "" && plan.Within(dir, writable[i].real) {
+					top = writable[i].real
+				}
+			}
+			if top != "" && !plan.Within(s.real, top) {
+				s.top = top
+			}
+		}
+		switch {
+		case s.top == "":
+		case link:
+			told = append(told, s)
+		case same:
+			read = append(read, s.fault(plan.Origin{}, "read"))
+		default:
+			read = append(read, plan.Diagnostic{Op: "read", Msg: fmt.Sprintf("%q has changed since it was read, where what runs in a sandbox could have done it", s.path), Hint: "try again"})
+		}
+	}
+	return told, read
+}
+
+// answer returns where a path led when a script looked, and whether that is where it
+// leads now, which is real; of a file whether it still has the content.
+func answer(in plan.Input, real string) (was string, same bool) {
+	switch path := string(in.Name); in.Kind {
+	case "realpath":
+		return string(in.Value), string(in.Value) == real
+	case "readlink":
+		if text, err := os.Readlink(path); err == nil && text == string(in.Value) {
+			return real, true
+		}
+		if filepath.IsAbs(string(in.Value)) {
+			return canonical(string(in.Value)), false
+		}
+		return canonical(filepath.Join(canonical(filepath.Dir(path)), string(in.Value))), false
+	default:
+		b, err := eval.OS{}.ReadFile(path, 1<<30)
+		sum := sha256.Sum256(b)
+		return "", err == nil && hex.EncodeToString(sum[:]) == string(in.Value)
+	}
+}
+
+// seenAnyway reports whether an operation shows at its place, read-only, what is seen
+// there without it.
+func seenAnyway(p *plan.Plan, op *plan.Op) bool {
+	path := filepath.Clean(string(op.Dst))
+	if op.Kind != plan.Bind || !op.RO || canonical(string(op.Src)) != path {
+		return false
+	}
+	var by *plan.Op
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		switch dst := filepath.Clean(string(o.Dst)); {
+		case o.Optional || !plan.Within(path, dst):
+		case dst != path:
+			if by == nil || plan.Within(dst, filepath.Clean(string(by.Dst))) {
+				by = o
+			}
+		case o.Kind != plan.Bind: // which hides it
+			return false
+		}
+	}
+	return by != nil && by.Kind == plan.Bind && !by.Inside && canonical(string(by.Src)) == filepath.Clean(string(by.Dst))
 }
 
 // perLogin are the variables that name the sockets of a login, each time others.

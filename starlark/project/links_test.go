@@ -1,9 +1,14 @@
 package project
 
 import (
+	"encoding/hex"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"sbx/engine/plan"
+	"sbx/engine/sha256"
 )
 
 // TestLinksOfOthers has symlinks that the sandbox of one project left there lead
@@ -112,5 +117,46 @@ func TestLinks(t *testing.T) {
 	}
 	if real, dirs := links(w.home+"/loop/x", true); real != w.home+"/loop/x" || len(dirs) != maxLinks {
 		t.Error(real, dirs)
+	}
+}
+
+// What has changed since a script looked was a symlink that led out.
+func TestToldThen(t *testing.T) {
+	w := newWorld(t, "p/dir/f: x", "p/l: -> dir", "s/k: x")
+	real, err := filepath.EvalSymlinks(w.home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(s string) string { b := sha256.Sum256([]byte(s)); return hex.EncodeToString(b[:]) }
+	for _, tt := range []struct{ kind, path, value, want string }{
+		{"realpath", "/p/dir", "/p/dir", ""},
+		{"realpath", "/p/l", "/p/dir", ""},
+		{"realpath", "/p/dir", "/s", "/s"},
+		{"realpath", "/p/l/f", "/s/k", "/s/k"},
+		{"realpath", "/s", "/gone", ""}, // nothing that a sandbox could have changed
+		{"readlink", "/p/l", "dir", ""},
+		{"readlink", "/p/dir", "../s", "/s"},
+		{"readlink", "/p/l", "../s/k", "/s/k"},
+		{"readlink", "/p/l", "/p/dir", ""},
+		{"file", "/p/dir/f", sum("x"), ""},
+		{"file", "/p/dir/f", sum("y"), "has changed"},
+		{"file", "/s/k", sum("y"), ""},
+	} {
+		value := tt.value
+		if tt.kind == "realpath" || strings.HasPrefix(value, "/") {
+			value = real + value
+		}
+		p := &plan.Plan{Inputs: []plan.Input{{Kind: tt.kind, Name: plan.Str(real + tt.path), Value: plan.Str(value)}}}
+		told, read := (&run{}).told(p, []tree{{given: real + "/p", real: real + "/p"}}, nil)
+		got := ""
+		for _, s := range told {
+			got += strings.TrimPrefix(s.real, real)
+		}
+		if len(read) > 0 {
+			got += read.Error()
+		}
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%v: %q", tt, got)
+		}
 	}
 }

@@ -338,6 +338,19 @@ func TestGuard(t *testing.T) {
 		{"a source that is made", []string{"p/d: -> $H", ".config/sbx/project.star: bind(host.project + '/d/new', '/data', create_src = True)"}, Options{}, "leads over a symlink"},
 		{"a link that stays", []string{"p/d: -> e", "p/e/f: ", ".config/sbx/project.star: bind(host.project + '/d', '/data')"}, Options{}, ""},
 		{"the link itself", []string{"p/d: -> $H", ".config/sbx/project.star: bind(host.project + '/d', '/data', follow = False)"}, Options{}, ""},
+
+		{"by realpath", []string{"p/d: -> $H/s", "s/k: ", ".config/sbx/project.star: bind(realpath(host.project + '/d'), '/data', ro = True)"}, Options{}, "leads over a symlink"},
+		{"below realpath", []string{"p/d: -> $H/s", "s/k: ", ".config/sbx/project.star: bind(realpath(host.project + '/d') + '/k', ro = True)"}, Options{}, "leads over a symlink"},
+		{"by readlink", []string{"p/d: -> ../s/k", "s: -> t", "t/k: ", ".config/sbx/project.star: bind(host.project + '/' + readlink(host.project + '/d'), ro = True)"}, Options{}, "leads over a symlink"},
+		{"by a template's function", []string{"p/d: -> $H/s", "s/k: ", ".config/sbx/project.star: load('@sbx//files.star', 'show'); show(host.project + '/d')"}, Options{}, "leads over a symlink"},
+		{"a layer by realpath", []string{"p/d: -> /usr/bin", ".config/sbx/project.star: overlay('/o', [realpath(host.project + '/d')])"}, Options{}, "leads over a symlink"},
+		{"what is hidden, by realpath", []string{"p/d: -> /run", ".config/sbx/project.star: bind(realpath(host.project + '/d'), ro = True)"}, Options{}, "leads over a symlink"},
+		{"what is seen, by realpath", []string{"p/d: -> /usr/bin", ".config/sbx/project.star: bind(realpath(host.project + '/d'), ro = True)"}, Options{}, ""},
+		{"what is seen, elsewhere", []string{"p/d: -> /", ".config/sbx/project.star: bind(realpath(host.project + '/d'), '/mnt', ro = True)"}, Options{}, "leads over a symlink"},
+		{"realpath within", []string{"p/d: -> e", "p/e/f: ", ".config/sbx/project.star: bind(realpath(host.project + '/d'), '/data')"}, Options{}, ""},
+		{"where a link leads, for itself", []string{"p/d: -> $H/s", "s/k: ", ".config/sbx/project.star: print(realpath(host.project + '/d')); bind('$H/k', optional = True)"}, Options{}, ""},
+		{"what is read over a link", []string{"p/f: -> $H/secret", "secret: x", ".config/sbx/project.star: write('/f', read(host.project + '/f'))"}, Options{}, "leads over a symlink"},
+		{"a module over a link", []string{"p/.sbx.star: load('m.star', 'x')", "p/m.star: -> ../m.star", "m.star: x = 1"}, Options{Trust: true}, ""},
 	} {
 		w := newWorld(t, tt.files...)
 		tt.o.Dir = strings.ReplaceAll(tt.o.Dir, "$H", w.home)

@@ -164,7 +164,7 @@ func (r *run) addUntrusted(l *eval.Layers, user []byte) (*eval.Layers, plan.Diag
 		without := r.begin(user)
 		defer without.Close()
 		// What is wrong without the file is wrong with it, and told there.
-		if p, ds, _ := r.settle(without); !ds.HasErrors() && !r.guard(p, true).HasErrors() {
+		if p, ds, _ := r.settle(without); !ds.HasErrors() && !r.guard(p, without.Modules(), true).HasErrors() {
 			r.Without = p
 		}
 		ops := len(l.Plan().Ops)
