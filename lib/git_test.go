@@ -233,3 +233,33 @@ func TestGitCommondir(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// An include is protected however git may read it.
+func TestGitIncludes(t *testing.T) {
+	for _, line := range []string{
+		`[include]\n\tpath = ../team.cfg # team`,
+		`[include]\n\tpath = ../team.cfg ; team`,
+		`[include]\n\tpath = ../team.cfg#team`,
+		`[include]\n\tpath = "../team.cfg" # "team"`,
+		`[include]\n\tpath = ../"team".cfg`,
+		`[include]\n\tpath = "$P/team.cfg";`,
+		`[include]\n\tpath = ../te\\nam.cfg`,
+		`# a comment \\n[include]path=../team.cfg`,
+		`[INCLUDE]\n; x\n  Path   =   ../team.cfg   `,
+		"[includeIf\t\"gitdir:/\"]\\n path = ../team.cfg",
+		`[includeIf "gitdir:/a]\"b]"] path = ../team.cfg`,
+		`[core]\n x = "a # b"\n[include]\n path = ../team.cfg`,
+		`[core]\n x = a\r\n[include]\r\n path = ../team.cfg\r\n`,
+		`[core]\n bare\n[include]\n path = :(optional)../team.cfg`,
+	} {
+		line = strings.ReplaceAll(strings.ReplaceAll(line, `\t`, "\t"), `\r`, "\r")
+		b := newBox(t, "git()", "$P/team.cfg\n$P/other.cfg"+strings.Replace(repo("$P/.git"), "\n$P/.git/config\n", "\n$P/.git/config: "+line+"\n", 1))
+		b.check("ro $P/team.cfg $P/.git/config\nrw $P/other.cfg")
+		if t.Failed() {
+			t.Fatalf("%q", line)
+		}
+	}
+	runBoxes(t, []boxTest{
+		{`git() # of the user's own`, ".gitconfig: [include]\\n path = ~/.extra # x\\n[core]\\n excludesFile = ~/.ignore # mine\n.extra\n.ignore", "", "ro .extra .ignore"},
+	})
+}
