@@ -13,11 +13,15 @@ func TestEditors(t *testing.T) {
 			.vimrc
 			.vim/plugin/x.vim
 			.vim/undo/secret
+			.vim/.netrwhist
+			.config/vim/vimrc
+			.config/vim/.undo/secret
 			.viminfo
 			.local/state/vim/viminfo`, "", `
-			ro .vimrc .vim .vim/plugin/x.vim
+			ro .vimrc .vim .vim/plugin/x.vim .config/vim/vimrc
 			own .vim/undo
-			no .vim/undo/secret .viminfo .local`},
+			masked .vim/.netrwhist
+			no .vim/undo/secret .config/vim/.undo/secret .viminfo .local`},
 		{`vim(history = True)`, `
 			.vim/undo/x
 			.vim/view/x
@@ -52,10 +56,14 @@ func TestEditors(t *testing.T) {
 			own dot/vim/swap`},
 		{`neovim()`, `
 			.config/nvim/init.lua
+			.config/nvim/undo/secret
+			.local/share/nvim/telescope_history
 			.local/share/nvim/lazy/x
 			.local/share/nvim/shada/main.shada
 			.local/state/nvim/shada/main.shada`, "", `
 			ro .config/nvim/init.lua .local/share/nvim/lazy/x
+			no .config/nvim/undo/secret
+			masked .local/share/nvim/telescope_history
 			own .local/state/nvim .cache/nvim
 			no .local/state/nvim/shada .local/share/nvim/shada/main.shada`},
 		{`neovim(history = True, plugins = "rw")`, `
@@ -87,6 +95,13 @@ func TestEditors(t *testing.T) {
 			masked .emacs.d/recentf
 			own .emacs.d/server
 			no .emacs.d/server/server .emacs.d/auto-save-list/x`},
+		{`emacs(history = True) # which is no secret`, ".config/emacs/recentf\n.config/emacs/.authinfo\n.config/emacs/authinfo.gpg", "", `
+			ro .config/emacs/recentf
+			masked .config/emacs/.authinfo .config/emacs/authinfo.gpg`},
+		{`emacs() # Doom's`, ".config/emacs/.local/cache/savehist\n.config/emacs/.local/straight/x\n.config/emacs/ido.last", "", `
+			ro .config/emacs/.local/straight/x
+			masked .config/emacs/ido.last
+			no .config/emacs/.local/cache/savehist`},
 		{`emacs(history = True)`, ".config/emacs/recentf\n.config/emacs/var/savehist.el\n.config/emacs/backups/x", "", `
 			ro .config/emacs/recentf
 			own .config/emacs/var/savehist.el
@@ -196,7 +211,7 @@ func TestAgents(t *testing.T) {
 
 // TestAgentOfAll: an agent's directory that is the home directory would show all of it.
 func TestAgentOfAll(t *testing.T) {
-	for _, dir := range []string{"$H", "$H/", "/", "$H/x/.."} {
+	for _, dir := range []string{"$H", "$H/", "$H/x/..", "$H/.."} {
 		_, err := evalBox(t, "claude()", "", "CLAUDE_CONFIG_DIR="+dir)
 		if err == nil || !strings.Contains(err.Error(), "is the home directory, or holds it") {
 			t.Errorf("%s: %v", dir, err)
@@ -522,6 +537,7 @@ func TestWithout(t *testing.T) {
 		{"shell()", ".bashrc", `if x; then export A_TOKEN=x\nfi\n`, whole},
 		{"shell()", ".bashrc", `export A_TOKEN="x\ny"\n`, whole},
 		{"shell()", ".bashrc", `export A_TOKEN=x \\\n  B=secret\n`, whole},
+		{"shell()", ".bashrc", `export \\\n  A_TOKEN=x\n`, whole},
 		{"rust()", ".cargo/config.toml", `[registry]\ntoken = """\nx\n"""\n`, whole},
 		{"rust()", ".cargo/config.toml", `[a]\nb = 1\n[registry]\ntoken = "x"\n`, line + "[a]\nb = 1\n[registry]\n"},
 		{"python()", ".condarc", `a: b\ntoken:\n  x\n`, whole},
