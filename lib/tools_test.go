@@ -551,7 +551,7 @@ func TestWithout(t *testing.T) {
 		{"shell()", ".bashrc", `A_TOKEN=$(cat <<E\nx\nE\n)\n`, whole},
 		{"shell()", ".bashrc", `read -r A_TOKEN <<E\nx\nE\n`, whole},
 		{"shell()", ".bashrc", `read -r A_TOKEN <<< x\nl\n`, line + ":\nl\n"},
-		{"java()", ".gradle/gradle.properties", `ossrhToken x\nnexusPw=x\na b\n`, "# sbx: 2 lines with secrets left out\na b\n"},
+		{"java()", ".gradle/gradle.properties", `ossrhToken x\nnexusPw=x\nmyPwd=x\na b\n`, "# sbx: 3 lines with secrets left out\na b\n"},
 		{"java()", ".m2/settings.xml", `<s><p><corp.pw>x</corp.pw><sonar.login>x</sonar.login></p></s>`, "<s><p><!-- left out by sbx: corp.pw --><!-- left out by sbx: sonar.login --></p></s>"},
 		{"java()", ".m2/settings.xml", `<s><p>\n<db.password>\nx\n</db.password>\n</p></s>`, "<s><p>\n<!-- left out by sbx: db.password -->\n</p></s>"},
 		{"java()", ".m2/settings.xml", `<s><url>https://u:p@h/</url></s>`, "<s><!-- left out by sbx: url --></s>"},

@@ -46,12 +46,12 @@ func isWord(c byte) bool {
 
 // HoldsSecret reports whether a line of settings, or of a shell script, gives a
 // name of a secret its value: NAME=value, NAME[x]=value, NAME: value, <NAME>value,
-// set NAME value, ${NAME:-value}, read NAME <<< value, printf -v NAME value; or has
-// a URL or proxy with a login, or a token that is known by its looks. A value that is
+// set NAME value, ${NAME:-value}, read NAME <<< value, printf -v NAME value; or gives a
+// command a password as an argument, curl -u name:value, --password value; or has a URL or proxy with a login, or a token that is known by its looks. A value that is
 // taken from a variable or a command is none, unless that has it as a default or
 // as its input.
 func HoldsSecret(line string) bool {
-	if hasToken(line) || hasLogin(line, true) || hasDefault(line) || hasCommand(line) {
+	if hasToken(line) || hasLogin(line, true) || hasDefault(line) || hasCommand(line) || hasArgument(line) {
 		return true
 	}
 	for i := 0; i < len(line); i++ {
@@ -153,6 +153,83 @@ func hasCommand(line string) bool {
 		}
 	}
 	return false
+}
+
+// passwordOptions returns the options by which a command takes a password: those that
+// are followed by it at once or in the next word, and, with a : at the end, those whose
+// value is a name, a colon and the password. Of other commands it is "".
+func passwordOptions(command string) string {
+	switch command {
+	case "curl":
+		return "-u: --user: -U: --proxy-user:"
+	case "http", "https":
+		return "-a: --auth:"
+	case "mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass":
+		return "-p"
+	case "ldapsearch":
+		return "-w"
+	case "redis-cli":
+		return "-a"
+	}
+	return ""
+}
+
+// longPassword are options of any command.
+const longPassword = " --password --passwd --pass --token --access-token --auth-token --api-key --apikey --secret "
+
+// hasArgument reports whether a line has a command with a password among its arguments,
+// as it stands.
+func hasArgument(line string) bool {
+	words := strings.Fields(line)
+	options, own := "", ""
+	for i, word := range words {
+		// It may be the first word of an alias or of a substitution.
+		name := strings.TrimRight(word[strings.LastIndexAny(word, "='\"(/`!;&|")+1:], "'\");`")
+		if o := passwordOptions(name); o != "" {
+			options, own = o, name
+			continue
+		}
+		if !strings.HasPrefix(word, "-") {
+			if strings.ContainsAny(word, ";|&") {
+				options = ""
+			}
+			continue
+		}
+		next := ""
+		if i+1 < len(words) {
+			next = words[i+1]
+		}
+		if strings.Contains(longPassword, " "+word+" ") && writtenOut(next) {
+			return true
+		}
+		for _, o := range strings.Fields(options) {
+			o, login := strings.CutSuffix(o, ":")
+			value, ok := strings.CutPrefix(word, o)
+			if !ok || strings.HasPrefix(o, "--") && value != "" && value[0] != '=' {
+				continue
+			}
+			value = strings.TrimPrefix(value, "=")
+			if value == "" {
+				// Of -p alone those of MySQL ask.
+				if value = next; strings.HasPrefix(own, "m") {
+					continue
+				}
+			}
+			if login {
+				_, value, ok = strings.Cut(value, ":")
+			}
+			if ok && writtenOut(value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// writtenOut reports whether a word is no option, and its value is written in it.
+func writtenOut(word string) bool {
+	word = strings.TrimLeft(word, "\"'")
+	return word != "" && strings.IndexByte("-$`<>|&;)(", word[0]) < 0 && strings.Trim(word, "\"';)") != ""
 }
 
 // hereText reports whether a text has input for a command, of the lines that follow

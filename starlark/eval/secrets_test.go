@@ -114,6 +114,18 @@ TOKEN="$(printf %s x)"
 set -gx API_KEY (echo x)
 npmAuthToken: >-
 export MAVEN_OPTS=-Dhttp.proxyPassword=x
+alias q='curl -u u:x https://h/'
+q() { curl --user "u:x" h; }
+curl -sS --user=u:x h
+curl -uu:x h
+wget --password x h
+alias db='mysql -u root -px shop'
+sshpass -p x ssh h
+sshpass -px ssh h
+docker login --password x
+gh auth --token x
+helper = "!curl -u u:x h"
+redis-cli -a x
 `) {
 		if !HoldsSecret(strings.TrimSuffix(line, "\n")) {
 			t.Errorf("%q holds none", line)
@@ -121,6 +133,20 @@ export MAVEN_OPTS=-Dhttp.proxyPassword=x
 	}
 	for line := range strings.Lines(`
 export PATH=/bin
+alias q='curl -u "$U:$P" h'
+alias q='curl -u u h'
+curl -u "u:$(pass x)" h
+curl --user-agent x:y h
+alias md='mkdir -p x'
+mysql -p shop
+mysql -u root -p
+curl h | tee -u a:b
+docker login --password-stdin x
+gh auth --token "$T"
+x --token
+x --token --other
+sshpass -e ssh h
+sshpass -f file ssh h
 export GPG_TTY=$(tty)
 export MY_TOKEN=$(pass token)
 local key="$1"

@@ -269,7 +269,7 @@ var Builtins = []Builtin{
 		spec: spec{pos: 1, args: []arg{{"dir", kPath, ""}, {"depth", kInt, "1"}}}},
 	{Name: "holds_secret", Group: groupHost, fn: fnHoldsSecret,
 		Doc: "Reports whether a text, of settings or of a shell script, has a line that gives a secret its value: by a name that unset_secrets() knows, " +
-			"in a URL, or as a token that is known by its looks.",
+			"in a URL, as an argument of a command, or as a token that is known by its looks.",
 		spec: spec{pos: 1, args: []arg{{"text", kPath, ""}}}},
 	{Name: "which", Group: groupHost, fn: fnWhich,
 		Doc:  "Returns the path of a program on the host's PATH, or None.",
