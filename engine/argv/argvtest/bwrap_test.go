@@ -75,7 +75,7 @@ func bwrapLines() []line {
 		line{name: "read-only root", last: true, args: split("--ro-bind @T/root / --tmpfs /tmp --dev /dev --proc /proc")},
 		line{name: "writable root", last: true, args: split("--bind @T/root / --tmpfs /tmp --dev /dev --proc /proc --dir /new/dir --symlink a /new/link")},
 		line{name: "host's root", last: true, args: split("--bind / / --dev /dev --proc /proc --tmpfs /tmp")},
-		line{name: "host's root, read-only", args: split("--unshare-all --ro-bind / / --tmpfs @T/src/empty --bind @T/src/dir @T/src/dir --ro-bind /dev/null @T/src/file --dev /dev"), last: true, bare: true, command: []string{"@T/../../observer", "{}"}},
+		line{name: "host's root, read-only", args: split("--unshare-all --ro-bind / / --tmpfs @T/src/empty --bind @T/src/dir @T/src/dir --ro-bind /dev/null @T/src/file --dev /dev"), last: true, bare: true, command: []string{"@T/../../observer", "@C"}},
 		line{name: "mounts in the source", root: true, args: split("--bind @T /x --ro-bind @T /y --dev-bind @T /z"), mounts: someMounts, dirs: []string{"@T/mnt/rw/d"}},
 		line{name: "mounts in the source, remounted", root: true, args: split("--bind @T /x --remount-ro /x --remount-ro /x/mnt"), mounts: someMounts},
 		line{name: "fewer capabilities", drop: []int{0, 27}, args: split("--dev /dev --bind @T/src /x")},

@@ -61,7 +61,7 @@ func mkosiLines() []line {
 		line{name: "terminal, /dev below", tty: true, args: split("--dev /x/dev --become-root")},
 		line{name: "read-only root", args: split("--ro-bind @T/root / --tmpfs /tmp --dev /dev --bind /proc /proc")},
 		line{name: "writable root", args: split("--bind @T/root / --tmpfs /tmp --dev /dev --bind /proc /proc --dir /new/dir --symlink a /new/link --write x /new/file")},
-		line{name: "host's root, read-only", args: split("--ro-bind / / --tmpfs @T/src/empty --bind @T/src/dir @T/src/dir --ro-bind /dev/null @T/src/file --dev /dev"), bare: true, command: []string{"@T/../../observer", "{}"}},
+		line{name: "host's root, read-only", args: split("--ro-bind / / --tmpfs @T/src/empty --bind @T/src/dir @T/src/dir --ro-bind /dev/null @T/src/file --dev /dev"), bare: true, command: []string{"@T/../../observer", "@C"}},
 		line{name: "mounts in the source", root: true, args: split("--bind @T /x --ro-bind @T /y"), mounts: someMounts, dirs: []string{"@T/mnt/rw/d"}},
 		line{name: "mounts in the source, inside", root: true, args: split("--bind @T /x --ro-bind +/x/mnt /y --ro-bind +/x /z"), mounts: someMounts},
 		line{name: "fewer capabilities", drop: []int{0, 27}, args: split("--dev /dev --bind @T/src /x")},

@@ -35,7 +35,7 @@ type line struct {
 	name    string         // of the test; "": the words
 	args    []string       // words before the command
 	fds     map[int]string // inherited descriptors, see open
-	command []string       // nil: the observer, at /observe
+	command []string       // nil: the observer, at /observe, with its argument @C
 	last    bool           // the observer is bound by the last words, not by the first
 	bare    bool           // it is not bound at all
 	root    bool           // only root can prepare it
@@ -87,7 +87,10 @@ func (l *line) words(p program, top, config string) []string {
 	}
 	command := place(top, l.command)
 	if l.command == nil {
-		command = []string{"/observe", config}
+		command = []string{"/observe", "@C"}
+	}
+	if i := slices.Index(command, "@C"); i >= 0 {
+		command[i] = config
 	}
 	args := place(top, l.args)
 	if l.last {
