@@ -251,6 +251,7 @@ func TestGitIncludes(t *testing.T) {
 		`[core]\n x = "a # b"\n[include]\n path = ../team.cfg`,
 		`[core]\n x = a\r\n[include]\r\n path = ../team.cfg\r\n`,
 		`[core]\n bare\n[include]\n path = :(optional)../team.cfg`,
+		"\ufeff" + `[include]\n path = ../team.cfg`,
 	} {
 		line = strings.ReplaceAll(strings.ReplaceAll(line, `\t`, "\t"), `\r`, "\r")
 		b := newBox(t, "git()", "$P/team.cfg\n$P/other.cfg"+strings.Replace(repo("$P/.git"), "\n$P/.git/config\n", "\n$P/.git/config: "+line+"\n", 1))

@@ -47,9 +47,9 @@ func isWord(c byte) bool {
 // HoldsSecret reports whether a line of settings, or of a shell script, gives a
 // name of a secret its value: NAME=value, NAME[x]=value, NAME: value, <NAME>value,
 // set NAME value, ${NAME:-value}, read NAME <<< value, printf -v NAME value; or gives a
-// command a password as an argument, curl -u name:value, --password value; or has a URL or proxy with a login, or a token that is known by its looks. A value that is
-// taken from a variable or a command is none, unless that has it as a default or
-// as its input.
+// command a password as an argument, curl -u name:value, --password value; or has a URL
+// or proxy with a login, or a token that is known by its looks. A value that is taken
+// from a variable or a command is none, unless that has it as a default or as its input.
 func HoldsSecret(line string) bool {
 	if hasToken(line) || hasLogin(line, true) || hasDefault(line) || hasCommand(line) || hasArgument(line) {
 		return true
