@@ -88,7 +88,8 @@ func newBox(t *testing.T, script, files string, env ...string) *box {
 }
 
 // evalBox evaluates a script, to which all templates are known by name. $H, $P and
-// $R stand for the home, the project and the runtime directory everywhere.
+// $R stand for the home, the project and the runtime directory everywhere, and $K for
+// the name that project_data() has for the project.
 //
 // A line of files is a path below the home, or one that begins with $; "PATH/" is
 // a directory, "PATH -> TARGET" a symbolic link, "PATH socket" a socket and
@@ -155,7 +156,7 @@ func (b *box) must(err error) {
 }
 
 func (b *box) expand(s string) string {
-	return strings.NewReplacer("$H", b.dir+"/h", "$P", b.dir+"/p", "$R", b.dir+"/run").Replace(s)
+	return strings.NewReplacer("$H", b.dir+"/h", "$P", b.dir+"/p", "$R", b.dir+"/run", "$K", strings.ReplaceAll(b.dir[1:]+"/p", "/", "-")).Replace(s)
 }
 
 // path returns the absolute path of one in a test.

@@ -209,6 +209,14 @@ func TestAgents(t *testing.T) {
 	})
 }
 
+// TestAgentLogin: a directory in the place of the login is told by its path outside.
+func TestAgentLogin(t *testing.T) {
+	_, err := evalBox(t, "opencode()", ".local/share/opencode/auth.json\n.local/share/sbx/opencode/$K/auth.json/")
+	if err == nil || !strings.Contains(err.Error(), "-p/auth.json\" is a directory") {
+		t.Error(err)
+	}
+}
+
 // TestAgentOfAll: an agent's directory that is the home directory would show all of it.
 func TestAgentOfAll(t *testing.T) {
 	for _, dir := range []string{"$H", "$H/", "$H/x/..", "$H/.."} {
