@@ -78,6 +78,9 @@ func TestEditors(t *testing.T) {
 			rw data/my/x .local/state/my/shada/main.shada .local/state/my/undo
 			own .local/state/my .local/state/my/trust .local/state/my/sessions/x data/my/sessions/x
 			no .config/nvim`},
+		{`neovim() # links in the project are its own`, ".config/nvim -> $P/nvim\n$P/nvim/init.lua -> $H/secret\nsecret", "", `
+			rw $P/nvim
+			no secret`},
 		{`neovim() # home-manager`, `
 			.config/nvim/init.lua -> $R/store/files/init.lua
 			$R/store/files/init.lua -> $R/store/real.lua

@@ -150,8 +150,12 @@ func (r *run) guard(p *plan.Plan, modules []string, whole bool) plan.Diagnostics
 	ds = append(ds, read...)
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
+		at := canonical(given)
+		if !leaf {
+			at = filepath.Join(canonical(filepath.Dir(given)), filepath.Base(given))
+		}
 		for i := range told {
-			if t := &told[i]; plan.Within(canonical(given), t.real) && !seenAnyway(p, op) {
+			if t := &told[i]; plan.Within(at, t.real) && !plan.Within(at, t.top) && !seenAnyway(p, op) {
 				ds = append(ds, t.fault(op.At, op.Kind))
 				return
 			}

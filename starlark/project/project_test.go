@@ -349,6 +349,8 @@ func TestGuard(t *testing.T) {
 		{"what is seen, elsewhere", []string{"p/d: -> /", ".config/sbx/project.star: bind(realpath(host.project + '/d'), '/mnt', ro = True)"}, Options{}, "leads over a symlink"},
 		{"realpath within", []string{"p/d: -> e", "p/e/f: ", ".config/sbx/project.star: bind(realpath(host.project + '/d'), '/data')"}, Options{}, ""},
 		{"where a link leads, for itself", []string{"p/d: -> $H/s", "s/k: ", ".config/sbx/project.star: print(realpath(host.project + '/d')); bind('$H/k', optional = True)"}, Options{}, ""},
+		{"a link to what holds it, by realpath", []string{"p/d: -> $H", ".config/sbx/project.star: bind(realpath(host.project + '/d') + '/s', ro = True)", "s/k: "}, Options{}, "leads over a symlink"},
+		{"the link itself, where it leads asked", []string{"p/d: -> $H", ".config/sbx/project.star: print(realpath(host.project + '/d')); bind(host.project + '/d', '/data', follow = False)"}, Options{}, ""},
 		{"what is read over a link", []string{"p/f: -> $H/secret", "secret: x", ".config/sbx/project.star: write('/f', read(host.project + '/f'))"}, Options{}, "leads over a symlink"},
 		{"a module over a link", []string{"p/.sbx.star: load('m.star', 'x')", "p/m.star: -> ../m.star", "m.star: x = 1"}, Options{Trust: true}, ""},
 	} {
