@@ -94,11 +94,7 @@ func (r *run) guard(p *plan.Plan, modules []string, whole bool) plan.Diagnostics
 	var writable []tree
 	add := func(op *plan.Op, path plan.Str) {
 		given := filepath.Clean(string(path))
-		real := canonical(given)
-		if op.NoFollow {
-			real = filepath.Join(canonical(filepath.Dir(given)), filepath.Base(given))
-		}
-		writable = append(writable, tree{given, real, op})
+		writable = append(writable, tree{given, landing(given, !op.NoFollow), op})
 	}
 	for i := range p.Ops {
 		switch op := &p.Ops[i]; {
@@ -150,10 +146,7 @@ func (r *run) guard(p *plan.Plan, modules []string, whole bool) plan.Diagnostics
 	ds = append(ds, read...)
 	follow := func(op *plan.Op, path *plan.Str, leaf bool) {
 		given := filepath.Clean(string(*path))
-		at := canonical(given)
-		if !leaf {
-			at = filepath.Join(canonical(filepath.Dir(given)), filepath.Base(given))
-		}
+		at := landing(given, leaf)
 		for i := range told {
 			if t := &told[i]; plan.Within(at, t.real) && !plan.Within(at, t.top) && !seenAnyway(p, op) {
 				ds = append(ds, t.fault(op.At, op.Kind))
@@ -255,10 +248,7 @@ func (r *run) shown(p *plan.Plan, op *plan.Op, src string) string {
 	if src == "" {
 		return ""
 	}
-	real := canonical(src)
-	if op.NoFollow {
-		real = filepath.Join(canonical(filepath.Dir(src)), filepath.Base(filepath.Clean(src)))
-	}
+	real := landing(filepath.Clean(src), !op.NoFollow)
 	for _, dir := range r.Sessions {
 		// A symlink in its place is none of the user's, and not followed.
 		sockets := filepath.Join(canonical(filepath.Dir(dir)), filepath.Base(dir))
@@ -308,6 +298,14 @@ func (r *run) ownFiles() []string {
 		list = append(list, canonical(path))
 	}
 	return list
+}
+
+// landing is canonical, but for the last name of a clean path where leaf is false.
+func landing(path string, leaf bool) string {
+	if leaf {
+		return canonical(path)
+	}
+	return filepath.Join(canonical(filepath.Dir(path)), filepath.Base(path))
 }
 
 // canonical returns a path with all symlinks resolved, as far as it exists.
