@@ -75,8 +75,6 @@ package main
 
 import (
 	"os"
-
-	_ "sbx/engine/deepstack" // the checks and the compiler go deep
 )
 
 func main() {

@@ -52,8 +52,6 @@ package main
 import (
 	"os"
 	"runtime"
-
-	_ "sbx/engine/deepstack" // the checks and the compiler go deep
 )
 
 // The main thread is the one that enters a user namespace.

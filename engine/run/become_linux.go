@@ -86,6 +86,7 @@ func become(c *child, solitary bool) error {
 //go:norace
 //go:nocheckptr
 func performHere(c *child, solitary bool) uintptr {
+	usualSlack()
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
 	errno := uintptr(0)
 	flags := c.flags &^ (unix.CLONE_VM | unix.CLONE_VFORK | uintptr(unix.SIGCHLD))

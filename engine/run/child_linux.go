@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/program"
+	"sbx/engine/rtinit"
 )
 
 // Kinds of report.
@@ -131,6 +132,7 @@ func rawGuard(stack uintptr, c *child) (pid uintptr)
 //go:norace
 //go:nocheckptr
 func startChild(c *child) (pid uintptr) {
+	usualSlack()
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.all)), uintptr(unsafe.Pointer(&c.mask)), 8, 0, 0)
 	if c.flags&unix.CLONE_SIGHAND != 0 {
 		alive = 1
@@ -143,6 +145,15 @@ func startChild(c *child) (pid uintptr) {
 	}
 	sys(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, 8, 0, 0)
 	return pid
+}
+
+// usualSlack gives this thread the timer slack that sbx has from its caller: the command
+// has that of the thread it comes from.
+//
+//go:nosplit
+//go:norace
+func usualSlack() {
+	sys(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, rtinit.Slack, 0, 0, 0, 0)
 }
 
 // cloneChild clones and, in the child, performs the program. As in any vfork,

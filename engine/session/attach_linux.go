@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/host"
+	"sbx/engine/rtinit"
 )
 
 // Outcome is how a client came out of a session.
@@ -83,6 +84,7 @@ const holdTime = 500 * time.Millisecond
 // terminal goes away the session lives on. SIGTERM, SIGUSR1 and SIGUSR2 are passed
 // on to the command, and SIGINT and SIGQUIT as the keys that they stand for.
 func (c *Client) Attach(key byte) (Outcome, error) {
+	rtinit.Punctual()
 	defer c.Close()
 	k := &keyboard{}
 	done := make(chan Outcome, 1)

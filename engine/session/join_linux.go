@@ -16,6 +16,7 @@ import (
 	"sbx/engine/explain"
 	"sbx/engine/host"
 	"sbx/engine/plan"
+	"sbx/engine/rtinit"
 	"sbx/engine/run"
 )
 
@@ -117,6 +118,7 @@ func (m *member) run(o compile.Options) (unix.WaitStatus, error) {
 
 // onPty runs the command on a terminal of its own.
 func (m *member) onPty() (Outcome, error) {
+	rtinit.Punctual()
 	sock, child, err := pair(unix.SOCK_SEQPACKET)
 	if err != nil {
 		return Outcome{}, err

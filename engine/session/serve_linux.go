@@ -18,6 +18,7 @@ import (
 	"sbx/engine/explain"
 	"sbx/engine/host"
 	"sbx/engine/plan"
+	"sbx/engine/rtinit"
 	"sbx/engine/run"
 	"sbx/engine/validate"
 )
@@ -94,6 +95,7 @@ type client struct {
 
 // Serve is the server's life. It returns the exit code, which nobody waits for.
 func Serve() int {
+	rtinit.Punctual()
 	conn := newFile(clientFD, "client")
 	unix.CloseOnExec(clientFD)
 	s := &server{clients: map[*client]bool{}, started: make(chan struct{}), input: make(chan []byte, 16), pumped: make(chan struct{}), over: make(chan struct{}), leader: -1}

@@ -27,7 +27,7 @@ var initialisers = []string{
 	"compress/flate", "compress/gzip", "hash/crc32", "math/big",
 	"go.starlark.net/lib/json", "go.starlark.net/lib/math", "go.starlark.net/starlark", "go.starlark.net/syntax",
 	// saves more than it costs
-	"sbx/engine/deepstack",
+	"sbx/engine/rtinit",
 	// signals, for those who attach to a session: 5 µs
 	"context", "os/signal",
 	// not needed, but kong's and before this one in the alphabet

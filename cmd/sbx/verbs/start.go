@@ -9,8 +9,6 @@ package verbs
 
 import (
 	"os"
-
-	_ "sbx/engine/deepstack" // evaluating a script goes deep
 )
 
 func init() {

@@ -1,0 +1,52 @@
+//go:build linux
+
+package enginetest
+
+// Timer slack: the command has that of sbx's caller.
+
+import (
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sbx/engine/enginetest/box"
+	"sbx/engine/plan"
+	"sbx/engine/program"
+)
+
+// lateness is the timer slack of the Go runtime's monitor, see engine/rtinit.
+const lateness = 10_000_001
+
+func init() {
+	// Run is called in a thread that the monitor has made.
+	changes["late-thread"] = func(*program.Program) {
+		runtime.LockOSThread()
+		unix.Prctl(unix.PR_SET_TIMERSLACK, lateness, 0, 0, 0)
+	}
+}
+
+// withSlack calls f in a thread with a timer slack in nanoseconds.
+func withSlack(t *testing.T, slack uintptr, f func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	box.Must(t, err)
+	box.Must(t, unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0))
+	f()
+	box.Must(t, unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0))
+	runtime.UnlockOSThread()
+}
+
+func TestTimerSlack(t *testing.T) {
+	const show = "cat /proc/self/timerslack_ns"
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		withSlack(t, 123456, func() {
+			w.want(t, script, show, "123456")
+			p := scriptPlan(t, w, script)
+			p.Command = []plan.Str{"sh", "-c", show}
+			w.library(t, "late-thread", p).Want(t, "in a late thread", "123456")
+		})
+		withSlack(t, lateness, func() { w.want(t, script, show, "50000") })
+	})
+}
