@@ -2,9 +2,11 @@
 
 package enginetest
 
-// Timer slack: the command has that of sbx's caller.
+// The Go runtime's monitor, which engine/rtinit has be late: nothing of that is to
+// reach the command.
 
 import (
+	"os"
 	"runtime"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"sbx/engine/enginetest/box"
 	"sbx/engine/plan"
 	"sbx/engine/program"
+	"sbx/engine/rtinit"
 )
 
 // lateness is the timer slack of the Go runtime's monitor, see engine/rtinit.
@@ -23,6 +26,20 @@ func init() {
 	changes["late-thread"] = func(*program.Program) {
 		runtime.LockOSThread()
 		unix.Prctl(unix.PR_SET_TIMERSLACK, lateness, 0, 0, 0)
+	}
+	// What was sent to the monitor comes only now.
+	changes["late-signal"] = func(*program.Program) {
+		begun := make(chan bool)
+		go func() {
+			runtime.LockOSThread()
+			for once := begun; ; once = nil {
+				unix.Tgkill(os.Getpid(), unix.Gettid(), rtinit.Signal)
+				if once != nil {
+					close(once)
+				}
+			}
+		}()
+		<-begun
 	}
 }
 
@@ -48,5 +65,15 @@ func TestTimerSlack(t *testing.T) {
 			w.library(t, "late-thread", p).Want(t, "in a late thread", "123456")
 		})
 		withSlack(t, lateness, func() { w.want(t, script, show, "50000") })
+	})
+}
+
+func TestLateSignal(t *testing.T) {
+	eachMode(t, func(t *testing.T, w who, mode, script string) {
+		p := scriptPlan(t, w, script)
+		p.Command = []plan.Str{"echo", "here"}
+		for range 10 {
+			w.library(t, "late-signal", p).Want(t, "a signal at any time", "here")
+		}
 	})
 }

@@ -13,9 +13,10 @@ import (
 // lateness is the timer slack of the monitor, in nanoseconds, as of no other thread.
 const lateness = 10_000_001
 
-// lateSignal is of no use to anybody else: the C library has it for its own purposes,
-// and the Go runtime never blocks it, and does nothing when it comes.
-const lateSignal = 33
+// Signal is for one thread of this process to send to another. It is of no use to
+// anybody else: the C library has it for its own purposes, and the Go runtime never
+// blocks it, and does nothing when it comes. It may still be on its way.
+const Signal = 33
 
 // usualSlack is the kernel's default in nanoseconds.
 const usualSlack = 50_000
@@ -69,7 +70,7 @@ func beLate() {
 		act.flags |= saRestorer
 	}
 	wanted = lateness
-	call(number(13, 134), lateSignal, uintptr(unsafe.Pointer(&act)), 0, unsafe.Sizeof(act.mask))
+	call(number(13, 134), Signal, uintptr(unsafe.Pointer(&act)), 0, unsafe.Sizeof(act.mask))
 	tellMonitor()
 }
 
@@ -87,7 +88,7 @@ func tellMonitor() {
 	// that nothing is fast. Where the numbers have begun anew this goes nowhere.
 	pid := call(number(39, 172), 0, 0, 0, 0)
 	for tid := pid + 1; tid <= pid+reach; tid++ {
-		if call(number(234, 131), pid, tid, lateSignal, 0) == 0 {
+		if call(number(234, 131), pid, tid, Signal, 0) == 0 {
 			return
 		}
 	}

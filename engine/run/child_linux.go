@@ -241,6 +241,9 @@ func childMain(c *child) {
 		exit(125)
 	}
 	takeEarly(c)
+	if !c.loose { // by its own name for all that the command sees of it
+		sys(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0, 0, 0, 0)
+	}
 	c.command = forkCommand(c, next)
 	attend(c)
 }
@@ -434,6 +437,9 @@ func slot(c *child, i uintptr) *int64 {
 //go:nocheckptr
 func unblock(c *child) {
 	for sig := uintptr(1); sig <= 64; sig++ {
+		if sig == rtinit.Signal { // it may be on its way to another thread of what becomes the command
+			continue
+		}
 		act := uintptr(unsafe.Pointer(&c.deflt))
 		if sig == uintptr(unix.SIGTSTP) || sig == uintptr(unix.SIGTTIN) || sig == uintptr(unix.SIGTTOU) {
 			act = uintptr(unsafe.Pointer(&c.later))

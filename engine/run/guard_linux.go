@@ -192,9 +192,9 @@ func attend(c *child) {
 				sys(unix.SYS_KILL, c.guardPid, deathSignal, 0, 0, 0, 0)
 			}
 			knowChildren(c) // now, as the command need not wait for it any more
-		}
-		if !c.loose {
-			sys(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0, 0, 0, 0)
+			if !c.loose {
+				sys(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&c.name)), 0, 0, 0, 0)
+			}
 		}
 		// A session of its own, so that keys on the terminal do not come here too; then
 		// whatever arrives was sent to sbx and is for the command. A group would do for

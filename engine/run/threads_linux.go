@@ -11,11 +11,12 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/rtinit"
 )
 
-// endSignal ends a thread of this process. The C library has it for its own
-// purposes, so that nobody sends it, and the Go runtime never blocks it.
-const endSignal = 33
+// endSignal ends a thread of this process.
+const endSignal = rtinit.Signal
 
 // firstThread is the one that stays, and calls this: it has the number of the
 // process, which without it would look dead.
