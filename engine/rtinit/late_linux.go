@@ -27,7 +27,12 @@ const usualSlack = 50_000
 var Slack uintptr = usualSlack
 
 // The timer slack that the monitor is to have, and that it has been given.
-var wanted, given uintptr
+var (
+	//lint:ignore U1000 it is read in assembly
+	wanted uintptr
+	//lint:ignore U1000 it is written in assembly
+	given uintptr
+)
 
 // call makes a system call and returns its result or a negative errno.
 func call(nr, a, b, c, d uintptr) uintptr
