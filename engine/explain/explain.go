@@ -148,7 +148,7 @@ func instruction(p *program.Program, f *host.Facts, fail *run.Failure) plan.Diag
 		d.Msg = fmt.Sprintf("writing %q: %v", op.Dst, e)
 	case op != nil && op.Kind == plan.Overlay && (in.Call == program.Fsconfig || in.Call == program.Mount):
 		d.Msg = fmt.Sprintf("overlay at %q: %v", op.Dst, e)
-		d.Hint = overlayHint(op, e)
+		d.Hint = overlayHint(op, f, e)
 	case op != nil:
 		d.Msg = fmt.Sprintf("%s at %q: %v", in.Call, op.Dst, e)
 	case r.Key == "chdir" || r.Key == "same_dir":
@@ -219,13 +219,21 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 	return ""
 }
 
-func overlayHint(op *plan.Op, e syscall.Errno) string {
+func overlayHint(op *plan.Op, f *host.Facts, e syscall.Errno) string {
 	switch e {
 	case syscall.EINVAL:
+		points, _ := f.Mounts()
+		for _, l := range op.Lower {
+			for _, m := range points {
+				if m != string(l) && plan.Within(m, string(l)) {
+					return fmt.Sprintf("layer %q has another file system mounted below it, at %q, which without the host's privileges no overlay may leave out", l, m)
+				}
+			}
+		}
 		if op.Upper != "" {
 			return "the kernel log tells more; the file system of upper must have user xattrs and whiteouts, as ext4, xfs, btrfs and tmpfs do"
 		}
-		return "the kernel log tells more; layers must not have other file systems mounted below them, nor be in /proc or /sys"
+		return "the kernel log tells more; layers must not be in /proc, or on file systems that do not tell upper from lower case"
 	case syscall.EBUSY:
 		return "upper or work is in use by another overlay"
 	case syscall.ESTALE:

@@ -56,6 +56,7 @@ func TestInstruction(t *testing.T) {
 	write := plan.Op{Kind: plan.Write, Dst: "/d"}
 	mem := plan.Op{Kind: plan.Overlay, Dst: "/d", Lower: []plan.Str{"/l"}, UpperTmpfs: true}
 	upper := plan.Op{Kind: plan.Overlay, Dst: "/d", Lower: []plan.Str{"/l"}, Upper: "/u"}
+	over := plan.Op{Kind: plan.Overlay, Dst: "/d", Lower: []plan.Str{"/l", "/usr"}, Upper: "/u"}
 	proc := plan.Op{Kind: plan.Proc, Dst: "/proc"}
 	mkdir := plan.Op{Kind: plan.Mkdir, Dst: "/d"}
 	none := program.Ref{}
@@ -83,8 +84,9 @@ func TestInstruction(t *testing.T) {
 		{write, none, program.Openat, syscall.ENFILE, `write: openat at "/d": too many open files in system | ` + openFilesHint},
 		{mkdir, none, program.Mkdirat, syscall.ENOSPC, `mkdir: mkdirat at "/d": no space left on device | ` + full},
 		{mkdir, none, program.Mkdirat, syscall.EEXIST, `mkdir: mkdirat at "/d": file exists`},
-		{mem, none, program.Fsconfig, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; layers must not have other file systems mounted below them, nor be in /proc or /sys`},
+		{mem, none, program.Fsconfig, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; layers must not be in /proc, or on file systems that do not tell upper from lower case`},
 		{upper, none, program.Mount, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | the kernel log tells more; the file system of upper must have user xattrs and whiteouts, as ext4, xfs, btrfs and tmpfs do`},
+		{over, none, program.Fsconfig, syscall.EINVAL, `overlay: overlay at "/d": invalid argument | layer "/usr" has another file system mounted below it, at "/usr/mnt", which without the host's privileges no overlay may leave out`},
 		{upper, none, program.Fsconfig, syscall.EBUSY, `overlay: overlay at "/d": device or resource busy | upper or work is in use by another overlay`},
 		{upper, none, program.Fsconfig, syscall.ESTALE, `overlay: overlay at "/d": stale file handle | upper was used with other layers and index=on before`},
 		{upper, none, program.Fsconfig, syscall.ELOOP, `overlay: overlay at "/d": too many levels of symbolic links | layers, upper and work must not lie within each other`},
@@ -134,6 +136,7 @@ func TestInstruction(t *testing.T) {
 		prog := &program.Program{Plan: p, Refs: []program.Ref{tt.ref}}
 		prog.Add(0, tt.call)
 		f := hosttest.Facts()
+		f.MountPts = []string{"/", "/usr", "/usr/mnt"}
 		f.Limits = map[string]uint64{"RLIMIT_CPU": plan.RlimInfinity, "RLIMIT_NOFILE": 4096}
 		d, code := Failure(prog, f, &run.Failure{Inst: 0, Errno: tt.errno})
 		check(t, d, code, tt.want, line, ExitSetup)
