@@ -223,6 +223,18 @@ func TestSignals(t *testing.T) {
 	})
 }
 
+// TestSignalsWithin sends signals to pid 1, which heeds none of its own sandbox.
+func TestSignalsWithin(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		for _, sig := range []string{"HUP", "TERM", "SEGV", "USR1", "ALRM", "TSTP", "TTIN", "CONT"} {
+			r := w.run(t, "--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "bash", "-c", "kill -"+sig+" 1; sleep 0.05; exit 5")
+			if r.Code != 5 || r.Err != "" {
+				t.Errorf("%s: %s", sig, r)
+			}
+		}
+	})
+}
+
 func TestStatus(t *testing.T) {
 	each(t, func(t *testing.T, w who) {
 		run := func(args ...string) (box.Result, []map[string]any) {

@@ -282,6 +282,7 @@ func attend(c *child) {
 		}
 		switch {
 		case sig == uintptr(unix.SIGCHLD) || c.over && sig != deathSignal:
+		case c.loose && sig != deathSignal: // it is nobody's command's, as with a pid 1 without handlers
 		case sig == deathSignal:
 			// In the init the pipe may still be open, by threads of sbx that are on
 			// their way out; but what comes from outside comes from no pid.
