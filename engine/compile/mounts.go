@@ -327,7 +327,17 @@ func (c *compiler) makeSource(op *plan.Op) {
 	for i := 1; i <= len(src); i++ {
 		if (i == len(src) || src[i] == '/') && c.facts.Lstat(src[:i]).Type == host.Missing {
 			outer := c.host(src[:i])
-			c.add(program.Mkdirat, program.Imm(atFDCWD), c.str(src[:i]), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+			at, name := program.Imm(atFDCWD), src[:i]
+			var parent program.Slot
+			if op.Exact {
+				slash := strings.LastIndexByte(name, '/')
+				parent = c.exact(c.str(name[:max(slash, 1)]), oPath)
+				at, name = parent.Arg(), name[slash+1:]
+			}
+			c.add(program.Mkdirat, at, c.str(name), program.Imm(0o700)).Errs = [2]uint8{eEXIST}
+			if op.Exact {
+				c.close(parent)
+			}
 			c.ref = outer
 		}
 	}
