@@ -249,6 +249,34 @@ func TestProjectHostile(t *testing.T) {
 	})
 }
 
+// TestClosed has directories that the project's owner cannot look into, but can open.
+func TestClosed(t *testing.T) {
+	each(t, func(t *testing.T, w who) {
+		if w.Root() {
+			return // it looks into all
+		}
+		p := newProject(t, w)
+		key := w.Write(t, p.dir+"/conf/deep/key.pem", "secret")
+		open := []string{"sh", "-c", "chmod 755 conf conf/deep 2>/dev/null; cat conf/deep/key.pem 2>/dev/null; true"}
+		for _, mode := range []os.FileMode{0, 0o100, 0o300, 0o400, 0o600} {
+			for _, dir := range []string{p.dir + "/conf", filepath.Dir(key)} {
+				for _, excluded := range []string{"conf/deep/key.pem", "conf/*/key.pem", "conf/deep/*.pem", "**/*.pem", "**/key.pem", "conf/**", "conf/**/key.pem", key} {
+					box.Must(t, os.Chmod(dir, mode))
+					if r := p.run(t, append([]string{"--excluded-path", excluded}, open...)...); r.Code != 0 || r.Out != "" {
+						t.Errorf("%s with mode %03o, %s excluded: %s", dir, mode, excluded, r)
+					}
+					box.Must(t, os.Chmod(dir, 0o755))
+				}
+			}
+		}
+		// A script cannot tell either.
+		box.Must(t, os.Chmod(p.dir+"/conf", 0))
+		w.Write(t, p.home+"/.config/sbx/project.star", "[mask(p) for p in glob(host.project + '/conf/*/*')]\n")
+		wantError(t, p.run(t, "true"), 125, "cannot look at", "/conf\"", "in the sandbox too")
+		box.Must(t, os.Chmod(p.dir+"/conf", 0o755))
+	})
+}
+
 // TestExact has no symlink followed on the way to a source.
 func TestExact(t *testing.T) {
 	each(t, func(t *testing.T, w who) {

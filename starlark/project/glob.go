@@ -20,10 +20,17 @@ var errWhole = errors.New("it goes through all the host's files")
 
 // expand returns the paths that a pattern means now. What exists by the very
 // name, path, is that; else *, ? and […] match within a name, and ** any number
-// of directories, not following symlinks.
-func expand(path, pattern string) ([]string, error) {
+// of directories, not following symlinks. A directory of the user's own that cannot be
+// looked into is meant as a whole: what runs in the sandbox could open it.
+func expand(path, pattern string) (out []string, err error) {
+	closed := func(dir string) error {
+		out = append(out, dir)
+		return nil
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return []string{path}, nil
+	} else if dir := eval.Closed(path, err); dir != "" {
+		return []string{dir}, nil
 	} else if !eval.Unseen(err) {
 		return nil, err
 	}
@@ -33,7 +40,8 @@ func expand(path, pattern string) ([]string, error) {
 	i := strings.Index(pattern+"/", "/**/")
 	switch {
 	case i < 0:
-		return eval.Glob(pattern)
+		paths, err := eval.GlobClosed(pattern, closed)
+		return append(out, paths...), err
 	case i == 0:
 		return nil, errWhole
 	}
@@ -41,11 +49,10 @@ func expand(path, pattern string) ([]string, error) {
 	if _, err := filepath.Match(rest, ""); err != nil {
 		return nil, err
 	}
-	roots, err := eval.Glob(pattern[:i])
+	roots, err := eval.GlobClosed(pattern[:i], closed)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
 	seen := map[string]bool{}
 	n := 0
 	for _, root := range roots {
@@ -57,10 +64,20 @@ func expand(path, pattern string) ([]string, error) {
 				return err
 			}
 			if err != nil { // what may not be read cannot be told of either
+				if dir := eval.Closed(path, err); dir != "" {
+					closed(dir)
+				}
 				if d != nil && d.IsDir() {
 					return fs.SkipDir
 				}
 				return nil
+			}
+			if d.IsDir() { // it may be that it can be listed and not searched
+				_, err := os.Stat(path + "/.")
+				if dir := eval.Closed(path, err); dir != "" {
+					closed(dir)
+					return fs.SkipDir
+				}
 			}
 			switch {
 			case rest == "":

@@ -164,9 +164,9 @@ func (s *stray) fault(at plan.Origin, kind plan.Kind) plan.Diagnostic {
 // are read too, the content is what counts. Another sandbox may be at work: what has
 // changed since was a symlink then, for all that is known.
 func (r *run) told(p *plan.Plan, writable []tree, modules []string) (told []stray, read plan.Diagnostics) {
-	for _, in := range p.Inputs[r.looked:] {
+	for i, in := range p.Inputs {
 		link := in.Kind == "realpath" || in.Kind == "readlink"
-		if !link && in.Kind != "file" || in.Value == "" || slices.Contains(modules, string(in.Name)) {
+		if !link && (in.Kind != "file" || i < r.looked) || in.Value == "" || slices.Contains(modules, string(in.Name)) {
 			continue
 		}
 		s := stray{path: string(in.Name)}
@@ -191,6 +191,10 @@ func (r *run) told(p *plan.Plan, writable []tree, modules []string) (told []stra
 		switch {
 		case s.top == "":
 		case link:
+			// The package of a program is shown, or all with which npm has installed it.
+			if i := strings.LastIndex(s.real, "/node_modules/"); i >= 0 {
+				s.real = s.real[:i+len("/node_modules")]
+			}
 			told = append(told, s)
 		case same:
 			read = append(read, s.fault(plan.Origin{}, "read"))

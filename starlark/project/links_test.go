@@ -9,6 +9,8 @@ import (
 
 	"sbx/engine/plan"
 	"sbx/engine/sha256"
+	"sbx/lib"
+	"sbx/starlark/eval"
 )
 
 // TestLinksOfOthers has symlinks that the sandbox of one project left there lead
@@ -157,6 +159,59 @@ func TestToldThen(t *testing.T) {
 		}
 		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 			t.Errorf("%v: %q", tt, got)
+		}
+	}
+}
+
+// relinking is a host on which another sandbox puts a symlink in a directory's place
+// while that is looked at.
+type relinking struct {
+	fakeOS
+	w    *world
+	back bool // and then the directory again
+}
+
+func (h relinking) Realpath(path string) (string, error) {
+	sub := h.w.home + "/mono/sub"
+	if path != sub {
+		return h.fakeOS.Realpath(path)
+	}
+	must := func(err error) {
+		if err != nil {
+			h.w.t.Fatal(err)
+		}
+	}
+	must(os.Rename(sub, sub+"2"))
+	must(os.Symlink(h.w.home+"/.ssh", sub))
+	real, err := h.fakeOS.Realpath(path)
+	if h.back {
+		must(os.Remove(sub))
+		must(os.Rename(sub+"2", sub))
+	}
+	return real, err
+}
+
+// TestProjectSwapped has the project replaced, by a sandbox of what holds it.
+func TestProjectSwapped(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		w := newWorld(t, "mono/sub/f: ", ".ssh/id: ")
+		if err := w.places.NoteWritten([]string{w.home + "/mono"}); err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Dir: w.home + "/mono/sub", Eval: eval.Options{Lib: lib.Read, Host: relinking{fakeOS{env: w.env}, w, back}}}
+		if r, err := Evaluate(&o, w.places); err == nil || !strings.Contains(err.Error(), "leads over a symlink to") {
+			t.Errorf("back %v: %v, %v", back, r, err)
+		}
+	}
+}
+
+// TestToldPackage has a whole package, or all packages, stand for a program in it.
+func TestToldPackage(t *testing.T) {
+	w := newWorld(t, "p/tool: -> $H/priv/node_modules/tool/bin/x", "priv/node_modules/tool/bin/x: ", "priv/node_modules/tool/all: ", "priv/f: ")
+	for dir, want := range map[string]bool{"/priv/node_modules/tool": false, "/priv/node_modules": false, "/priv/f": true} {
+		w.write(".config/sbx/project.star", "realpath(host.project + '/tool')\nbind(host.home + '"+dir+"', ro = True)\n")
+		if _, err := w.evaluate(Options{}); (err == nil) != want {
+			t.Errorf("%s: %v", dir, err)
 		}
 	}
 }

@@ -176,11 +176,18 @@ func (r *run) find() error {
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
-		if real, top := r.strays(dir, true); top != "" {
+		// Resolved once: another sandbox may be at work above, and what counts is what has
+		// been looked at.
+		real, top := r.strays(dir, true)
+		if top != "" {
 			return fault(fmt.Sprintf("if that is meant, name it: --project-path %q", real),
 				"project %q leads over a symlink to %q, out of %q, where what runs in a sandbox could have made the link", dir, real, top)
 		}
-		dir, err = filepath.EvalSymlinks(dir)
+		var now string
+		if now, err = filepath.EvalSymlinks(real); err == nil && now != real {
+			return fault("try again", "project %q changes while it is looked at", dir)
+		}
+		dir = real
 	}
 	if err != nil {
 		hint := ""
@@ -195,6 +202,8 @@ func (r *run) find() error {
 		return fault("", "project %q: %v", dir, errno(err))
 	case !st.IsDir():
 		return fault("", "project %q is not a directory", dir)
+	case r.o.Dir == "" && !sameFile(st, "."):
+		return fault("try again", "project %q is not the working directory any more", dir)
 	case dir == "/":
 		return fault("name a directory below it by --project-path", "the root directory cannot be a project")
 	}
@@ -215,6 +224,11 @@ func (r *run) find() error {
 	}
 	r.Dir = dir
 	return nil
+}
+
+func sameFile(st os.FileInfo, path string) bool {
+	other, err := os.Stat(path)
+	return err == nil && os.SameFile(st, other)
 }
 
 // realDir returns the canonical path of a directory that may not be there; "" of "".
