@@ -32,6 +32,13 @@ func TestHomeStaysHidden(t *testing.T) {
 			}
 		}
 	}
+	// Neither where it lies below a symbolic link.
+	for _, dir := range []string{"$H", "$R/l", "$R/l/x/.."} {
+		_, err := evalBox(t, "go()", "$R/l -> $H", "HOME=$R/l", "GOBIN="+dir)
+		if err == nil || !strings.Contains(err.Error(), "is the home directory, or holds it") {
+			t.Errorf("HOME is a link, %s: %v", dir, err)
+		}
+	}
 	runBoxes(t, []boxTest{
 		{`shell() # in a home that goes by two names`, "secret\nz -> .", "ZDOTDIR=$H/z", "no secret"},
 		{`git() # settings without a value`, "secret\n.gitconfig: [core]\\n excludesFile =\\n attributesFile = \"\"\\n hooksPath\\n[commit]\\n template = # none\\n[include]\\n path =", "", "no secret\nro .gitconfig"},

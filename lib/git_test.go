@@ -106,7 +106,20 @@ bind(host.home + "/mounted", host.project + "/.git/hooks/dir")`, "mounted/post-c
 			ro $P/config $P/hooks/pre-commit`},
 		{`git() # hooks that are a link to nothing`, strings.Replace(repo("$P/.git"), "$P/.git/hooks/pre-commit", "$P/.git/hooks -> ../none", 1), "", `
 			rw $P/.git/HEAD
-			at $P/.git/hooks`},
+			at $P/.git/hooks $P/none`},
+		{`git() # hooks by way of links`, strings.Replace(repo("$P/.git"), "$P/.git/hooks/pre-commit", "$P/.git/hooks -> ../a\n$P/a -> d/hooks\n$P/d/hooks/pre-commit", 1), "", `
+			ro $P/d/hooks $P/d/hooks/pre-commit
+			at $P/.git/hooks $P/a $P/d $P/d/hooks
+			rw $P/.git/HEAD`},
+		{`git() # a hook that is a link`, repo("$P/.git") + "$P/.git/hooks/post-commit -> ../../s/pc\n$P/s/pc\n$P/s/other", "", `
+			ro $P/s/pc
+			rw $P/s/other
+			at $P/s $P/s/pc`},
+		{`git() # settings by way of links`, strings.Replace(repo("$P/.git"), "$P/.git/config\n", "$P/.git/config -> ../a\n$P/a -> c\n$P/c\n", 1), "", `
+			ro $P/c
+			at $P/.git/config $P/a $P/c`},
+		{`git() # no HEAD for now`, strings.Replace(repo("$P/.git"), "$P/.git/HEAD\n", "", 1), "", `
+			ro $P/.git/config $P/.git/hooks`},
 		{`git() # the repository is a link`, repo("$P/x/g") + "$P/.git -> x/g", "", `
 			ro $P/.git $P/x/g/config
 			rw $P/x/g/HEAD
