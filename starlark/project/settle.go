@@ -190,7 +190,11 @@ func (r *run) exclude(p *plan.Plan, excluded []Value) error {
 		for _, path := range paths {
 			for _, at := range places(path, shows) {
 				if plan.Within(r.Dir, at) {
-					ds = append(ds, plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)})
+					d := plan.Diagnostic{At: v.At, Op: v.op, Msg: fmt.Sprintf("excluded path %q holds the whole project", v.Text)}
+					if strings.ContainsAny(v.Text, `*?[`) && at == r.Dir {
+						d.Hint = "the project cannot be looked into: chmod u+rwx mends that"
+					}
+					ds = append(ds, d)
 					break
 				}
 				if !seen[at] {
