@@ -18,14 +18,11 @@ import (
 	"sbx/engine/rtinit"
 )
 
-// lateness is the timer slack of the Go runtime's monitor, see engine/rtinit.
-const lateness = 10_000_001
-
 func init() {
 	// Run is called in a thread that the monitor has made.
 	changes["late-thread"] = func(*program.Program) {
 		runtime.LockOSThread()
-		unix.Prctl(unix.PR_SET_TIMERSLACK, lateness, 0, 0, 0)
+		unix.Prctl(unix.PR_SET_TIMERSLACK, rtinit.Lateness, 0, 0, 0)
 	}
 	// What was sent to the monitor comes only now.
 	changes["late-signal"] = func(*program.Program) {
@@ -64,7 +61,7 @@ func TestTimerSlack(t *testing.T) {
 			p.Command = []plan.Str{"sh", "-c", show}
 			w.library(t, "late-thread", p).Want(t, "in a late thread", "123456")
 		})
-		withSlack(t, lateness, func() { w.want(t, script, show, "50000") })
+		withSlack(t, rtinit.Lateness, func() { w.want(t, script, show, "50000") })
 	})
 }
 

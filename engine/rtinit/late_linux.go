@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// lateness is the timer slack of the monitor, in nanoseconds, as of no other thread.
-const lateness = 10_000_001
+// Lateness is the timer slack of the monitor, in nanoseconds, as of no other thread.
+const Lateness = 10_000_001
 
 // Signal is for one thread of this process to send to another. It is of no use to
 // anybody else: the C library has it for its own purposes, and the Go runtime never
@@ -37,8 +37,12 @@ var (
 // call makes a system call and returns its result or a negative errno.
 func call(nr, a, b, c, d uintptr) uintptr
 
-// handler returns the addresses of the signal handler, and of what is to end it, or 0.
-func handler() (handle, restorer uintptr)
+// handler returns the address of the signal handler.
+func handler() uintptr
+
+// Restorer returns the address of what a handler returns to, the sa_restorer of
+// rt_sigaction(2); 0 where the kernel has its own.
+func Restorer() uintptr
 
 // action is the kernel's struct sigaction, rt_sigaction(2).
 type action struct {
@@ -66,15 +70,15 @@ func number(amd64, arm64 uintptr) uintptr {
 }
 
 func beLate() {
-	if s := call(number(157, 167), prGetTimerSlack, 0, 0, 0); s < 1<<32 && s != lateness {
+	if s := call(number(157, 167), prGetTimerSlack, 0, 0, 0); s < 1<<32 && s != Lateness {
 		Slack = s
 	}
 	act.flags, act.mask = saOnStack|saRestart, ^uintptr(0)
-	act.handler, act.restorer = handler()
+	act.handler, act.restorer = handler(), Restorer()
 	if act.restorer != 0 {
 		act.flags |= saRestorer
 	}
-	wanted = lateness
+	wanted = Lateness
 	call(number(13, 134), Signal, uintptr(unsafe.Pointer(&act)), 0, unsafe.Sizeof(act.mask))
 	tellMonitor()
 }

@@ -11,12 +11,16 @@ TEXT ·call(SB),NOSPLIT,$0-48
 	MOVQ	AX, ret+40(FP)
 	RET
 
-// func handler() (handle, restorer uintptr)
-TEXT ·handler(SB),NOSPLIT,$0-16
+// func handler() uintptr
+TEXT ·handler(SB),NOSPLIT,$0-8
 	LEAQ	·sigLate(SB), AX
-	MOVQ	AX, handle+0(FP)
+	MOVQ	AX, ret+0(FP)
+	RET
+
+// func Restorer() uintptr
+TEXT ·Restorer(SB),NOSPLIT,$0-8
 	LEAQ	·sigReturn(SB), AX
-	MOVQ	AX, restorer+8(FP)
+	MOVQ	AX, ret+0(FP)
 	RET
 
 // sigLate is the signal handler.
@@ -31,7 +35,7 @@ TEXT ·sigLate(SB),NOSPLIT|NOFRAME,$0
 done:
 	RET
 
-// sigReturn is the restorer that rt_sigaction wants on this architecture.
+// sigReturn: this architecture has none in the vdso.
 TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$15, AX // rt_sigreturn
 	SYSCALL

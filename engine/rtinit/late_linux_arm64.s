@@ -11,12 +11,16 @@ TEXT ·call(SB),NOSPLIT,$0-48
 	MOVD	R0, ret+40(FP)
 	RET
 
-// func handler() (handle, restorer uintptr)
-// The kernel's own restorer, in the vdso, serves on this architecture.
-TEXT ·handler(SB),NOSPLIT,$0-16
+// func handler() uintptr
+TEXT ·handler(SB),NOSPLIT,$0-8
 	MOVD	$·sigLate(SB), R0
-	MOVD	R0, handle+0(FP)
-	MOVD	ZR, restorer+8(FP)
+	MOVD	R0, ret+0(FP)
+	RET
+
+// func Restorer() uintptr
+// The kernel's own, in the vdso, serves.
+TEXT ·Restorer(SB),NOSPLIT,$0-8
+	MOVD	ZR, ret+0(FP)
 	RET
 
 // sigLate is the signal handler.

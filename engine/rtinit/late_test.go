@@ -4,10 +4,17 @@ package rtinit
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+)
+
+// The variable again has an x for each process that was tried, of which tries are enough.
+const (
+	again = "SBX_TEST_AGAIN"
+	tries = "xxxxxxxxxx"
 )
 
 // TestLate wants the monitor to be late, and then as punctual as before.
@@ -21,8 +28,16 @@ func TestLate(t *testing.T) {
 		tid, _ := strconv.Atoi(task.Name())
 		found = found || tid > os.Getpid() && tid <= os.Getpid()+reach
 	}
-	if !found {
-		t.Skip("the monitor's number is out of reach")
+	if !found { // threads of others began in between, or the numbers began anew: try in another process
+		if os.Getenv(again) == tries {
+			t.Fatal("in none of the processes tried the monitor's number was within reach")
+		}
+		cmd := exec.Command(os.Args[0], "-test.run=^TestLate$")
+		cmd.Env = append(os.Environ(), again+"="+os.Getenv(again)+"x")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return
 	}
 	wait := func(slack uintptr) {
 		t.Helper()
@@ -32,12 +47,12 @@ func TestLate(t *testing.T) {
 			}
 		}
 	}
-	wait(lateness)
+	wait(Lateness)
 	Punctual()
 	wait(Slack)
 	beLate() // for the next run
-	wait(lateness)
-	if Slack == 0 || Slack == lateness {
+	wait(Lateness)
+	if Slack == 0 || Slack == Lateness {
 		t.Error(Slack)
 	}
 }

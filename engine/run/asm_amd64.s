@@ -127,14 +127,8 @@ TEXT ·sigLater(SB),NOSPLIT|NOFRAME,$0
 	MOVL	DI, ·sigTooEarly(SB)
 	RET
 
-// sigReturn is the restorer that rt_sigaction wants on this architecture.
-TEXT ·sigReturn(SB),NOSPLIT|NOFRAME,$0
-	MOVL	$15, AX // rt_sigreturn
-	SYSCALL
-	INT	$3
-
-// func handlers() (forward, fault, nothing, later, restorer uintptr)
-TEXT ·handlers(SB),NOSPLIT,$0-40
+// func handlers() (forward, fault, nothing, later uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-32
 	LEAQ	·sigForward(SB), AX
 	MOVQ	AX, forward+0(FP)
 	LEAQ	·sigFault(SB), AX
@@ -143,8 +137,6 @@ TEXT ·handlers(SB),NOSPLIT,$0-40
 	MOVQ	AX, nothing+16(FP)
 	LEAQ	·sigLater(SB), AX
 	MOVQ	AX, later+24(FP)
-	LEAQ	·sigReturn(SB), AX
-	MOVQ	AX, restorer+32(FP)
 	RET
 
 // threadEndHandler is a signal handler, DX is the ucontext, that ends the thread it

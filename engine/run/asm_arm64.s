@@ -142,9 +142,8 @@ TEXT ·sigLater(SB),NOSPLIT|NOFRAME,$0
 	MOVW	R0, ·sigTooEarly(SB)
 	RET
 
-// func handlers() (forward, fault, nothing, later, restorer uintptr)
-// The kernel's own restorer, in the vdso, serves on this architecture.
-TEXT ·handlers(SB),NOSPLIT,$0-40
+// func handlers() (forward, fault, nothing, later uintptr)
+TEXT ·handlers(SB),NOSPLIT,$0-32
 	MOVD	$·sigForward(SB), R0
 	MOVD	R0, forward+0(FP)
 	MOVD	$·sigFault(SB), R0
@@ -153,7 +152,6 @@ TEXT ·handlers(SB),NOSPLIT,$0-40
 	MOVD	R0, nothing+16(FP)
 	MOVD	$·sigLater(SB), R0
 	MOVD	R0, later+24(FP)
-	MOVD	ZR, restorer+32(FP)
 	RET
 
 // threadEndHandler is a signal handler, R2 is the ucontext, that ends the thread it

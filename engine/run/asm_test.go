@@ -17,6 +17,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sbx/engine/rtinit"
 )
 
 // shared is written by a child that shares memory, or a copy of it where the
@@ -56,7 +58,7 @@ func TestRawClone(t *testing.T) {
 
 // TestSigForward has the handler wait with one signal and pass another on.
 func TestSigForward(t *testing.T) {
-	forward, _, _, _, _ := handlers()
+	forward, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGUSR1), &act)
 	setAction(uintptr(unix.SIGUSR2), &act)
@@ -86,7 +88,7 @@ func TestSigForward(t *testing.T) {
 // TestSigFault has the handler wait with a signal that was sent, and leave a fault
 // of this program to the runtime, which makes a panic of it.
 func TestSigFault(t *testing.T) {
-	_, fault, _, _, _ := handlers()
+	_, fault, _, _ := handlers()
 	act := handledBy(fault, saRestart)
 	var before sigaction
 	swapAction(uintptr(unix.SIGSEGV), &act, &before)
@@ -113,13 +115,14 @@ func TestSigFault(t *testing.T) {
 
 // TestSigWoken has the handler count what wakes sbx.
 func TestSigWoken(t *testing.T) {
-	forward, _, _, _, _ := handlers()
+	forward, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	var before sigaction
 	swapAction(uintptr(unix.SIGCONT), &act, &before)
 	defer setAction(uintptr(unix.SIGCONT), &before)
 	sigReport.Asleep = 1
-	for want := atomic.LoadInt32(&sigReport.Woken) + 1; want < 4; want++ {
+	for range 3 {
+		want := atomic.LoadInt32(&sigReport.Woken) + 1
 		unix.Kill(os.Getpid(), unix.SIGCONT)
 		for end := time.Now().Add(time.Minute); atomic.LoadInt32(&sigReport.Woken) != want; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
@@ -135,7 +138,7 @@ func TestSigWoken(t *testing.T) {
 
 // TestSigForwardAbort has the handler end a process that is making a sandbox.
 func TestSigForwardAbort(t *testing.T) {
-	forward, _, _, _, _ := handlers()
+	forward, _, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	setAction(uintptr(unix.SIGTERM), &act)
 	sigStarted = new(int32)
@@ -226,9 +229,9 @@ func TestThreadEnd(t *testing.T) {
 		endingThreads()
 		there := func(tid int32) bool { return unix.Tgkill(os.Getpid(), int(tid), 0) == nil }
 		for there(asleep.Load()) {
-			unix.Tgkill(os.Getpid(), int(asleep.Load()), endSignal)
-			unix.Tgkill(os.Getpid(), int(busy.Load()), endSignal)
-			unix.Tgkill(os.Getpid(), os.Getpid(), endSignal) // the first one stays, asleep or not
+			unix.Tgkill(os.Getpid(), int(asleep.Load()), rtinit.Signal)
+			unix.Tgkill(os.Getpid(), int(busy.Load()), rtinit.Signal)
+			unix.Tgkill(os.Getpid(), os.Getpid(), rtinit.Signal) // the first one stays, asleep or not
 			pause := [2]int64{0, 1e6}
 			unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
 		}

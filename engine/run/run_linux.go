@@ -76,7 +76,7 @@ func Run(p *program.Program) (unix.WaitStatus, error) {
 	}
 	sigTooEarly = 0
 	if p.Init || c.flags&unix.CLONE_VFORK != 0 {
-		_, _, _, later, _ := handlers()
+		_, _, _, later := handlers()
 		c.later = handledBy(later, 0)
 	}
 	if p.Init || p.Copy {
@@ -241,7 +241,7 @@ func prepare(p *program.Program) (*child, error) {
 		if c.flags&unix.CLONE_VFORK != 0 {
 			c.flags |= unix.CLONE_SIGHAND // from here on: a guard that sleeps in a vfork
 		}
-		_, _, nothing, _, _ := handlers()
+		_, _, nothing, _ := handlers()
 		c.nothing = handledBy(nothing, 0)
 		c.stack = guardStack[:]
 		if len(staying) > 0 {

@@ -15,9 +15,6 @@ import (
 	"sbx/engine/rtinit"
 )
 
-// endSignal ends a thread of this process.
-const endSignal = rtinit.Signal
-
 // firstThread is the one that stays, and calls this: it has the number of the
 // process, which without it would look dead.
 var firstThread int32
@@ -32,7 +29,7 @@ func endingThreads() {
 	debug.SetGCPercent(-1) // nobody will be left to collect
 	firstThread = int32(os.Getpid())
 	act := handledBy(threadEnd(), 0)
-	setAction(endSignal, &act)
+	setAction(rtinit.Signal, &act)
 }
 
 // unlock takes back that the calling goroutine is for its thread alone, which is the
@@ -68,7 +65,7 @@ func endOthers(dir uintptr, buf *[512]byte) (n int) {
 			}
 			if tid != 0 && tid != uintptr(firstThread) {
 				n++
-				sys(unix.SYS_TGKILL, uintptr(firstThread), tid, endSignal, 0, 0, 0)
+				sys(unix.SYS_TGKILL, uintptr(firstThread), tid, rtinit.Signal, 0, 0, 0)
 			}
 			off += uintptr(*(*uint16)(unsafe.Add(entry, 16)))
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sbx/engine/program"
+	"sbx/engine/rtinit"
 )
 
 type watch struct {
@@ -49,7 +50,7 @@ var (
 // sigAbort are the signals that ask for an end.
 const sigAbort = 1<<unix.SIGHUP | 1<<unix.SIGINT | 1<<unix.SIGQUIT | 1<<unix.SIGTERM
 
-func handlers() (forward, fault, nothing, later, restorer uintptr)
+func handlers() (forward, fault, nothing, later uintptr)
 
 // wait waits for the child, and returns how the command ended.
 func (w *watch) wait() (unix.WaitStatus, error) {
@@ -273,7 +274,7 @@ func passSignals(c *child) {
 	}
 	sigReport = c.rep
 	setAction(uintptr(unix.SIGCHLD), &sigaction{}) // the Go runtime has it wake sbx for nothing
-	forward, fault, _, _, _ := handlers()
+	forward, fault, _, _ := handlers()
 	act := handledBy(forward, saRestart)
 	for sig := uintptr(1); sig < deathSignal; sig++ {
 		act.handler = forward
@@ -434,7 +435,7 @@ const (
 // handledBy is the action of a handler, which runs with all signals blocked.
 func handledBy(handler uintptr, flags uint64) sigaction {
 	act := sigaction{handler: handler, flags: flags | saSiginfo | saOnStack, mask: ^uint64(0)}
-	if _, _, _, _, restorer := handlers(); restorer != 0 {
+	if restorer := rtinit.Restorer(); restorer != 0 {
 		act.flags |= saRestorer
 		act.restorer = restorer
 	}
