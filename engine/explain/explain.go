@@ -148,7 +148,7 @@ func instruction(p *program.Program, f *host.Facts, fail *run.Failure) plan.Diag
 		d.Msg = fmt.Sprintf("writing %q: %v", op.Dst, e)
 	case op != nil && op.Kind == plan.Overlay && (in.Call == program.Fsconfig || in.Call == program.Mount):
 		d.Msg = fmt.Sprintf("overlay at %q: %v", op.Dst, e)
-		d.Hint = overlayHint(op, f, e)
+		d.Hint = overlayHint(p.Plan, op, f, e)
 	case op != nil:
 		d.Msg = fmt.Sprintf("%s at %q: %v", in.Call, op.Dst, e)
 	case r.Key == "chdir" || r.Key == "same_dir":
@@ -219,10 +219,13 @@ func hint(p *program.Program, in *program.Inst, r program.Ref, op *plan.Op, e sy
 	return ""
 }
 
-func overlayHint(op *plan.Op, f *host.Facts, e syscall.Errno) string {
+func overlayHint(p *plan.Plan, op *plan.Op, f *host.Facts, e syscall.Errno) string {
 	switch e {
 	case syscall.EINVAL:
 		points, _ := f.Mounts()
+		if f.InitialUserNS && f.Privileged(p) { // it leaves them out
+			points = nil
+		}
 		for _, l := range op.Lower {
 			for _, m := range points {
 				if m != string(l) && plan.Within(m, string(l)) {

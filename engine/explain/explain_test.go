@@ -143,6 +143,22 @@ func TestInstruction(t *testing.T) {
 	}
 }
 
+// TestOverlayOfRoot: who is root of the machine may have an overlay of a directory
+// with mounts below, so these are not why there is none.
+func TestOverlayOfRoot(t *testing.T) {
+	p := plan.New()
+	p.Caps.Set = "all"
+	p.Ops = []plan.Op{{Kind: plan.Overlay, Dst: "/d", Lower: []plan.Str{"/l", "/usr"}, UpperTmpfs: true, At: pos(3)}}
+	prog := &program.Program{Plan: p, Refs: []program.Ref{{Op: 0, What: "overlay", Path: "/d"}}}
+	prog.Add(0, program.Fsconfig)
+	f := hosttest.Facts()
+	f.MountPts = []string{"/", "/usr", "/usr/mnt"}
+	f.UID, f.GID, f.Caps, f.InitialUserNS = 0, 0, ^uint64(0), true
+	const want = `overlay: overlay at "/d": invalid argument | the kernel log tells more; layers must not be in /proc, or on file systems that do not tell upper from lower case`
+	d, code := Failure(prog, f, &run.Failure{Inst: 0, Errno: syscall.EINVAL})
+	check(t, d, code, want, 3, ExitSetup)
+}
+
 // TestBefore has failures before the program starts.
 func TestBefore(t *testing.T) {
 	p := plan.New()
