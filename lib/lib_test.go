@@ -61,6 +61,15 @@ func TestSSH(t *testing.T) {
 			own .ssh/config .ssh/work/a.conf .ssh/work/b more
 			rw dot/ssh/known_hosts
 			no .ssh/id_rsa dot/ssh/id_rsa`},
+		{`ssh() # a home that looks like a pattern`, `
+			[ab]/.ssh/config: Include c*.conf ~/more /etc/*.conf ~/.ssh/**
+			[ab]/.ssh/c1.conf
+			[ab]/.ssh/id_rsa
+			[ab]/more
+			a/.ssh/c2.conf
+			a/more`, "HOME=$H/[ab]", `
+			own [ab]/.ssh/config [ab]/.ssh/c1.conf [ab]/more
+			no [ab]/.ssh/id_rsa a`},
 		{`ssh() # single links`, `
 			.ssh/config -> ../dot/config
 			.ssh/known_hosts -> ../dot/hosts
