@@ -111,6 +111,8 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 		return fail("", "%s %q has a NUL byte in it", what, clip(p))
 	case p[0] == '~':
 		return fail("a ~ is not expanded; use host.home", "%s %q is not absolute", what, clip(p))
+	case p[0] == '$':
+		return fail("a $ is not expanded; use host.home, or host.env for other variables", "%s %q is not absolute", what, clip(p))
 	case p[0] != '/':
 		return fail(relativeHint(what), "%s %q is not absolute", what, clip(p))
 	case len(p) > maxPath:

@@ -67,6 +67,7 @@ func TestOperations(t *testing.T) {
 		{op(plan.Tmpfs, dst("")), `tmpfs: destination is empty`},
 		{op(plan.Tmpfs, dst("/a\x00b")), `tmpfs: destination "/a\x00b" has a NUL byte in it`},
 		{op(plan.Tmpfs, dst("~/a")), `tmpfs: destination "~/a" is not absolute | a ~ is not expanded; use host.home`},
+		{op(plan.Tmpfs, dst("$HOME/a")), `tmpfs: destination "$HOME/a" is not absolute | a $ is not expanded; use host.home, or host.env for other variables`},
 		{op(plan.Tmpfs, dst("a")), `tmpfs: destination "a" is not absolute | paths of the sandbox start with /`},
 		{op(plan.Tmpfs, dst("/"+str(4095))), `tmpfs: destination "/` + string(str(199)) + `…" has 4096 bytes, at most 4095 are allowed`},
 		{op(plan.Tmpfs, dst("/a/../b")), `tmpfs: destination "/a/../b" has a ".." in it | write the path without it, or use realpath()`},

@@ -3,6 +3,7 @@ package eval
 // Modules: the load statement.
 
 import (
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -151,12 +152,12 @@ func (ev *evaluator) module(name string) (starlark.StringDict, error) {
 		return nil, &callFault{Op: "load", Msg: "modules are loaded from one another too deeply"}
 	}
 	if m.lib {
-		if ev.opt.Lib == nil {
-			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
+		err := fs.ErrNotExist
+		if ev.opt.Lib != nil {
+			m.text, err = ev.opt.Lib(strings.TrimPrefix(name, libPrefix))
 		}
-		m.text, err = ev.opt.Lib(strings.TrimPrefix(name, libPrefix))
 		if err != nil {
-			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name)}
+			return nil, &callFault{Op: "load", Msg: "there is no standard module " + quote(name), Hint: ev.nearModule(name)}
 		}
 	} else {
 		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
@@ -187,6 +188,16 @@ func (ev *evaluator) module(name string) (starlark.StringDict, error) {
 }
 
 const libPrefix = "@sbx//"
+
+// nearModule is a hint at what a wrong name of a standard module may stand for.
+func (ev *evaluator) nearModule(name string) string {
+	if ev.opt.LibNear != nil {
+		if near := ev.opt.LibNear(strings.TrimSuffix(name[len(libPrefix):], ".star")); near != "" {
+			return "did you mean " + quote(libPrefix+near+".star") + "?"
+		}
+	}
+	return ""
+}
 
 // locate finds out which file a load statement of the current module means.
 func (ev *evaluator) locate(name string) (*module, error) {

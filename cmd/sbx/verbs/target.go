@@ -144,7 +144,7 @@ func (t *target) options() (eval.Options, error) {
 	}
 	opt := eval.Options{
 		File: t.script, Set: t.set, Args: t.command,
-		Lib: lib.Read, Sources: t.sources, Print: scriptPrint,
+		Lib: lib.Read, LibNear: nearTemplate, Sources: t.sources, Print: scriptPrint,
 		Abort: func(d plan.Diagnostic) {
 			report(t.sources, d)
 			exit(exitSetup)
