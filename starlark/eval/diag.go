@@ -222,6 +222,8 @@ func runtimeText(msg string) (text, hint string) {
 	text = quoteNames(strings.TrimPrefix(text, "cannot load "))
 	switch {
 	case hint != "":
+	case strings.HasPrefix(text, "host.env has no attribute "):
+		hint = `host.env is a dict: host.env["NAME"]`
 	case strings.Contains(text, " has no attribute "):
 		hint = "dir() lists the attributes of a value"
 	case strings.HasSuffix(text, " is called recursively"):
@@ -301,13 +303,16 @@ func syntaxError(e syntax.Error) plan.Diagnostic {
 	}
 	switch {
 	case d.Hint != "":
-	case strings.HasPrefix(e.Msg, "got newline"), strings.HasPrefix(e.Msg, "got end of file"):
+	case strings.HasPrefix(e.Msg, "got newline"), strings.HasPrefix(e.Msg, "got end of file"), strings.HasPrefix(e.Msg, "got outdent"):
 		d.Hint = "is a bracket, quote or colon missing before this?"
 	case strings.HasPrefix(e.Msg, "got '=', want"):
 		d.Hint = "== compares"
+	case e.Msg == "got string literal, want newline":
+		d.Hint = `+ joins strings; there are no f-strings: "%s" % x`
 	case strings.HasPrefix(e.Msg, "got string literal, want"):
 		d.Hint = "is a comma missing before it?"
-	case strings.HasPrefix(e.Msg, "got identifier, want ','"):
+	case strings.HasPrefix(e.Msg, "got identifier, want ','"), strings.HasPrefix(e.Msg, "got identifier, want ']'"),
+		strings.HasPrefix(e.Msg, "got identifier, want '}'"):
 		d.Hint = "is a bracket or comma missing before it?"
 	}
 	return d
