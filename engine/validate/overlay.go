@@ -187,7 +187,14 @@ func (c *checker) directory(op *plan.Op, what, p string) bool {
 	case host.Dir:
 		return true
 	case host.Missing:
-		c.fault(op.At, "overlay", "", "%s %q does not exist on the host", what, p)
+		hint := ""
+		switch what {
+		case "upper":
+			hint = `make the directory first, or have the changes forgotten: upper = "tmpfs"`
+		case "work":
+			hint = "make the directory first, or leave work out: it is made beside upper"
+		}
+		c.fault(op.At, "overlay", hint, "%s %q does not exist on the host", what, p)
 		c.about(plan.WhatSource, syscall.ENOENT, p)
 	case host.Unknown:
 		c.fault(op.At, "overlay", "", "%s %q: %v", what, p, f.Err)
