@@ -2,9 +2,14 @@ module sbx
 
 go 1.26.0
 
-// Nothing here follows a change of the processors that it may use, which would cost
-// the start a goroutine, a thread and system calls.
-godebug updatemaxprocs=0
+godebug (
+	// Nobody looks at the names of the runtime's mappings, each a system call at the
+	// start where the kernel has such (CONFIG_ANON_VMA_NAME): 24 of them.
+	decoratemappings=0
+	// Nothing here follows a change of the processors that it may use, which would cost
+	// the start a goroutine, a thread and system calls.
+	updatemaxprocs=0
+)
 
 require (
 	github.com/alecthomas/kong v1.17.0 // command line of every verb
