@@ -397,7 +397,7 @@ func (c *compiler) exec(env []string) {
 	}
 	c.failPty()
 	list := c.prog.Pointers(paths)
-	c.add(program.ExecFailed, program.Imm(int(kept)), program.Imm(list.Offset()))
+	c.add(program.ExecFailed, program.Imm(int(kept)), program.Imm(list.Offset()), program.Imm(len(paths)))
 }
 
 // Try is a command and the paths at which it may be.

@@ -145,12 +145,13 @@ func TestCommandFaults(t *testing.T) {
 		for _, f := range []string{"lost", "junk", "second", "third", "isdir", "nothing", "long"} {
 			box.Must(t, os.Chmod(d+"/"+f, 0o755))
 		}
-		script += fmt.Sprintf("bind(%q, \"/d\", ro = True)\n", d)
+		script += fmt.Sprintf("bind(%q, \"/d\", ro = True)\nsetenv(\"PATH\", \"/none:/d:/usr/bin:/bin\")\n", d)
 		for cmd, want := range map[string][]string{
 			"no-such-command": {"127", "command \"no-such-command\" not found in the sandbox"},
 			"/d/none":         {"127", "command \"/d/none\" not found in the sandbox"},
 			"/d/plain":        {"126", "command \"/d/plain\" is not executable"},
 			"/d/lost":         {"126", "needs the interpreter \"/no/such/interpreter\", which does not exist in the sandbox"},
+			"lost":            {"126", "command \"/d/lost\" needs the interpreter \"/no/such/interpreter\""},
 			"/d/second":       {"126", "has the interpreter \"/d/lost\", whose own interpreter does not exist in the sandbox"},
 			"/d/third":        {"126", "command \"/d/third\" has the interpreter \"/d/plain\", which is not executable"},
 			"/d/isdir":        {"126", "has the interpreter \"/d\", which is a directory"},

@@ -4,8 +4,11 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -343,7 +346,11 @@ func refused(d *plan.Diagnostic, p *program.Program, f *host.Facts, path string,
 		d.Hint = fmt.Sprintf("file %s, where it runs, tells which that is", interp)
 	case interp != "":
 		d.Msg = fmt.Sprintf("command %q needs the interpreter %q, which does not exist in the sandbox", path, interp)
-		d.Hint = interpreterHint(interp)
+		l := layout.Build(p.Plan, f, nil)
+		if m := l.Missing(interp); m != "" && filepath.IsAbs(interp) && m != filepath.Clean(interp) {
+			d.Msg = fmt.Sprintf("command %q needs the interpreter %q, which leads to %q, and that does not exist in the sandbox", path, interp, m)
+		}
+		d.Hint = interpreterHint(l, interp)
 	}
 }
 
@@ -356,18 +363,30 @@ func searched(env []string) string {
 	return compile.DefaultPath
 }
 
-func interpreterHint(interp string) string {
+// merged are the directories that are links into /usr on most hosts, file-hierarchy(7).
+var merged = [...]string{"bin", "lib", "lib32", "lib64", "sbin"}
+
+func interpreterHint(l *layout.Layout, interp string) string {
 	switch {
 	case strings.HasSuffix(interp, "\r"):
 		return "its lines end in CR LF, and the kernel takes the CR for a part of the name"
 	case !strings.HasPrefix(interp, "/"):
 		return "the kernel does not search PATH for it: write its whole path"
-	case strings.HasPrefix(interp, "/lib64/"):
-		return `symlink("usr/lib64", "/lib64") if /usr is bound, or bind("/lib64", ro = True)`
-	case strings.HasPrefix(interp, "/lib/"):
-		return `symlink("usr/lib", "/lib") if /usr is bound, or bind("/lib", ro = True)`
-	case strings.HasPrefix(interp, "/bin/"):
-		return `symlink("usr/bin", "/bin") if /usr is bound, or bind("/bin", ro = True)`
 	}
-	return "bind() the directory that holds it"
+	// Where one is such a link, what it leads to may lead to the next.
+	var links, binds []string
+	for path := cmp.Or(l.Missing(interp), interp); path != ""; {
+		top, rest, _ := strings.Cut(path[1:], "/")
+		link := fmt.Sprintf("symlink(%q, %q)", "usr/"+top, "/"+top)
+		if !slices.Contains(merged[:], top) || slices.Contains(links, link) {
+			break
+		}
+		links = append(links, link)
+		binds = append(binds, fmt.Sprintf("bind(%q, ro = True)", "/"+top))
+		path = l.Missing("/usr/" + top + "/" + rest)
+	}
+	if links == nil {
+		return "bind() the directory that holds it"
+	}
+	return strings.Join(links, " and ") + " if /usr is bound, or " + strings.Join(binds, " and ")
 }

@@ -240,6 +240,31 @@ func TestNoExec(t *testing.T) {
 	check(t, d, code, `command "x" not found in the sandbox | searched: PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, 0, 127)
 }
 
+// TestInterpreterLinks: the loader's name leads over links, of which all that are
+// missing are named at once.
+func TestInterpreterLinks(t *testing.T) {
+	const ld = "/lib64/ld-linux-x86-64.so.2"
+	loader := []plan.Op{
+		{Kind: plan.Symlink, Dst: "/usr" + ld, Target: "/lib/x/ld.so"},
+		{Kind: plan.Write, Dst: "/usr/lib/x/ld.so"},
+	}
+	lib64 := plan.Op{Kind: plan.Symlink, Dst: "/lib64", Target: "usr/lib64"}
+	other := plan.Op{Kind: plan.Symlink, Dst: "/lib64", Target: "opt/lib"}
+	for _, tt := range []struct {
+		ops  []plan.Op
+		want string
+	}{
+		{loader, `"` + ld + `", which does not exist in the sandbox | symlink("usr/lib64", "/lib64") and symlink("usr/lib", "/lib") if /usr is bound, or bind("/lib64", ro = True) and bind("/lib", ro = True)`},
+		{append(loader, lib64), `"` + ld + `", which leads to "/lib/x/ld.so", and that does not exist in the sandbox | symlink("usr/lib", "/lib") if /usr is bound, or bind("/lib", ro = True)`},
+		{append(loader, other), `"` + ld + `", which leads to "/opt/lib/ld-linux-x86-64.so.2", and that does not exist in the sandbox | bind() the directory that holds it`},
+	} {
+		p := plan.New()
+		p.Command, p.Ops = []plan.Str{"/x"}, tt.ops
+		d, code := Failure(&program.Program{Plan: p}, hosttest.Facts(), &run.Failure{NoExec: true, Errno: syscall.ENOENT, Head: elf(64, binary.LittleEndian, ld)})
+		check(t, d, code, `command "/x" needs the interpreter `+tt.want, 0, 126)
+	}
+}
+
 // elf returns the start of a program with an interpreter.
 func elf(bits int, order binary.AppendByteOrder, interp string) []byte {
 	class, data := byte(2), byte(1)

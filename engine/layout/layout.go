@@ -42,6 +42,16 @@ func (l *Layout) Type(path string) host.FileType {
 	return f.kind
 }
 
+// Missing returns what does not exist where an absolute path of the finished sandbox
+// leads over symlinks; "": it exists, or that cannot be told.
+func (l *Layout) Missing(path string) string {
+	f := l.tree.walk(path, true)
+	if f.errno != 0 || len(f.rest) == 0 {
+		return ""
+	}
+	return join(f.path, strings.Join(f.rest, "/"))
+}
+
 // Mode returns the permission bits of what is at an absolute path of the finished
 // sandbox, following symlinks, where they are known.
 func (l *Layout) Mode(path string) (mode uint32, known bool) {

@@ -94,7 +94,7 @@ const (
 	Same
 	// ExecFailed ends the program: no execve succeeded. Args[0] is the number of
 	// the first of the two slots that the FlagExec instructions filled in,
-	// Args[1] the offset of the array of the paths that they tried.
+	// Args[1] the offset of the array of the Args[2] paths that they tried.
 	ExecFailed
 
 	numCalls

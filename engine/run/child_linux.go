@@ -356,7 +356,7 @@ func perform(c *child, i uintptr) (next uintptr) {
 				c.rep.Errno = int32(*slot(c, uintptr(in.Args[0])))
 				c.rep.Value = *slot(c, uintptr(in.Args[0])+1)
 				c.rep.Inst = int32(i)
-				fetchHead(c, a[1], c.rep.Value)
+				fetchHead(c, a[1], a[2])
 				return 0
 			}
 			continue
@@ -472,19 +472,30 @@ func decimal(c *child, v, off uintptr) {
 
 // fetchHead reads the start of the file whose execve failed, so that the parent
 // can say which interpreter is missing. At the offset paths of the arena are the
-// pointers to the paths that were tried.
+// pointers to the n paths that were tried. ENOENT is kept of the last, and may mean the
+// interpreter of one before, which is there.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func fetchHead(c *child, paths uintptr, try int64) {
-	path := *(*uintptr)(unsafe.Add(unsafe.Pointer(c.arena), paths+uintptr(try)*8))
+func fetchHead(c *child, paths, n uintptr) {
 	c.rep.Len = -1
-	fd, errno := sys(unix.SYS_OPENAT, atFDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0, 0)
+	first, last := uintptr(c.rep.Value), uintptr(c.rep.Value)
+	if c.rep.Errno == int32(unix.ENOENT) {
+		first, last = 0, n-1
+	}
+	fd, errno := uintptr(0), uintptr(unix.ENOENT)
+	for try := first; try <= last && errno != 0; try++ {
+		path := *(*uintptr)(unsafe.Add(unsafe.Pointer(c.arena), paths+try*8))
+		fd, errno = sys(unix.SYS_OPENAT, atFDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0, 0)
+		if errno == 0 {
+			c.rep.Value = int64(try)
+		}
+	}
 	if errno != 0 {
 		return
 	}
-	n, errno := sys(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&c.rep.Head)), uintptr(len(c.rep.Head)), 0, 0, 0)
+	n, errno = sys(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&c.rep.Head)), uintptr(len(c.rep.Head)), 0, 0, 0)
 	if errno == 0 {
 		c.rep.Len = int32(n)
 	} else {
