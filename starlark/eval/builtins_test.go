@@ -61,6 +61,7 @@ func TestBuiltins(t *testing.T) {
 		{`bind("rel/../x", "")`, `{"ops":[{"op":"bind","dst":"","src":"rel/../x"}]}`},
 		{`bind("/a", suid = True, follow_dst = True, parent_mode = 0o700)`, `{"ops":[{"op":"bind","dst":"/a","src":"/a","suid":true,"follow":true,"parent_mode":"0700"}]}`},
 		{`bind_fd(7, "/a", ro = True, dev = True, create = True, suid = True)`, `{"ops":[{"op":"bind","dst":"/a","src_fd":7,"ro":true,"dev":true,"create":true,"suid":true}]}`},
+		{"def f(mode):\n    return mode\nmkdir(\"/a\", mode = f(mode = 420))", `{"ops":[{"op":"mkdir","dst":"/a","mode":"0644"}]}`},
 		{`bind_fd(0, "/a", follow_dst = True, parent_mode = 0o700)`, `{"ops":[{"op":"bind","dst":"/a","src_fd":0,"follow":true,"parent_mode":"0700"}]}`},
 		{`defaults(create = True, follow_dst = True); bind("/a"); bind("/a", create = False, follow_dst = False); mask("/a"); mkdir("/a")`,
 			`{"ops":[{"op":"bind","dst":"/a","src":"/a","create":true,"follow":true},{"op":"bind","dst":"/a","src":"/a"},{"op":"mask","dst":"/a"},{"op":"mkdir","dst":"/a","create":true,"follow":true}]}`},

@@ -249,6 +249,10 @@ func (c *call) check(a *arg, v starlark.Value) error {
 		k = kBool
 	case starlark.Int:
 		k = kInt
+	case decimal:
+		n, _ := v.Int64()
+		octal := "0o" + strconv.FormatInt(n, 8)
+		return wrong("argument "+quote(a.name)+" is decimal "+v.String()+", which is "+octal, "write 0o"+v.String()+", or "+octal+" if that is meant")
 	case starlark.NoneType:
 		k = kNone
 	case *starlark.List, starlark.Tuple:
@@ -259,18 +263,33 @@ func (c *call) check(a *arg, v starlark.Value) error {
 	}
 	hint := ""
 	switch {
-	case a.kind&kString != 0 && k == kList:
+	case a == &c.b.spec.rest && k == kList:
+		hint = "a * before a list gives its elements: " + c.b.Name + "(*…)"
+	case a.kind&kString != 0 && k == kList && isPath(a.name):
 		hint = "give one path a call; a for loop makes many"
+	case a.kind&kString != 0 && k == kList:
+		hint = `"…".join() makes a string of a list`
 	case a.kind&kString != 0 && k == kInt:
 		hint = "str() makes a string of it"
 	case a.kind == kBool && (k == kString || k == kInt):
 		hint = "write True or False"
+	case isMode(a.name) && k == kString:
+		hint = "modes are numbers, and octal: 0o755"
 	case a.kind&kInt != 0 && k == kString:
-		hint = "int() makes an int of it; octal is written 0o755"
+		hint = "int() makes an int of it"
 	case a.kind&kList != 0 && k == kString:
 		hint = "put it in brackets: [" + show(v) + "]"
 	}
 	return wrong("argument "+quote(a.name)+" is "+article(v.Type())+", want "+a.kind.String(), hint)
+}
+
+// isPath reports whether the arguments of that name are paths.
+func isPath(name string) bool {
+	switch name {
+	case "src", "dst", "path", "target", "dir", "pattern", "upper", "work":
+		return true
+	}
+	return false
 }
 
 // What the strings of a plan may come to: one, and all together.

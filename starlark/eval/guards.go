@@ -52,8 +52,20 @@ func findGuard(name string) starlark.Value {
 		return &guard{name, checkedFormat}
 	case guardReplace, guardJoin:
 		return &guard{name, nil}
+	case guardMode:
+		return &guard{name, markDecimal}
 	}
 	return nil
+}
+
+// decimal is a mode of a built-in's that is written as a decimal number.
+type decimal struct{ starlark.Int }
+
+func markDecimal(fn, n starlark.Value) (starlark.Value, error) {
+	if f, ok := fn.(*builtin); ok && !f.b.spec.doc {
+		return decimal{n.(starlark.Int)}, nil
+	}
+	return n, nil
 }
 
 func tooLarge(what string) error {

@@ -23,7 +23,11 @@ const (
 	guardFormat  = "%"
 	guardReplace = ".replace"
 	guardJoin    = ".join"
+	guardMode    = "mode" + decimalMark // takes the callee and the number, returns that or a decimal
 )
+
+// decimalMark makes no name of a script.
+const decimalMark = " "
 
 type rewriter struct {
 	depth int
@@ -131,6 +135,7 @@ func (r *rewriter) expr(e *syntax.Expr) {
 		return
 	case *syntax.CallExpr:
 		if r.enter(x) {
+			markDecimals(x)
 			r.expr(&x.Fn)
 			r.exprs(x.Args)
 			x.Lparen = calleePos(x)
@@ -221,6 +226,42 @@ func (r *rewriter) expr(e *syntax.Expr) {
 		}
 	}
 	r.depth--
+}
+
+// markDecimals has the built-ins know of modes that are written as decimal numbers:
+// 755 for 0o755 would pass for 0o1363.
+func markDecimals(call *syntax.CallExpr) {
+	fn, ok := call.Fn.(*syntax.Ident)
+	if !ok {
+		return
+	}
+	for i := range call.Args {
+		at := &call.Args[i]
+		if kv, ok := (*at).(*syntax.BinaryExpr); ok && kv.Op == syntax.EQ {
+			if name, ok := kv.X.(*syntax.Ident); !ok || !isMode(name.Name) {
+				continue
+			}
+			at = &kv.Y
+		} else if !(i == 0 && (fn.Name == "umask" || fn.Name == "mount_point_mode") || i == 1 && fn.Name == "chmod") {
+			continue
+		}
+		if n, ok := (*at).(*syntax.Literal); ok && n.Token == syntax.INT && octalDigits(n.Raw) {
+			*at = guarded(guardMode, n.TokenPos, &syntax.Ident{NamePos: fn.NamePos, Name: fn.Name}, n)
+		}
+	}
+}
+
+// isMode reports whether the arguments of that name are file modes.
+func isMode(name string) bool { return name == "mode" || name == "parent_mode" }
+
+// octalDigits reports whether a number is a decimal one of which 0o would make another.
+func octalDigits(raw string) bool {
+	for i := range len(raw) {
+		if raw[i] < '0' || raw[i] > '7' {
+			return false
+		}
+	}
+	return len(raw) > 1 && len(raw) < 5
 }
 
 // calleePos is where a call is shown: the start of a plain callee (bind,
