@@ -54,6 +54,9 @@ func TestPrintedSettings(t *testing.T) {
 			return
 		}
 		n++
+		if once, _, _ := bwrap.Print(q); !slices.Equal(once, argv) {
+			t.Errorf("%s: %q\nprinted once more: %q", name, argv, once)
+		}
 		for _, field := range plan.Differ(*p, *q) {
 			switch {
 			case field == "ops", field == "where", field == "env":
@@ -89,6 +92,7 @@ func TestPrintedSettings(t *testing.T) {
 		"try":               func(p *plan.Plan) { p.Unshare.UserTry = true },
 		"user":              func(p *plan.Plan) { p.Unshare.User = true },
 		"info":              func(p *plan.Plan) { p.Hooks.Info = plan.IntPtr(8) },
+		"root and net":      func(p *plan.Plan) { p.Identity.Root, p.Unshare.Net = true, true },
 		"no init":           func(p *plan.Plan) { p.Init = false },
 		"bubblewrap's life": func(p *plan.Plan) { p.Lifetime, p.DieWithParent = plan.LifetimeCommand, false },
 	}

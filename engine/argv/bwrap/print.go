@@ -180,17 +180,23 @@ func (w *writer) identity() {
 		caps("--cap-drop", p.Caps.Drop)
 	case set == "all" || set == "keep" && plan.CapSet(p.Caps.Keep) == plan.AllCaps:
 		w.put("--cap-add", "ALL")
-	case set == "keep":
-		w.put("--cap-drop", "ALL")
-		caps("--cap-add", p.Caps.Keep)
-	case set == "build" || set == "" && id.Root:
-		w.put("--cap-drop", "ALL")
-		caps("--cap-add", plan.BuildCaps)
-		if p.Unshare.Net {
-			caps("--cap-add", plan.BuildNetCaps)
-		}
 	default:
+		keep := uint64(0)
+		switch {
+		case set == "keep":
+			keep = plan.CapSet(p.Caps.Keep)
+		case set == "build" || set == "" && id.Root:
+			keep = plan.CapSet(plan.BuildCaps)
+			if p.Unshare.Net {
+				keep |= plan.CapSet(plan.BuildNetCaps)
+			}
+		}
 		w.put("--cap-drop", "ALL")
+		for i, name := range plan.CapNames { // by number, as what is read from this line has them
+			if keep&(1<<i) != 0 {
+				w.put("--cap-add", name)
+			}
+		}
 	}
 }
 
