@@ -129,7 +129,7 @@ var Builtins = []Builtin{
 			{"content", kString | kNone, "None"}}}},
 	{Name: "overlay", Group: groupFiles, planned: true, soft: true, fn: fnOverlay,
 		Doc: "Stacks directories of the host. `lower` is one directory or a list, bottom first; `upper` is the directory that takes the changes, " +
-			"\"tmpfs\" to keep them in memory, or None for a read-only stack; `work` is an empty directory on the file system of upper. With \"tmpfs\" the root of a …/tmp has mode 0o1777, any other's that of the topmost directory.",
+			"\"tmpfs\" to keep them in memory, or None for a read-only stack; `work` is an empty directory on the file system of upper, which keeps what the kernel puts there (chmod -R u+rwx lets it be removed); None makes one beside upper and removes it at the end. With \"tmpfs\" the root of a …/tmp has mode 0o1777, any other's that of the topmost directory.",
 		spec: spec{pos: 2, args: []arg{{"dst", kPath, ""}, {"lower", kPaths, ""}, {"upper", kPath | kNone, "None"}, {"work", kPath | kNone, "None"},
 			{"create", kBool, "False"}, {"follow_dst", kBool, "False"}, {"chase", kBool, "False"},
 			{"parent_mode", kInt | kNone, "None"}, {"suid", kBool, "False"}, {"dev", kBool | kNone, "None"}}}},
