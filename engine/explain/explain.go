@@ -274,6 +274,8 @@ func noExec(p *program.Program, f *host.Facts, fail *run.Failure) (plan.Diagnost
 		switch {
 		case strings.Contains(name, "/"):
 			d.Hint = "bind() the directory that holds it"
+		case !p.Become && noneThere(p, f, tries[len(tries)-1].Paths):
+			d.Hint = fmt.Sprintf("none of PATH=%s is there; bind(\"/usr\", ro = True) shows the host's programs", searched(env))
 		case len(tries[len(tries)-1].Paths) > 0:
 			d.Hint = fmt.Sprintf("searched: PATH=%s", searched(env))
 		}
@@ -352,6 +354,14 @@ func refused(d *plan.Diagnostic, p *program.Program, f *host.Facts, path string,
 		}
 		d.Hint = interpreterHint(l, interp)
 	}
+}
+
+// noneThere reports whether the directories of all these paths are missing.
+func noneThere(p *program.Program, f *host.Facts, paths []string) bool {
+	l := layout.Build(p.Plan, f, nil)
+	return !slices.ContainsFunc(paths, func(path string) bool {
+		return !strings.HasPrefix(path, "/") || l.Type(filepath.Dir(path)) != host.Missing
+	})
 }
 
 func searched(env []string) string {

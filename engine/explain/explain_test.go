@@ -223,7 +223,7 @@ func TestNoExec(t *testing.T) {
 		p, f := plan.New(), hosttest.Facts()
 		f.Env = []string{"PATH=/p:/q", "SHELL=/bin/none"}
 		p.Command = tt.command
-		p.Ops = []plan.Op{{Kind: plan.Write, Dst: "/i/y", Data: "#!/none"}}
+		p.Ops = []plan.Op{{Kind: plan.Write, Dst: "/i/y", Data: "#!/none"}, {Kind: plan.Mkdir, Dst: "/q"}}
 		p.SetWhere("command", pos(4))
 		line := int32(4)
 		if tt.command == nil {
@@ -237,7 +237,7 @@ func TestNoExec(t *testing.T) {
 	p.Env = []plan.EnvOp{{Kind: plan.UnsetEnv, Name: "PATH"}}
 	p.Command = []plan.Str{"x"}
 	d, code := Failure(&program.Program{Plan: p}, f, &run.Failure{NoExec: true})
-	check(t, d, code, `command "x" not found in the sandbox | searched: PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, 0, 127)
+	check(t, d, code, `command "x" not found in the sandbox | none of PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin is there; bind("/usr", ro = True) shows the host's programs`, 0, 127)
 }
 
 // TestInterpreterLinks: the loader's name leads over links, of which all that are

@@ -230,6 +230,9 @@ func (b *builder) bindSource(s *Step, in *room) bool {
 			b.faultOf(plan.WhatSource, syscall.ENOENT, op, "", "source file descriptor %d has no path on the host", *op.SrcFD)
 			return false
 		}
+		if !op.RO && !op.NoFollow {
+			hint += ", or create_src = True to have a directory made there"
+		}
 		if l := b.facts.Lstat(string(op.Src)); l.Type == host.Symlink {
 			hint = fmt.Sprintf("it is a symlink to %q, which does not exist; follow = False binds the symlink itself", l.Target)
 		}

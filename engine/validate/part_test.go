@@ -10,7 +10,7 @@ import (
 // sound is no fault; what is wrong with another call by itself is.
 func TestCheckPart(t *testing.T) {
 	missing := op(plan.Bind, src("/no"), dst("/no"), func(o *plan.Op) { o.At = at(1) })
-	const told = `bind: source "/no" does not exist on the host | pass optional = True to skip it when it is missing`
+	const told = `bind: source "/no" does not exist on the host | pass optional = True to skip it when it is missing, or create_src = True to have a directory made there`
 	for _, tt := range []struct {
 		name   string
 		lacks  []string

@@ -78,7 +78,8 @@ func TestOperations(t *testing.T) {
 		{op(plan.Tmpfs, mode(0o7777)), ``},
 
 		{op(plan.Bind, src("usr")), `bind: source "usr" is not absolute | ` + relative},
-		{op(plan.Bind, src("/no")), `bind: source "/no" does not exist on the host | pass optional = True to skip it when it is missing`},
+		{op(plan.Bind, src("/no"), func(o *plan.Op) { o.RO = true }), `bind: source "/no" does not exist on the host | pass optional = True to skip it when it is missing`},
+		{op(plan.Bind, src("/no")), `bind: source "/no" does not exist on the host | pass optional = True to skip it when it is missing, or create_src = True to have a directory made there`},
 		{op(plan.Bind, src("rel"), dst("rel")), `bind: source "rel" is not absolute | ` + relative},
 		{op(plan.Bind, src("/secret")), `bind: source "/secret": permission denied`},
 		{op(plan.Copy, src("")), `copy: source is empty`},

@@ -3,6 +3,7 @@ package eval
 // Modules: the load statement.
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -161,7 +162,11 @@ func (ev *evaluator) module(name string) (starlark.StringDict, error) {
 		}
 	} else {
 		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
-			return nil, &callFault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err), Hint: "modules are looked for beside the file that loads them"}
+			f := &callFault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err)}
+			if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
+				f.Hint = "modules are looked for beside the file that loads them"
+			}
+			return nil, f
 		}
 		ev.record("file", m.key, digest(m.text))
 	}
