@@ -334,6 +334,17 @@ func TestSessionDeaths(t *testing.T) {
 		if m := modesOf(t, tt); m != before {
 			t.Errorf("modes %+v, before %+v", m, before)
 		}
+		// So it is where two stops come so close that one SIGCONT stands for both.
+		for range 5 {
+			box.Must(t, tt.cmd.Process.Signal(syscall.SIGTSTP))
+			box.Eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
+			box.Must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
+			box.Must(t, tt.cmd.Process.Signal(syscall.SIGSTOP))
+			box.Eventually(t, "the client to stop", func() bool { return state(tt.cmd.Process.Pid) == "T" })
+			box.Must(t, unix.IoctlSetTermios(int(tt.master.Fd()), unix.TCSETS, &tt.modes))
+			box.Must(t, tt.cmd.Process.Signal(syscall.SIGCONT))
+			box.Eventually(t, "raw mode", func() bool { return modesOf(t, tt) == before })
+		}
 		box.Must(t, tt.cmd.Process.Signal(syscall.SIGTERM))
 		tt.expect("signal 15\r\n")
 

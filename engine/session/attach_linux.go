@@ -218,11 +218,12 @@ func (k *keyboard) interact(f far, sigs chan os.Signal, key byte, receive func()
 					return Outcome{Detached: true}, err
 				}
 				f.resume(k.size())
-			case sig == unix.SIGCONT && slept:
+			case sig == unix.SIGCONT && slept && !k.lost(): // else it is that of another stop as well
 				slept = false
 			case sig == unix.SIGCONT && k.raw:
 				// It may have been a SIGSTOP, and whoever had the terminal meanwhile has
 				// made it what they want.
+				slept = false
 				if err := k.grab(); err != nil {
 					return Outcome{Detached: true}, err
 				}

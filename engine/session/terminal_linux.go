@@ -81,6 +81,14 @@ func (k *keyboard) grab() error {
 	return nil
 }
 
+// lost reports whether somebody has undone what grab did.
+func (k *keyboard) lost() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t, err := unix.IoctlGetTermios(0, unix.TCGETS)
+	return k.raw && err == nil && (t.Oflag&unix.OPOST != 0 || t.Lflag&(unix.ECHO|unix.ICANON|unix.ISIG) != 0)
+}
+
 // restore undoes all that was done to the terminal. It may be called at any time,
 // and more than once.
 func (k *keyboard) restore() {
