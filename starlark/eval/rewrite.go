@@ -236,19 +236,31 @@ func markDecimals(call *syntax.CallExpr) {
 		return
 	}
 	for i := range call.Args {
-		at := &call.Args[i]
+		at, name := &call.Args[i], ""
 		if kv, ok := (*at).(*syntax.BinaryExpr); ok && kv.Op == syntax.EQ {
-			if name, ok := kv.X.(*syntax.Ident); !ok || !isMode(name.Name) {
-				continue
+			if key, ok := kv.X.(*syntax.Ident); ok && isMode(key.Name) {
+				at, name = &kv.Y, key.Name
 			}
-			at = &kv.Y
-		} else if !(i == 0 && (fn.Name == "umask" || fn.Name == "mount_point_mode") || i == 1 && fn.Name == "chmod") {
-			continue
 		}
-		if n, ok := (*at).(*syntax.Literal); ok && n.Token == syntax.INT && octalDigits(n.Raw) {
+		if n, ok := (*at).(*syntax.Literal); ok && n.Token == syntax.INT && octalDigits(n.Raw) && takesMode(fn.Name, i, name) {
 			*at = guarded(guardMode, n.TokenPos, &syntax.Ident{NamePos: fn.NamePos, Name: fn.Name}, n)
 		}
 	}
+}
+
+// takesMode reports whether a built-in of that name takes a mode as its argument i, or
+// by a keyword.
+func takesMode(builtin string, i int, keyword string) bool {
+	for k := range Builtins {
+		if b := &Builtins[k]; b.Name == builtin && !b.spec.doc {
+			for j := range b.spec.args {
+				if a := &b.spec.args[j]; a.name == keyword || keyword == "" && j == i && i < b.spec.pos && isMode(a.name) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // isMode reports whether the arguments of that name are file modes.
