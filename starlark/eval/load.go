@@ -163,8 +163,12 @@ func (ev *evaluator) module(name string) (starlark.StringDict, error) {
 	} else {
 		if m.text, err = ev.opt.Host.ReadFile(m.key, MaxSource); err != nil {
 			f := &callFault{Op: "load", Msg: "cannot read module " + quote(name) + ": " + errText(err)}
-			if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
-				f.Hint = "modules are looked for beside the file that loads them"
+			if errors.Is(err, fs.ErrNotExist) {
+				if _, err := ev.opt.Host.ReadFile(m.key+".star", MaxSource); err == nil {
+					f.Hint = "did you mean " + quote(name+".star") + "?"
+				} else if !filepath.IsAbs(name) {
+					f.Hint = "modules are looked for beside the file that loads them"
+				}
 			}
 			return nil, f
 		}

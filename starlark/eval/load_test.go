@@ -49,6 +49,7 @@ func TestLoad(t *testing.T) {
 		{"missing", map[string]string{"e.star": "\nload('no.star', 'f')"},
 			`^e.star:2:1: error: load: cannot read module "no.star": no such file or directory\n .*\n .*\n  hint: modules are looked for beside`},
 		{"directory", map[string]string{"e.star": "load('d', 'f')", "d/": ""}, `cannot read module "d": it is a directory\n.*\n.*\^\n$`},
+		{"missing suffix", map[string]string{"e.star": "load('a', 'f')", "a.star": "f = 1"}, `cannot read module "a": no such file or directory\n.*\n.*\n  hint: did you mean "a.star"\?`},
 		{"missing, absolute", map[string]string{"e.star": "load('/no.star', 'f')"}, `cannot read module "/no.star": no such file or directory\n.*\n.*\^\n$`},
 		{"no name", map[string]string{"e.star": "load('a.star', 'tolchain')", "a.star": "toolchain = 1"},
 			`^e.star:1:17: error: load: module "a.star" defines no "tolchain"\n.*\n.*\n  hint: did you mean "toolchain"\?`},
