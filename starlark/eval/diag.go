@@ -283,41 +283,6 @@ func quoteNames(text string) string {
 	return text
 }
 
-// syntaxError words an error of the parser.
-func syntaxError(e syntax.Error) plan.Diagnostic {
-	d := plan.Diagnostic{At: plan.Origin{Pos: toPos(e.Pos)}, Msg: "syntax: " + e.Msg}
-	got, _, _ := strings.Cut(strings.TrimPrefix(e.Msg, "got "), ",")
-	switch got {
-	case "import", "from":
-		d.Hint = `other files are loaded by load("file.star", "name")`
-	case "class":
-		d.Hint = "there are no classes; struct() makes records"
-	case "try", "except", "raise", "finally":
-		d.Hint = "there are no exceptions; exists() and the like tell beforehand, fail() ends the script"
-	case "with":
-		d.Hint = "read() returns the content of a file"
-	case "is":
-		d.Hint = "compare with =="
-	case "del", "global", "nonlocal", "async", "await", "yield":
-		d.Hint = "Starlark has no " + got
-	}
-	switch {
-	case d.Hint != "":
-	case strings.HasPrefix(e.Msg, "got newline"), strings.HasPrefix(e.Msg, "got end of file"), strings.HasPrefix(e.Msg, "got outdent"):
-		d.Hint = "is a bracket, quote or colon missing before this?"
-	case strings.HasPrefix(e.Msg, "got '=', want"):
-		d.Hint = "== compares"
-	case e.Msg == "got string literal, want newline":
-		d.Hint = `+ joins strings; there are no f-strings: "%s" % x`
-	case strings.HasPrefix(e.Msg, "got string literal, want"):
-		d.Hint = "is a comma missing before it?"
-	case strings.HasPrefix(e.Msg, "got identifier, want ','"), strings.HasPrefix(e.Msg, "got identifier, want ']'"),
-		strings.HasPrefix(e.Msg, "got identifier, want '}'"):
-		d.Hint = "is a bracket or comma missing before it?"
-	}
-	return d
-}
-
 // resolveError words an error of the resolver.
 func (ev *evaluator) resolveError(e resolve.Error) plan.Diagnostic {
 	d := plan.Diagnostic{At: plan.Origin{Pos: toPos(e.Pos)}}
