@@ -22,7 +22,9 @@
 //   - An overlay has index, metacopy and xino off beside userxattr, so that its upper
 //     directory can be used again with other layers, and any bytes in its paths and
 //     hundreds of layers are fine. A layer given twice is a fault, and so is an upper or
-//     work directory, of which the kernel does not say what two overlays make.
+//     work directory, of which the kernel does not say what two overlays make, and a
+//     work directory that holds something named work but for what the kernel has made:
+//     it would delete that.
 //   - Mounts have a root of their own instead of a directory of the one that the
 //     set-up takes place in; --mqueue is nosuid, nodev and noexec.
 //   - The command's capabilities go together with its bounding set also where there
@@ -35,8 +37,8 @@
 //   - File descriptors of --userns, --userns2 and --pidns are not passed on to the
 //     command. Of 0, 1 and 2 those that are closed are /dev/null: the Go runtime opens
 //     it in their place, lest a file gets such a number.
-//   - A descriptor can be bound twice, and one that tells and is not open is a fault
-//     before anything is made.
+//   - A descriptor can be bound twice, and over a symlink, which the original takes
+//     for a race; one that tells and is not open is a fault before anything is made.
 //   - An --overlay-src that lacks its argument is told, and does not take the word
 //     behind it.
 //   - What the caller may not look into, an own directory of mode 0 for one, is a

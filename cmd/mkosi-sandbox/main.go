@@ -42,9 +42,12 @@
 //     CAP_CHOWN or not: a process cannot map more than its own id by itself.
 //   - Layers of an overlay that are the same or within each other are a fault, and so
 //     are two overlays with one upper or work directory, and a destination below a
-//     symlink that --bind-nofollow has bound.
+//     symlink that --bind-nofollow has bound. So is a work directory that holds
+//     something named work but for what the kernel has made: it would delete that.
 //   - What --bind +SRC names has to be there before: the directories that the bind
 //     makes for its destination come too late, and --bind-try +FILE/NAME is a fault.
+//   - A source that is a symlink to itself is a fault. The original binds the symlink
+//     where a file is at the destination.
 //   - --bind +SRC / is refused: the sandbox's root cannot be a part of itself.
 //   - --help and --version are about this program.
 package main

@@ -81,6 +81,11 @@ func (c *checker) overlay(op *plan.Op) {
 		fault("", "work and upper are the same directory %q", op.Upper)
 	case c.nested(string(op.Work), string(op.Upper)):
 		fault("", "work %q and upper %q lie within each other", op.Work, op.Upper)
+	default:
+		inner := strings.TrimSuffix(string(op.Work), "/") + "/work"
+		if p := c.facts.Lstat(inner); p.Type != host.Missing && !c.kernels(inner, p) {
+			fault("name an empty directory, or leave work out: it is made beside upper", "the kernel would delete %q, which is in work %q", inner, op.Work)
+		}
 	}
 }
 
@@ -155,27 +160,37 @@ func (c *checker) layers(op *plan.Op) {
 }
 
 // leftover reports whether a directory holds nothing but the kernel's own
-// directory of an overlay, which is empty or, to an ordinary user, unreadable.
+// directory of an overlay.
 func (c *checker) leftover(work string) bool {
 	list, err := c.facts.ReadDir(work)
 	if err != nil {
 		return false
 	}
 	for _, e := range list {
-		if e.Name != "work" || e.Type != host.Dir {
+		if e.Name != "work" || !c.kernels(work+"/work", e.Path) {
 			return false
 		}
-		if e.Mode == 0 && c.facts.UID != 0 {
-			continue
-		}
-		inner, err := c.facts.ReadDir(work + "/work")
-		if err != nil {
+	}
+	return true
+}
+
+// kernels reports whether what the name work in a work directory stands for is the
+// kernel's own directory, which is empty or, to an ordinary user, unreadable. The
+// kernel removes what has this name, and what is in it.
+func (c *checker) kernels(name string, p host.Path) bool {
+	if p.Type != host.Dir {
+		return false
+	}
+	if p.Mode == 0 && c.facts.UID != 0 {
+		return true
+	}
+	list, err := c.facts.ReadDir(name)
+	if err != nil {
+		return false
+	}
+	for _, e := range list {
+		if !strings.HasPrefix(e.Name, "#") { // a whiteout, or what was being copied
 			return false
-		}
-		for _, e := range inner {
-			if !strings.HasPrefix(e.Name, "#") { // a whiteout, or what was being copied
-				return false
-			}
 		}
 	}
 	return true
@@ -280,8 +295,12 @@ func (c *checker) within(p string, dir host.FS) bool {
 }
 
 // ascend calls f for the directories on the way from p up to the root of its file
-// system, p first, until f returns true, and reports whether that was so.
+// system, p first, until f returns true, and reports whether that was so. Of a path
+// that is not absolute, which is a fault anyway, it calls f for none.
 func (c *checker) ascend(p string, f func(host.FS) bool) bool {
+	if !path.IsAbs(p) {
+		return false
+	}
 	p = path.Clean(p)
 	dev := c.facts.FS(p).Dev
 	real := true // p is the name of a directory, not what ".." leads to

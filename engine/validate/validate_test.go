@@ -17,7 +17,9 @@ import (
 
 func world() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file", "/usr/lib dir", "/etc/x file", "/low/1 dir", "/low/2 dir", "/low/link -> 1",
-		"/up/a dir", "/up/b dir", "/up/c dir", "/up/c.work file", "/up/w dir", "/up/a/in dir", "/secret denied", "/home/me dir", "/dev/fuse device")
+		"/up/a dir", "/up/b dir", "/up/c dir", "/up/c.work file", "/up/w dir",
+		"/work/new/other file", "/work/used/work/#12 file", "/work/closed/work dir 0", "/work/closed/work/x file", "/work/mine/work/x file", "/work/file/work file",
+		"/up/a/in dir", "/secret denied", "/home/me dir", "/dev/fuse device")
 	f.Cwd = "/home/me"
 	f.FDs = []int{3, 5}
 	return f
@@ -98,6 +100,8 @@ func TestOperations(t *testing.T) {
 		{op(plan.Overlay, lower(many...)), `overlay: 501 layers are given, at most 500 are allowed | merge some of them`},
 		{op(plan.Overlay, lower("/low/1", "/low/2", "/low/1")), `overlay: layer "/low/1" is given twice`},
 		{op(plan.Overlay, lower("low")), `overlay: layer "low" is not absolute | ` + relative},
+		{op(plan.Overlay, lower("low/1", "low/2")), "overlay: layer \"low/1\" is not absolute | " + relative + "\noverlay: layer \"low/2\" is not absolute | " + relative},
+		{op(plan.Overlay, lower("low/1"), upper("up/a", "up/w")), "overlay: layer \"low/1\" is not absolute | " + relative + "\noverlay: upper \"up/a\" is not absolute | " + relative},
 		{op(plan.Overlay, lower("/no")), `overlay: layer "/no" does not exist on the host`},
 		{op(plan.Overlay, lower("/etc/x")), `overlay: layer "/etc/x" is not a directory`},
 		{op(plan.Overlay, lower("/secret")), `overlay: layer "/secret": permission denied`},
@@ -117,6 +121,11 @@ func TestOperations(t *testing.T) {
 		{op(plan.Overlay, upper("/up/a", "/up/a/")), `overlay: work and upper are the same directory "/up/a"`},
 		{op(plan.Overlay, upper("/up/a", "/up/a/in")), `overlay: work "/up/a/in" and upper "/up/a" lie within each other`},
 		{op(plan.Overlay, upper("/up/a", "/up/w")), ``},
+		{op(plan.Overlay, upper("/up/a", "/work/new")), ``},
+		{op(plan.Overlay, upper("/up/a", "/work/used")), ``},
+		{op(plan.Overlay, upper("/up/a", "/work/closed")), ``},
+		{op(plan.Overlay, upper("/up/a", "/work/mine")), `overlay: the kernel would delete "/work/mine/work", which is in work "/work/mine" | name an empty directory, or leave work out: it is made beside upper`},
+		{op(plan.Overlay, upper("/up/a", "/work/file")), `overlay: the kernel would delete "/work/file/work", which is in work "/work/file" | name an empty directory, or leave work out: it is made beside upper`},
 		{op(plan.Overlay, upper("/up/a", "")), ``},
 		{op(plan.Overlay, upper("/fs/other", "")), `overlay: upper "/fs/other" is the root of its mount, so there is no place beside it for the work directory | name a directory of the same file system with work`},
 		{op(plan.Overlay, upper("/up/c", "")), `overlay: "/up/c.work", where the work directory would be, is not a directory | name another with work`},

@@ -115,6 +115,9 @@ func report(t *testing.T, l *line, list []difference, note string) {
 	if len(l.fds) > 0 {
 		fmt.Fprintf(&b, " with %v", l.fds)
 	}
+	caller := *l
+	caller.args, caller.fds = nil, nil
+	fmt.Fprintf(&b, " by a caller with %+v", caller)
 	for i, d := range list {
 		if i == 30 {
 			fmt.Fprintf(&b, "\n  and %d more", len(list)-i)

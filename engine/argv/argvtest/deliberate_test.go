@@ -46,7 +46,7 @@ var bwrapDeliberate = []deliberate{
 		return ok && stacked(point) && flags.Replace(d.theirs) == flags.Replace(d.ours) && len(d.ours) >= len(d.theirs)
 	}},
 	{"what the caller's own rights do not reach is a fault, where capabilities in a new namespace would", func(b *both, d difference) bool {
-		return !b.who.root() && b.ours[""] == "" && strings.Contains(b.ours[noteKey], "/closed") && strings.Contains(strings.ToLower(b.ours[noteKey]), "permission denied")
+		return b.unreached()
 	}},
 	{"read-only overlays are mounted so", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "mount ") && strings.Replace(d.theirs, "overlay rw,", "overlay ro,", 1) == d.ours
@@ -68,11 +68,14 @@ var bwrapDeliberate = []deliberate{
 	}},
 	{"a slash or a dot at the end of a destination does not matter", func(b *both, d difference) bool {
 		return slices.ContainsFunc(b.args, func(s string) bool {
-			return strings.HasPrefix(s, "/") && s != "/" && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, "/.")) && (b.theirs[""] == "" || strings.HasPrefix(d.key, "host "))
+			return strings.HasPrefix(s, "/") && s != "/" && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, "/.")) && (b.theirs[""] == "" || strings.HasPrefix(d.key, "host ") || d.key == "tree "+path.Clean(s))
 		})
 	}},
 	{"--bind-try passes over a source below a file", func(b *both, d difference) bool {
 		return b.has("--bind-try", "--ro-bind-try", "--dev-bind-try") && strings.Contains(b.theirs[noteKey], "/src/file/x: Not a directory")
+	}},
+	{"--bind-fd goes over a symlink, which the original takes for a race", func(b *both, d difference) bool {
+		return b.has("--bind-fd", "--ro-bind-fd") && b.theyFail("Race condition binding dirfd")
 	}},
 	{"an --mqueue can be mounted on another", func(b *both, d difference) bool {
 		return b.has("--mqueue") && b.theyFail("Can't mount mqueue on ") && strings.Contains(b.theirs[noteKey], "busy")
@@ -102,6 +105,9 @@ var bwrapDeliberate = []deliberate{
 	}},
 	{"set-id bits of files stay", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "tree ") && b.has("--perms") && b.has("--bind-data", "--ro-bind-data", "--file") && noBits(d.theirs) == noBits(d.ours)
+	}},
+	{"a work directory in which the kernel would delete something is a fault", func(b *both, d difference) bool {
+		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "the kernel would delete ")
 	}},
 	{"layers that overlap are a fault", func(b *both, d difference) bool {
 		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "are the same directory or lie within each other")
@@ -140,6 +146,13 @@ var bwrapDeliberate = []deliberate{
 	{"of what the caller ignores or blocks, some is not in the command", func(b *both, d difference) bool {
 		return strings.HasPrefix(d.key, "signals ") && runtimeSignals(b)
 	}},
+}
+
+// unreached tells whether ours is an ordinary user's, and has told of a directory
+// that is closed to its owner, be it by the name that it is bound to.
+func (b *both) unreached() bool {
+	note := strings.ToLower(b.ours[noteKey])
+	return !b.who.root() && b.ours[""] == "" && strings.Contains(note, "permission denied") && (strings.Contains(note, "/closed") || b.has("@T/src/closed"))
 }
 
 // noBits is a file's description without set-id bits.
@@ -239,7 +252,7 @@ var mkosiDeliberate = []deliberate{
 		return b.has("--overlay") && b.has("tmpfs") && modeOfOverlay(d)
 	}},
 	{"what the caller's own rights do not reach is a fault, where capabilities in a new namespace would", func(b *both, d difference) bool {
-		return !b.who.root() && b.ours[""] == "" && strings.Contains(b.ours[noteKey], "/closed") && strings.Contains(b.ours[noteKey], "permission denied")
+		return b.unreached()
 	}},
 	{"the loopback interface is up", func(b *both, d difference) bool {
 		return d.key == "interface lo" && d.theirs == "flags 0x8 address none" && d.ours == "flags 0x49 address [127 0 0 1]"
@@ -254,10 +267,13 @@ var mkosiDeliberate = []deliberate{
 		return b.has("--symlink") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: '", "FileExistsError: [Errno 17] File exists: '") && strings.Contains(b.theirs[noteKey], "' -> 'newroot")
 	}},
 	{"--pack-fds without /proc in the sandbox", func(b *both, d difference) bool {
-		return b.has("--pack-fds") && b.theyFail("No such file or directory: '/proc/self/fd'", "PermissionError: [Errno 13] Permission denied: '/proc/self/fd'")
+		return b.has("--pack-fds") && b.theyFail("No such file or directory: '/proc/self/fd'", "Not a directory: '/proc/self/fd'", "PermissionError: [Errno 13] Permission denied: '/proc/self/fd'")
 	}},
 	{"msync() is suppressed where it would write only", func(b *both, d difference) bool {
 		return d.key == "call msync" && b.has("--suppress-sync") && d.theirs == "ok" && d.ours == "EINVAL"
+	}},
+	{"a work directory in which the kernel would delete something is a fault", func(b *both, d difference) bool {
+		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "the kernel would delete ")
 	}},
 	{"layers that overlap are a fault", func(b *both, d difference) bool {
 		return b.ours[""] == "" && b.ours["exit"] == "1" && strings.Contains(b.ours[noteKey], "are the same directory or lie within each other")
@@ -268,6 +284,9 @@ var mkosiDeliberate = []deliberate{
 	{"a source in the sandbox is there before its bind", func(b *both, d difference) bool {
 		return b.ours[""] == "" && slices.ContainsFunc(b.args, func(s string) bool { return strings.HasPrefix(s, "+") }) &&
 			(strings.Contains(b.ours[noteKey], "does not exist in the sandbox") || strings.Contains(b.ours[noteKey], ": not a directory"))
+	}},
+	{"a source that is a symlink to itself is a fault, and not bound over a file", func(b *both, d difference) bool {
+		return b.ours[""] == "" && strings.Contains(b.ours[noteKey], "/src/loop") && strings.Contains(b.ours[noteKey], "too many levels of symbolic links")
 	}},
 	{"binds of devices and sockets to where nothing is", func(b *both, d difference) bool {
 		return strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot", "NotADirectoryError: [Errno 20] Not a directory: 'newroot")
@@ -302,7 +321,10 @@ func next(key string) string {
 
 // twice tells whether only the second of two variables of one name is missing.
 func twice(b *both, d difference) bool {
-	return d.key == "environment" && slices.Contains(b.env, "A=2") && strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours
+	if d.key != "environment" || !slices.Contains(b.env, "A=2") {
+		return false
+	}
+	return strings.Replace(d.theirs, ` "A=2"`, "", 1) == d.ours || strings.Replace(d.theirs, `"A=2" `, "", 1) == d.ours
 }
 
 // modeOfOverlay tells whether the root of an overlay has another mode.

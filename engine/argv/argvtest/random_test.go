@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"sbx/engine/enginetest/box"
@@ -48,6 +49,17 @@ func (r *random) source() string {
 		"@T/src/sticky", "@T/src/set-uid", "@T/src/sp ace", "@T/src/comma,colon:back\\slash", "@T/src/dir/link", "@T/src/read-only",
 		"@T/src/mnt", "@T/mnt", "@T", "/", "/dev", "/dev/null", "/proc", "/sys", "/dev/zero", "@T/nothing", "@T/src/file/x", "@T/src/closed/x",
 		"@T/src/dir/", "@T//src/./dir/../file", "", "rel", "../src", ".", "@T/root/etc", "@T/root/bin", "@T/root/etc/resolv.conf", "@T/src/up")
+}
+
+// layer is a path of the host that an overlay may be made of: in a sysfs the observer
+// would make devices by reading some files, and the kernel deletes what has the name
+// work in a work directory.
+func (r *random) layer() string {
+	for {
+		if src := r.source(); strings.HasPrefix(src, "@T/") {
+			return src
+		}
+	}
 }
 
 // destination is a path of the sandbox.
@@ -255,7 +267,7 @@ func (r *random) bwrap() []option {
 		case 21, 22:
 			var words []string
 			for range 1 + r.IntN(3) {
-				words = append(words, "--overlay-src", r.often(80, r.one("@T/low1", "@T/low2", "@T/root", "@T/src/dir"), r.source()))
+				words = append(words, "--overlay-src", r.often(80, r.one("@T/low1", "@T/low2", "@T/root", "@T/src/dir"), r.layer()))
 			}
 			switch r.IntN(3) {
 			case 0:
@@ -263,7 +275,7 @@ func (r *random) bwrap() []option {
 			case 1:
 				return say(append(words, "--ro-overlay", r.destination())...)
 			}
-			return say(append(words, "--overlay", r.often(80, r.one("@T/upper", "@T/upper2"), r.source()), r.often(80, r.one("@T/work", "@T/work2"), r.source()), r.destination())...)
+			return say(append(words, "--overlay", r.often(80, r.one("@T/upper", "@T/upper2"), r.layer()), r.often(80, r.one("@T/work", "@T/work2"), r.layer()), r.destination())...)
 		}
 	}
 	switch r.IntN(26) {
@@ -364,13 +376,13 @@ func (r *random) mkosi() option {
 		case 18:
 			var words []string
 			for range 1 + r.IntN(3) {
-				words = append(words, "--overlay-lowerdir", r.often(80, r.one("@T/low1", "@T/low2", "@T/root", "@T/src/dir"), r.source()))
+				words = append(words, "--overlay-lowerdir", r.often(80, r.one("@T/low1", "@T/low2", "@T/root", "@T/src/dir"), r.layer()))
 			}
 			switch r.IntN(4) {
 			case 0:
 				words = append(words, "--overlay-upperdir", "tmpfs")
 			case 1:
-				words = append(words, "--overlay-upperdir", r.often(80, r.one("@T/upper", "@T/upper2"), r.source()), "--overlay-workdir", r.often(80, r.one("@T/work", "@T/work2"), r.source()))
+				words = append(words, "--overlay-upperdir", r.often(80, r.one("@T/upper", "@T/upper2"), r.layer()), "--overlay-workdir", r.often(80, r.one("@T/work", "@T/work2"), r.layer()))
 			case 2:
 				words = append(words, r.one("--overlay-upperdir", "--overlay-workdir"), r.one("@T/upper", "@T/work"))
 			}

@@ -2,6 +2,7 @@
 package hosttest
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -18,7 +19,8 @@ var types = map[string]host.FileType{
 // Facts returns the facts of a host, seen by an ordinary user, with the files of
 // list. Each is a path, and after it a type (dir, file, device, whiteout, other,
 // denied) or "-> TARGET", then a mode in octal. A trailing "mount" makes it a
-// mount point. Directories above need no mention. All is on one file system.
+// mount point. Directories above need no mention. All is on one file system. The
+// working directory is /: what is there is found by its relative path as well.
 func Facts(list ...string) *host.Facts {
 	f := &host.Facts{
 		UID: 1000, GID: 1000, Arch: "amd64",
@@ -70,6 +72,8 @@ func add(f *host.Facts, name string, p host.Path) {
 	f.Paths[name] = p
 	fs := host.FS{Dev: 1, Ino: uint64(len(f.FileSys) + 1), MountID: 1}
 	f.FileSys[name] = fs
+	relative := cmp.Or(name[1:], ".")
+	f.Paths[relative], f.FileSys[relative] = p, fs
 	if p.Type == host.Dir && name != "/" {
 		f.FileSys[name+"/"] = fs
 	}
