@@ -102,7 +102,11 @@ func over(s *layout.Step) bool {
 // step compiles one operation.
 func (c *compiler) step(s *layout.Step) {
 	if s.Done && s.Op.Kind != plan.RemountRO || s.Target.Ready {
-		return // there already
+		if s.Done && len(s.Target.Make) > 0 { // it is there, but not what a ".." on the way follows
+			c.op(s)
+			c.makeDirs(s)
+		}
+		return
 	}
 	c.op(s)
 	c.debug(s)

@@ -279,6 +279,10 @@ const bwrapPlain = `
 --perms 0007 --dir /x/y/z --perms 0070 --dir /w/y/z
 --dir /x --perms 0700 --dir /x
 --dir /x/y/../z
+--dir /y/d --dir /x/../y --ro-bind @T/low1/f /x/rel
+--dir /x/.. --dir /x/z
+--symlink f /y/l --symlink f /x/w/../../y/l --dir /x/z
+--dir /y --dir /x/../y/../x/v/../../y --tmpfs /x/v
 --dir /
 --dir ''
 --mqueue /x
