@@ -56,8 +56,9 @@
 //   - A lock that cannot be had is a fault before the command runs, and where the
 //     set-up fails --info-fd and --json-status-fd tell of no child.
 //   - With --pidns there is one process more between this one and the command.
-//   - Root without CAP_SYS_ADMIN gets a user namespace. Its files in /proc are
-//     read-only also where it has another uid in the sandbox.
+//   - Root without CAP_SYS_ADMIN gets a user namespace, and so does root without
+//     CAP_NET_ADMIN for a network namespace, in which the loopback interface then is
+//     up. Its files in /proc are read-only also where it has another uid in the sandbox.
 //   - PWD is absolute also where --chdir is not, and an empty --hostname leaves the
 //     name. Numbers that are out of range, or have something behind them, are faults.
 //   - Of a name that is in the environment twice only the first is passed on.

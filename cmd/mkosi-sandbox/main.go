@@ -45,7 +45,7 @@
 //     symlink that --bind-nofollow has bound. So is a work directory that holds
 //     something named work but for what the kernel has made: it would delete that.
 //   - What --bind +SRC names has to be there before: the directories that the bind
-//     makes for its destination come too late, and --bind-try +FILE/NAME is a fault.
+//     makes for its destination come too late.
 //   - A source that is a symlink to itself is a fault. The original binds the symlink
 //     where a file is at the destination.
 //   - --bind +SRC / is refused: the sandbox's root cannot be a part of itself.

@@ -51,6 +51,12 @@ fault tmpfs: destination "/u/no" does not exist in the read-only bind at "/u"`},
 bind /u own dir
 write /u/yes writable
 fault tmpfs: destination "/u/no" does not exist in the writable bind at "/u", and a sandbox does not write to the host to make itself`},
+		{"the root by a symlink", []plan.Op{link("/l", "."), op("write", "/f"), peer(bind("/usr", "/l")), peer(op("mkdir", "/f/x")), peer(op("mkdir", "/lib"))}, `
+symlink /l own
+write /f own
+bind / own dir over dir
+mkdir /f/x writable dir make /f
+mkdir /lib writable dir over dir done`},
 		{"a file follows a link, where it is asked to", []plan.Op{link("/l", "f"), op("write", "/f"), peer(bind("/etc/x", "/l")), bind("/etc/x", "/l")}, `
 symlink /l own
 write /f own

@@ -233,6 +233,10 @@ bind /u own dir
 fault bind: destination "/u/bin" is a directory, what goes there is not
 fault tmpfs: destination "/u/bin/sh" is not a directory, as what goes there is
 fault copy: destination "/u/lib" is a directory, what goes there is not`},
+		{"the root by a symlink", []plan.Op{link("/l", "."), bind("/usr", "/l/l"), op("tmpfs", "/l/x")}, `
+symlink /l own
+tmpfs /x own dir
+fault bind: destination "/l/l" leads to the root of the sandbox`},
 
 		// Skeletons.
 		{"skeleton", []plan.Op{bind("/usr", "/u", "ro"), op("tmpfs", "/u/share/a/b"), op("write", "/u/share/a/f"), op("mkdir", "/u/new/d"), link("/u/sl", "t"), bind("/etc/x", "/u/share/doc/m"), copyOp("/etc/x", "/u/new/d/c")}, `

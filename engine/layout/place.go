@@ -82,6 +82,14 @@ func (b *builder) place(s *Step) {
 	if !b.target(s, dst) {
 		return
 	}
+	if s.Target.Path == "/" && op.Kind != plan.Mkdir { // symlinks led there
+		if b.given {
+			b.placeRoot(s, r)
+		} else {
+			b.fault(op, "give it \"/\" as its destination", "destination %q leads to the root of the sandbox", op.Dst)
+		}
+		return
+	}
 	if protects(op) && s.Target.Exists != host.Missing {
 		b.hold(s, s.Target.Path, nil)
 	}
@@ -268,6 +276,8 @@ func (b *builder) insideSource(s *Step, r *region) bool {
 	op := s.Op
 	f := b.walk(clean(string(op.Src)), !op.NoFollow)
 	switch {
+	case op.Optional && (f.errno == syscall.ENOTDIR || f.errno == syscall.ELOOP): // as on the host, nothing is there
+		return false
 	case f.errno != 0:
 		b.fault(op, "", "source %q: %q: %v", op.Src, f.bad, f.errno)
 		return false

@@ -290,6 +290,7 @@ const bwrapPlain = `
 --unshare-all --mqueue /x --remount-ro /x
 --symlink a /x
 --symlink a /x --symlink a /x
+--symlink . /m --tmpfs /m --dir /z
 --symlink a /x --symlink b /x
 --dir /x --symlink a /x
 --symlink /y /x --dir /y --dir /x/z

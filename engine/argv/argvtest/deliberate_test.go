@@ -140,6 +140,9 @@ var bwrapDeliberate = []deliberate{
 		fd, err := strconv.Atoi(n)
 		return ok && err == nil && d.ours == "" && strings.HasSuffix(b.fds[fd], "ns:")
 	}},
+	{"root without CAP_NET_ADMIN gets a user namespace for a network namespace", func(b *both, d difference) bool {
+		return slices.Contains(b.drop, 12) && b.has("--unshare-net", "--unshare-all") && b.theyFail("loopback: Failed RTM_NEWADDR")
+	}},
 	{"a caller with capabilities that is not root is served", func(b *both, d difference) bool {
 		return b.theyFail("Unexpected capabilities but not setuid")
 	}},
@@ -220,6 +223,26 @@ func (b *both) astray() bool {
 	return false
 }
 
+// overLink tells whether a --symlink of the line goes to or below the place of
+// another that is absolute or leads up.
+func (b *both) overLink() bool {
+	type link struct{ target, dst string }
+	var links []link
+	for i := range len(b.args) - 2 {
+		if b.args[i] == "--symlink" {
+			links = append(links, link{b.args[i+1], path.Clean("/" + b.args[i+2])})
+		}
+	}
+	for i, l := range links {
+		for j, m := range links {
+			if i != j && (strings.HasPrefix(m.target, "/") || strings.Contains(m.target, "..")) && (l.dst == m.dst || strings.HasPrefix(l.dst, m.dst+"/")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // stacked tells whether point has the name of a place where the host has several
 // mounts.
 func stacked(point string) bool {
@@ -265,6 +288,9 @@ var mkosiDeliberate = []deliberate{
 	}},
 	{"--symlink into a directory that is missing, or over a link to a directory", func(b *both, d difference) bool {
 		return b.has("--symlink") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: '", "FileExistsError: [Errno 17] File exists: '") && strings.Contains(b.theirs[noteKey], "' -> 'newroot")
+	}},
+	{"symlinks mean what they mean in the sandbox, for those at or below them too", func(b *both, d difference) bool {
+		return b.overLink()
 	}},
 	{"--pack-fds without /proc in the sandbox", func(b *both, d difference) bool {
 		return b.has("--pack-fds") && b.theyFail("No such file or directory: '/proc/self/fd'", "Not a directory: '/proc/self/fd'", "PermissionError: [Errno 13] Permission denied: '/proc/self/fd'")

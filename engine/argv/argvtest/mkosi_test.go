@@ -217,6 +217,10 @@ const mkosiPlain = `
 --symlink a /x
 --symlink a /x --symlink a /x
 --symlink a /x --symlink b /x
+--symlink . /m --bind @T/low1 /m --dir /z
+--symlink /x/f /x --bind-try +/x/n /l
+--write text /x --bind-try +/x/n /l
+--unsetenv A=B --unsetenv ''
 --symlink '' /x
 --symlink a /x/y/z
 --symlink a ''

@@ -253,7 +253,7 @@ func (r *random) bwrap() []option {
 		case 14:
 			return say("--proc", r.often(70, "/proc", r.destination()))
 		case 15:
-			return say("--mqueue", r.destination())
+			return say("--unshare-ipc", "--mqueue", r.destination()) // files in it are queues
 		case 16:
 			return say("--remount-ro", r.destination())
 		case 17:

@@ -263,7 +263,7 @@ func (r *reader) option(a string) bool {
 		}
 		p.Env = append(p.Env, plan.EnvOp{Kind: plan.SetEnv, Name: plan.Str(name), Value: plan.Str(value), At: word(r.at)})
 	case "--unsetenv":
-		if name := r.operand(); name != "" { // which no variable has
+		if name := r.operand(); name != "" && !strings.Contains(name, "=") { // no variable has another
 			r.unset = append(r.unset, plan.EnvOp{Kind: plan.UnsetEnv, Name: plan.Str(name), At: word(r.at)})
 		}
 	case "--chdir":
