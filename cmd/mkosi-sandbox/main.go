@@ -14,9 +14,10 @@
 //     without a traceback, before anything is made as far as they can be foreseen. A
 //     command that is not found is named.
 //   - What the original refuses or breaks at, since it is written so, works:
-//     --symlink into a directory that is missing, or over a symlink to a directory;
-//     binds of devices and sockets to where nothing is; overlays of a single layer,
-//     and with ":" or "," in paths; --pack-fds without a /proc; data that is not UTF-8.
+//     --symlink into a directory that is missing, over a symlink to a directory, or
+//     to where a --write and a --bind go; binds of devices and
+//     sockets to where nothing is; overlays of a single layer, and with ":" or "," in
+//     paths; --pack-fds without a /proc; data that is not UTF-8.
 //   - An overlay with an upper directory "tmpfs" is one mount, not one over another,
 //     and one without an upper directory is mounted read-only, which it is anyway.
 //     Its root has the mode of the topmost directory where the original's has 0755.

@@ -123,6 +123,17 @@ type Target struct {
 	Direct bool
 }
 
+// Aside returns what is made first for a ".." on the way, and is not above the path.
+func (t *Target) Aside() []string {
+	var dirs []string
+	for _, dir := range t.Make {
+		if !plan.Within(t.Path, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
 // Entry is one thing that a skeleton provides.
 type Entry struct {
 	Rel  string // path below the skeleton's root

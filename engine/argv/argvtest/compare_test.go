@@ -7,6 +7,7 @@ package argvtest
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -117,7 +118,9 @@ func report(t *testing.T, l *line, list []difference, note string) {
 	}
 	caller := *l
 	caller.args, caller.fds = nil, nil
-	fmt.Fprintf(&b, " by a caller with %+v", caller)
+	if !reflect.DeepEqual(caller, line{name: l.name}) {
+		fmt.Fprintf(&b, " by a caller with %+v", caller)
+	}
 	for i, d := range list {
 		if i == 30 {
 			fmt.Fprintf(&b, "\n  and %d more", len(list)-i)

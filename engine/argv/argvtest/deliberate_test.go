@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sbx/engine/plan"
 )
 
 // bwrapDeliberate is what cmd/bwrap does otherwise on purpose; its package comment
@@ -68,7 +70,7 @@ var bwrapDeliberate = []deliberate{
 	}},
 	{"a slash or a dot at the end of a destination does not matter", func(b *both, d difference) bool {
 		return slices.ContainsFunc(b.args, func(s string) bool {
-			return strings.HasPrefix(s, "/") && s != "/" && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, "/.")) && (b.theirs[""] == "" || strings.HasPrefix(d.key, "host ") || d.key == "tree "+path.Clean(s))
+			return strings.HasPrefix(s, "/") && s != "/" && (strings.HasSuffix(s, "/") || strings.HasSuffix(s, "/.")) && (b.theirs[""] == "" || strings.HasPrefix(d.key, "host ") || strings.HasPrefix(d.key, "tree ") && path.Base(d.key) == path.Base(path.Clean(s)))
 		})
 	}},
 	{"--bind-try passes over a source below a file", func(b *both, d difference) bool {
@@ -213,10 +215,10 @@ func (b *both) astray() bool {
 				return true
 			}
 		}
-		if slices.ContainsFunc(made, func(l string) bool { return dst == l || strings.HasPrefix(dst, l+"/") }) {
+		if slices.ContainsFunc(made, func(l string) bool { return plan.Within(dst, l) }) {
 			return true
 		}
-		if target := words[i+1]; word == "--symlink" && (strings.HasPrefix(target, "/") || strings.Contains(target, "..")) {
+		if word == "--symlink" && leavesDir(words[i+1]) {
 			made = append(made, dst)
 		}
 	}
@@ -226,21 +228,26 @@ func (b *both) astray() bool {
 // overLink tells whether a --symlink of the line goes to or below the place of
 // another that is absolute or leads up.
 func (b *both) overLink() bool {
-	type link struct{ target, dst string }
-	var links []link
+	var at []int
 	for i := range len(b.args) - 2 {
 		if b.args[i] == "--symlink" {
-			links = append(links, link{b.args[i+1], path.Clean("/" + b.args[i+2])})
+			at = append(at, i)
 		}
 	}
-	for i, l := range links {
-		for j, m := range links {
-			if i != j && (strings.HasPrefix(m.target, "/") || strings.Contains(m.target, "..")) && (l.dst == m.dst || strings.HasPrefix(l.dst, m.dst+"/")) {
+	dst := func(i int) string { return path.Clean("/" + b.args[i+2]) }
+	for _, i := range at {
+		for _, j := range at {
+			if i != j && leavesDir(b.args[j+1]) && plan.Within(dst(i), dst(j)) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// leavesDir tells whether a symlink is absolute or leads up.
+func leavesDir(target string) bool {
+	return strings.HasPrefix(target, "/") || strings.Contains(target, "..")
 }
 
 // stacked tells whether point has the name of a place where the host has several
@@ -289,6 +296,9 @@ var mkosiDeliberate = []deliberate{
 	{"--symlink into a directory that is missing, or over a link to a directory", func(b *both, d difference) bool {
 		return b.has("--symlink") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: '", "FileExistsError: [Errno 17] File exists: '") && strings.Contains(b.theirs[noteKey], "' -> 'newroot")
 	}},
+	{"--symlink to where a --write and a --bind go", func(b *both, d difference) bool {
+		return b.has("--symlink") && b.has("--write") && strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("FileNotFoundError: [Errno 2] No such file or directory: 'newroot/")
+	}},
 	{"symlinks mean what they mean in the sandbox, for those at or below them too", func(b *both, d difference) bool {
 		return b.overLink()
 	}},
@@ -318,7 +328,8 @@ var mkosiDeliberate = []deliberate{
 		return strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot", "NotADirectoryError: [Errno 20] Not a directory: 'newroot")
 	}},
 	{"overlays with a single read-only layer, without a work directory, with : or , in paths", func(b *both, d difference) bool {
-		return b.has("--overlay") && !strings.Contains(b.theirs[noteKey], "in mount_bind") && b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot")
+		return b.has("--overlay") && !strings.Contains(b.theirs[noteKey], "in mount_bind") &&
+			b.theyFail("OSError: [Errno 22] Invalid argument: 'newroot", "FileNotFoundError: [Errno 2] No such file or directory: 'newroot/a,b:c")
 	}},
 	{"an overlay's changes in memory are out of reach below it, and a read-only one is mounted so", func(b *both, d difference) bool {
 		if !b.has("--overlay") || !strings.HasPrefix(d.key, "mount ") {

@@ -141,6 +141,9 @@ func (c *converter) mountBelow(dir string) (string, bool) {
 // step converts one operation.
 func (c *converter) step(s *layout.Step) {
 	op, dst := s.Op, s.Target.Path
+	for _, dir := range s.Target.Aside() {
+		c.cannot(op.At, string(op.Kind), "", "%q would have to be made on the way to %q", dir, op.Dst)
+	}
 	if !c.text(op.At, string(op.Kind), "destination", dst) || s.Done && op.Kind != plan.RemountRO {
 		return
 	}

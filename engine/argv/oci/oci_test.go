@@ -134,8 +134,14 @@ fault overlay: runtimes have no upper directory in memory for "/o"
 fault overlay: runtimes make no work directory for upper "/up"
 fault symlink: "/usr/bin/sh" would have to be made in a tree that is not the bundle's
 fault write: a bundle cannot say "parent_mode"`},
+		{"in the given order", []plan.Op{{Kind: plan.Mkdir, Dst: "/y", Create: true}, {Kind: plan.Mkdir, Dst: "/x/../y", Create: true}, {Kind: plan.Bind, Src: "/l1", Dst: "/y/z/../w", Create: true}}, `
+fault bind: "/y/z" would have to be made on the way to "/y/z/../w"
+fault mkdir: "/x" would have to be made on the way to "/x/../y"`},
 	} {
 		p := plan.New()
+		if tt.name == "in the given order" {
+			p.Order = plan.OrderGiven
+		}
 		p.Unshare.IPC = true
 		p.Ops = tt.ops
 		b, faults := convert(p, world())

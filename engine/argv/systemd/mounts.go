@@ -36,6 +36,9 @@ func (c *converter) operations(l *layout.Layout) {
 				s.Op.Dst, at.Op.Kind, at.Op.Dst)
 			continue
 		}
+		for _, dir := range s.Target.Aside() {
+			c.cannot(s.Op.At, string(s.Op.Kind), "", "%q would have to be made on the way to %q", dir, s.Op.Dst)
+		}
 		if s.Done && s.Op.Kind != plan.RemountRO {
 			continue
 		}

@@ -123,8 +123,18 @@ fault mkdir: destination "/usr/new" does not exist in the read-only bind at "/us
 fault write: services have no files of their own
 fault bind: services cannot bind "/usr" of the sandbox itself
 fault chmod: services have no such property`},
+		{"in the given order", []plan.Op{{Kind: plan.Mkdir, Dst: "/y", Create: true}, {Kind: plan.Mkdir, Dst: "/x/../y", Create: true}, {Kind: plan.Bind, Src: "/l1", Dst: "/y/z/../w", Create: true}}, `
+TemporaryFileSystem=/:mode=0755
+TemporaryFileSystem=/y:mode=0755
+BindPaths=/l1:/y/w
+` + usual + `
+fault mkdir: "/x" would have to be made on the way to "/x/../y"
+fault bind: "/y/z" would have to be made on the way to "/y/z/../w"`},
 	} {
 		p := plan.New()
+		if tt.name == "in the given order" {
+			p.Order = plan.OrderGiven
+		}
 		p.Unshare.IPC = tt.name == "kernel file systems"
 		p.Ops = tt.ops
 		s, faults := convert(t, p, world())
