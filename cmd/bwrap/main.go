@@ -52,7 +52,8 @@
 //     and that of a …/tmp has 1777, as it is for everybody. Layers that are the same or
 //     within each other are a fault.
 //   - A "/" or "/." at the end of a destination does not matter. A file of --bind-data
-//     can be mounted over and made read-only, and an --mqueue mounted on another. Set-id bits of --perms stay on files.
+//     can be mounted over and made read-only, an --mqueue mounted on another, and a bind
+//     over the symlink that names its destination. Set-id bits of --perms stay on files.
 //   - A lock that cannot be had is a fault before the command runs, and where the
 //     set-up fails --info-fd and --json-status-fd tell of no child.
 //   - With --pidns there is one process more between this one and the command.

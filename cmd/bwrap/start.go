@@ -45,6 +45,7 @@ func start(args []string) int {
 		return 0
 	}
 	p := line.Plan
+	host.OwnPaths(p)
 	f := host.Live(p)
 	if plan.Within(dir, "/tmp") || plan.Within(f.Cwd, "/tmp") {
 		f.Cwd = dir // the original asks once it has covered /tmp, where $PWD counts no more

@@ -47,6 +47,8 @@
 //     something named work but for what the kernel has made: it would delete that.
 //   - What --bind +SRC names has to be there before: the directories that the bind
 //     makes for its destination come too late.
+//   - /proc/self/cwd as a source is the caller's working directory. In the original it
+//     is / by then, the whole host.
 //   - A source that is a symlink to itself is a fault. The original binds the symlink
 //     where a file is at the destination.
 //   - --bind +SRC / is refused: the sandbox's root cannot be a part of itself.

@@ -42,6 +42,7 @@ func start(args []string) int {
 		return exitFailed
 	}
 	p := line.Plan
+	host.OwnPaths(p)
 	f := host.Live(p)
 	entered, d := acquire(p, f, varlink.Systemd)
 	if d != nil {

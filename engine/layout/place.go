@@ -318,7 +318,7 @@ func (b *builder) target(s *Step, dst string) bool {
 	op := s.Op
 	// What is no directory goes where the symlink is, not where it points.
 	f := b.walk(dst, s.Dir || op.Follow && op.Kind != plan.Symlink)
-	if op.Kind == plan.Mkdir && b.given && !op.Chase && (f.errno == syscall.ELOOP || f.dangling && len(f.rest) == 1) {
+	if op.Kind == plan.Mkdir && b.given && !op.Chase && (f.errno == syscall.ELOOP || f.dangling && b.walk(dst, false).exists()) {
 		s.Target, s.Done = Target{Path: f.path, Exists: f.kind}, true // for mkdir(2) there is something
 		return true
 	}

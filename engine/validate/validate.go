@@ -4,6 +4,7 @@ package validate
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"syscall"
 
@@ -128,7 +129,47 @@ func (c *checker) path(op *plan.Op, what string, s plan.Str) bool {
 			return long("%s %q has a name of %d bytes in it, at most 255 are allowed", what, clip(p), len(comp))
 		}
 	}
+	if hint, own := ownLink(p); own && what != "destination" && !op.Inside && !(op.Kind == plan.Copy && hint == fdHint) && c.facts.Stat(p).Type != host.Missing {
+		return fail(hint, "%s %q is another one for the process that mounts it", what, clip(p))
+	}
 	return true
+}
+
+const fdHint = "name the file itself, or copy() it"
+
+// ownLink tells whether a path leads over a link of proc(5) that leads elsewhere for
+// each process, and what to name instead.
+func ownLink(p string) (hint string, own bool) {
+	if !strings.Contains(p, "self") && !strings.Contains(p, "dev") {
+		return "", false
+	}
+	p = path.Clean(p)
+	switch p {
+	case "/dev/stdin", "/dev/stdout", "/dev/stderr":
+		return fdHint, true
+	}
+	if strings.HasPrefix(p, "/dev/fd/") {
+		return fdHint, true
+	}
+	rest, own := strings.CutPrefix(p, "/proc/self/")
+	if !own {
+		rest, own = strings.CutPrefix(p, "/proc/thread-self/")
+	}
+	if task, ok := strings.CutPrefix(rest, "task/"); own && ok {
+		_, rest, _ = strings.Cut(task, "/")
+	}
+	switch name, _, below := strings.Cut(rest, "/"); {
+	case !own:
+	case name == "cwd":
+		return "host.cwd is the working directory", true
+	case name == "root":
+		return "leave out what leads to /", true
+	case name == "exe":
+		return "name the program itself", true
+	case below && (name == "fd" || name == "map_files"):
+		return fdHint, true
+	}
+	return "", false
 }
 
 func relativeHint(what string) string {

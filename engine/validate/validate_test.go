@@ -19,7 +19,8 @@ func world() *host.Facts {
 	f := hosttest.Facts("/usr/bin/sh file", "/usr/lib dir", "/etc/x file", "/low/1 dir", "/low/2 dir", "/low/link -> 1",
 		"/up/a dir", "/up/b dir", "/up/c dir", "/up/c.work file", "/up/w dir",
 		"/work/new/other file", "/work/used/work/#12 file", "/work/closed/work dir 0", "/work/closed/work/x file", "/work/mine/work/x file", "/work/file/work file",
-		"/up/a/in dir", "/secret denied", "/home/me dir", "/dev/fuse device")
+		"/up/a/in dir", "/secret denied", "/home/me dir", "/dev/fuse device",
+		"/proc/self/cwd dir", "//proc/./thread-self/cwd/x dir", "/proc/self/task/12/root/usr dir", "/proc/self/exe file", "/dev/stdin file", "/dev/fd/5 file", "/proc/self/status file")
 	f.Cwd = "/home/me"
 	f.FDs = []int{3, 5}
 	return f
@@ -72,6 +73,17 @@ func TestOperations(t *testing.T) {
 		{op(plan.Tmpfs, dst("$HOME/a")), `tmpfs: destination "$HOME/a" is not absolute | a $ is not expanded; use host.home, or host.env for other variables`},
 		{op(plan.Tmpfs, dst("a")), `tmpfs: destination "a" is not absolute | paths of the sandbox start with /`},
 		{op(plan.Tmpfs, dst("/"+str(4095))), `tmpfs: destination "/` + string(str(199)) + `…" has 4096 bytes, at most 4095 are allowed`},
+		{op(plan.Bind, src("/proc/self/cwd")), `bind: source "/proc/self/cwd" is another one for the process that mounts it | host.cwd is the working directory`},
+		{op(plan.Bind, src("//proc/./thread-self/cwd/x")), `bind: source "//proc/./thread-self/cwd/x" is another one for the process that mounts it | host.cwd is the working directory`},
+		{op(plan.Bind, src("/proc/self/task/12/root/usr")), `bind: source "/proc/self/task/12/root/usr" is another one for the process that mounts it | leave out what leads to /`},
+		{op(plan.Bind, src("/proc/self/exe")), `bind: source "/proc/self/exe" is another one for the process that mounts it | name the program itself`},
+		{op(plan.Bind, src("/dev/stdin")), `bind: source "/dev/stdin" is another one for the process that mounts it | name the file itself, or copy() it`},
+		{op(plan.Bind, src("/dev/fd/5")), `bind: source "/dev/fd/5" is another one for the process that mounts it | name the file itself, or copy() it`},
+		{op(plan.Bind, src("/proc/self/fd/6")), `bind: source "/proc/self/fd/6" does not exist on the host | pass optional = True to skip it when it is missing, or create_src = True to have a directory made there`},
+		{op(plan.Copy, src("/proc/self/cwd")), `copy: source "/proc/self/cwd" is another one for the process that mounts it | host.cwd is the working directory`},
+		{op(plan.Copy, src("/dev/stdin")), ``},
+		{op(plan.Bind, src("/proc/self/status")), ``},
+		{op(plan.Overlay, lower("/proc/self/cwd")), `overlay: layer "/proc/self/cwd" is another one for the process that mounts it | host.cwd is the working directory`},
 		{op(plan.Tmpfs, dst("/a/../b")), `tmpfs: destination "/a/../b" has a ".." in it | write the path without it, or use realpath()`},
 		{op(plan.Tmpfs, dst("/a/..b/b..")), ``},
 		{op(plan.Tmpfs, dst("/"+str(256))), `tmpfs: destination "/` + string(str(199)) + `…" has a name of 256 bytes in it, at most 255 are allowed`},

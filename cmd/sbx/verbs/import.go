@@ -182,6 +182,7 @@ func toMkosi(p *plan.Plan) (foreignLine, plan.Diagnostics) {
 
 // print prints the script of a plan; base is that of the program without options.
 func (f *lossFlags) print(program string, args []string, p, base *plan.Plan, sources map[string][]byte) int {
+	host.OwnPaths(p)
 	text, lost := script.PrintLike(p, importHead(program, args), base, "What "+program+" does by itself:")
 	if !f.lost(sources, lost) {
 		return exitSetup

@@ -142,6 +142,10 @@ func bwrapLines() []line {
 		line{name: "status of a signal, pid namespace", args: split("--json-status-fd 11 --unshare-pid"), signal: 9, fds: map[int]string{11: "out"}},
 		line{name: "status of no command", args: split("--json-status-fd 11"), command: []string{"/nothing"}, fds: map[int]string{11: "out"}},
 		line{name: "status of no command, pid namespace", args: split("--json-status-fd 11 --unshare-pid"), command: []string{"/nothing"}, fds: map[int]string{11: "out"}},
+		line{name: "cwd by /proc", dir: "@T/src/dir", args: split("--bind /proc/self/cwd /x --ro-bind /proc/thread-self/cwd/sub /y --overlay-src /proc/self/cwd --ro-overlay /z")},
+		with("--ro-bind /proc/self/fd/10 /x --bind /dev/fd/11 /y --ro-bind /proc/self/fd/11/sub /z --ro-bind /proc/self/fd/12 /w", map[int]string{10: "file:@T/src/file", 11: "dir:@T/src/dir", 12: "path:@T/src/dir"}),
+		with("--ro-bind-try /dev/fd/10 /x --ro-bind-try /dev/fd/11 /y --ro-bind /dev/stdin /z --ro-bind /proc/self/root@T/src /w", map[int]string{10: "data:x"}),
+		with("--ro-bind /dev/fd/10 /x", map[int]string{10: "data:x"}), with("--ro-bind /dev/fd/10 /x", nil), with("--ro-bind /proc/self/ns/net /x", nil),
 		line{name: "blanks", args: []string{"--bind", "@T/src/sp ace", "/x y", "--setenv", "A B", "c\nd", "--symlink", "a b", "/l m", "--dir", "/comma,colon:back\\slash"}},
 		line{name: "odd names", args: []string{"--bind", "@T/src/comma,colon:back\\slash", "/x,y:z\\w", "--tmpfs", "/t\\040x", "--overlay-src", "@T/src/comma,colon:back\\slash", "--tmp-overlay", "/o,p:q\\r"}},
 	)
@@ -157,6 +161,9 @@ var someMounts = []mount{
 }
 
 const bwrapPlain = `
+--symlink a/b /m/n --dir /m/n
+--symlink a/b /m/n --symlink n /m/o --dir /m/o
+--symlink a/b /m/n --dir /m/n/o
 --bind @T/src /x
 --ro-bind @T/src /x
 --dev-bind @T/src /x
